@@ -1,0 +1,144 @@
+"""What all figures share: their style, their scales, their baselines, and how they become SVG.
+
+An SVG is the same byte for byte for the same records. Its text stays text, and its ink, rules and
+paper have the colours of `looks`, so that a page can put its own in their place.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from seqexp.analysis.looks import INK, MUTED, PAPER, RULE
+from seqexp.analysis.notation import tick
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the layout is the same everywhere
+    "font.size": 8,
+    "axes.edgecolor": MUTED,
+    "axes.facecolor": PAPER,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.facecolor": PAPER,
+    "grid.color": RULE,
+    "grid.linewidth": 0.5,
+    "legend.columnspacing": 1.5,
+    "legend.frameon": False,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "xtick.minor.size": 0,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "ytick.major.width": 0.6,
+    "ytick.minor.size": 0,
+}
+POINTS_PER_LETTER = 4.6
+
+
+def draw(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure of a size in inches; to be used inside `matplotlib.rc_context(STYLE)`."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def svg(figure: Figure, name: str) -> str:
+    """The figure as SVG. `name` salts the ids in it, so that figures can share a page."""
+    file = io.StringIO()
+    undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        FigureCanvasSVG(figure).print_svg(file, metadata=undated)
+    return file.getvalue()
+
+
+def fit_x(ax: Axes, values: Iterable[float], within: Iterable[float] = ()) -> None:
+    """Fit the horizontal axis to the data, see `_range`."""
+    low, high, logarithmic = _range(values, within)
+    ax.set_xscale("log" if logarithmic else "linear")
+    ax.set_xlim(low, high)
+    _set_ticks(ax.xaxis, low, high, logarithmic)
+
+
+def fit_y(ax: Axes, values: Iterable[float], within: Iterable[float] = ()) -> None:
+    """Fit the vertical axis to the data, see `_range`."""
+    low, high, logarithmic = _range(values, within)
+    if logarithmic:
+        ax.set_yscale("log", nonpositive="clip")
+    ax.set_ylim(low, high)
+    _set_ticks(ax.yaxis, low, high, logarithmic)
+
+
+def mark_baselines(ax: Axes, baselines: Mapping[str, float]) -> None:
+    """A dashed line for each score that needs no model, with its name."""
+    for name, value in baselines.items():
+        ax.axhline(value, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+        ax.annotate(
+            name,
+            (1, value),
+            xytext=(0, 2),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            color=MUTED,
+            fontsize=7,
+        )
+
+
+def mark_models(figure: Figure, handles: Mapping[str, Line2D]) -> None:
+    """The legend, below the plot, in as many columns as fit."""
+    if not handles:
+        return
+    letters = max(len(label) for label in handles) + 7  # with the line before the name
+    columns = int(figure.get_figwidth() * 72 / (letters * POINTS_PER_LETTER))
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside lower center",
+        ncols=max(1, min(columns, len(handles))),
+    )
+
+
+def _range(values: Iterable[float], within: Iterable[float]) -> tuple[float, float, bool]:
+    """The ends of an axis, and whether it is logarithmic: where data span a decade, above 0.
+
+    `within` is what else should be seen (ends of intervals, baselines), but does not decide how the
+    data are scaled; on a logarithmic axis it is followed no further than a third of the least.
+    """
+    data = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    low, high = min(data), max(data)
+    logarithmic = low > 0 and high > 10 * low
+    floor = low / 3 if logarithmic else -math.inf
+    more = [max(value, floor) for value in within if math.isfinite(value)]
+    low, high = min([low, *more]), max([high, *more])
+    if logarithmic:
+        margin = (high / low) ** 0.06
+        return low / margin, high * margin, True
+    margin = 0.06 * (high - low) or abs(high) / 2 or 1.0
+    return low - margin, high + margin, False
+
+
+def _set_ticks(axis: Axis, low: float, high: float, logarithmic: bool) -> None:
+    """Few ticks, plainly written; on a logarithmic axis 1, 2 and 5 where there are few decades."""
+    if logarithmic:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
+        axis.set_minor_formatter(NullFormatter())
+    else:
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))

@@ -1,0 +1,113 @@
+"""Names for what is compared: a model's name, and the settings that tell its groups apart."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, NamedTuple
+
+SHORT = {"learning_rate": "lr"}
+
+
+class Group(NamedTuple):
+    """Runs that differ in nothing but their seed: `hash` is that of their config without it."""
+
+    task: str
+    model: str
+    hash: str
+
+
+class Label(NamedTuple):
+    """What a group's task and model are called, with the settings that vary: "lstm lr=0.003"."""
+
+    task: str
+    model: str
+
+
+def labels(settings: Mapping[Group, Mapping[str, str]]) -> dict[Group, Label]:
+    """The label of each group, from its settings: see `flatten` and `shared`.
+
+    A task's label adds the settings of the task that vary between its groups, since scores on
+    different tasks can not be compared. A model's label adds all other settings that vary between
+    the groups of that model within the task. Groups that would still be called the same get their
+    hash.
+    """
+    apart = _tell_apart(settings, lambda group: group.task, lambda key: _of_task(key))
+    task = {group: group.task + apart[group] for group in settings}
+    apart = _tell_apart(
+        settings, lambda group: (task[group], group.model), lambda key: not _of_task(key)
+    )
+    named = {group: Label(task[group], group.model + apart[group]) for group in settings}
+    uses = Counter(named.values())
+    return {
+        group: label if uses[label] == 1 else Label(label.task, f"{label.model} #{group.hash[:6]}")
+        for group, label in named.items()
+    }
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A nested config as dotted keys with written values: {"optimizer.learning_rate": "0.003"}."""
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = _written(value)
+    return flat
+
+
+def shared(configs: list[dict[str, str]]) -> dict[str, str]:
+    """The settings that all runs of a group have in common: all but the seed and what follows it."""
+    first, *others = configs
+    return {
+        key: value
+        for key, value in first.items()
+        if key != "seed" and all(other.get(key) == value for other in others)
+    }
+
+
+def _tell_apart(
+    settings: Mapping[Group, Mapping[str, str]],
+    family: Callable[[Group], Hashable],
+    counts: Callable[[str], bool],
+) -> dict[Group, str]:
+    """Of each group, the settings in which it differs within its family: " lr=0.003 units=64"."""
+    families: dict[Hashable, list[Group]] = defaultdict(list)
+    for group in settings:
+        families[family(group)].append(group)
+    apart = {}
+    for groups in families.values():
+        # A run that failed before its config was resolved has none, and would vary in every key.
+        known = [settings[group] for group in groups if settings[group]]
+        keys = [
+            key
+            for key in dict.fromkeys(key for each in known for key in each)
+            if counts(key) and len({each.get(key) for each in known}) > 1
+        ]
+        names = _short_names(keys)
+        for group in groups:
+            own = settings[group]
+            apart[group] = "".join(
+                f" {names[key]}={_short_value(key, own[key])}" for key in keys if key in own
+            )
+    return apart
+
+
+def _of_task(key: str) -> bool:
+    return key.startswith("task.")
+
+
+def _short_names(keys: list[str]) -> dict[str, str]:
+    """The last part of each key, or the whole key where two would be called the same."""
+    last = {key: key.removesuffix("._target_").rsplit(".", 1)[-1] for key in keys}
+    uses = Counter(last.values())
+    return {key: SHORT.get(last[key], last[key]) if uses[last[key]] == 1 else key for key in keys}
+
+
+def _short_value(key: str, value: str) -> str:
+    return value.rsplit(".", 1)[-1] if key.endswith("_target_") else value
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,168 @@
+"""Records on disk to tidy tables. Nothing bad stops the rest, and nothing is merged in silence."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seqexp.analysis.axes import NUMBERS
+from seqexp.analysis.labels import Group, flatten, labels, shared
+from seqexp.analysis.records import Problem, RunFiles, read_run
+from seqexp.runs.identity import NOT_RESULT
+from seqexp.types import SeqexpError
+
+CURVES = ["run", "step", "examples", "tokens", "seconds", "metric", "value"]
+NOT_METRICS = {"step", "examples", "tokens", "nonfinite"}
+
+
+@dataclass(frozen=True)
+class Study:
+    """The runs of one or more studies.
+
+    Attributes:
+        name: the names of the studies' folders.
+        runs: one row a run: `run` (its id), `study`, `folder`, `name`, `model`, `task`, `seed`,
+            `group`, `task_label`, `label`, `status`, the `score` metric with its `goal`, the step
+            (`score_step`) of the weights that validation chose, their `valid` and `test` score,
+            `diverged_step`, `error`, every cost, every other metric (`valid/loss`), and every
+            setting (`config/optimizer.learning_rate`).
+        curves: one row a run, step and metric: `run`, `step`, `examples`, `tokens`, `seconds`,
+            `metric`, `value`; NaN stands for every value that was not finite.
+        problems: what was left out, where it stands and why.
+        files: of each run id, its files as they were read.
+    """
+
+    name: str
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    problems: list[Problem]
+    files: Mapping[str, RunFiles]
+
+    def baselines(self, task_label: str) -> dict[str, float]:
+        """The scores on a task that need no model, by name."""
+        scores: dict[str, float] = {}
+        for run in self.runs["run"][self.runs["task_label"] == task_label]:
+            scores = {**self.files[run].run.get("baselines", {}), **scores}
+        return scores
+
+
+def load(*studies: Path | str) -> Study:
+    """Read studies: folders that hold one folder a run.
+
+    A run id that comes twice, and a run that is judged by another metric than the first of its
+    task, are left out and named among the problems, as is whatever can not be read.
+
+    Raises:
+        SeqexpError: a folder is missing, or there is no run in any of them.
+    """
+    directories = [Path(study) for study in studies]
+    for directory in directories:
+        if not directory.is_dir():
+            raise SeqexpError(f"no study in {directory}: give a folder that holds one folder a run")
+    where = ", ".join(str(directory) for directory in directories)
+    files, folders, problems = _read(directories)
+    if not files:
+        unread = f" ({len(problems)} left out: {problems[0].what})" if problems else ""
+        raise SeqexpError(f"no runs in {where}{unread}: give a folder that holds one folder a run")
+    runs = _runs(files, folders)
+    runs, foreign = _judged_alike(runs)
+    files = {run: files[run] for run in runs["run"]}
+    name = " + ".join(dict.fromkeys(directory.resolve().name for directory in directories))
+    return Study(name, runs, _curves(files), problems + foreign, files)
+
+
+def _read(
+    directories: list[Path],
+) -> tuple[dict[str, RunFiles], dict[str, Path], list[Problem]]:
+    files: dict[str, RunFiles] = {}
+    folders: dict[str, Path] = {}
+    problems: list[Problem] = []
+    for directory in directories:
+        for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
+            if not any((folder / name).exists() for name in ("run.json", "metrics.jsonl")):
+                continue  # a report, or Hydra's own notes
+            read, complaints = read_run(folder)
+            problems += complaints
+            if read is None:
+                continue
+            run = read.run["id"]
+            if run in files:
+                first = f"{folders[run].parent.name}/{folders[run].name}"
+                what = f"run {run} was read from {first} before; this one is left out"
+                problems.append(Problem(f"{directory.name}/{folder.name}", what))
+                continue
+            files[run], folders[run] = read, folder
+    return files, folders, problems
+
+
+def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.DataFrame:
+    settings = {run: _settings(read) for run, read in files.items()}
+    members: dict[Group, list[str]] = defaultdict(list)
+    for run, read in files.items():
+        members[Group(read.run["task"], read.run["model"], read.run["group"])].append(run)
+    named = labels({g: shared([settings[run] for run in runs]) for g, runs in members.items()})
+    label = {run: named[group] for group, runs in members.items() for run in runs}
+    rows = []
+    for run, read in files.items():
+        row: dict[str, Any] = {"run": run, "study": folders[run].parent.name}
+        row |= {"folder": folders[run].name, "name": read.run.get("name", run)}
+        row |= {key: read.run[key] for key in ("model", "task", "seed", "group", "status")}
+        row |= {"task_label": label[run].task, "label": label[run].model}
+        score = read.run.get("score") or {}
+        row |= {"score": score.get("name"), "goal": score.get("goal")}
+        row |= {"score_step": score.get("step"), "valid": score.get("valid")}
+        row |= {"test": score.get("test")}
+        row |= {key: read.run.get(key) for key in ("diverged_step", "error")}
+        row |= {key: read.cost.get(key) for key in NUMBERS}
+        for split in ("valid", "test"):
+            metrics = read.run.get(split) or {}
+            row |= {f"{split}/{metric}": value for metric, value in metrics.items()}
+        row |= {f"config/{key}": value for key, value in settings[run].items()}
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    for key in ["score_step", "valid", "test", "diverged_step", *NUMBERS]:
+        frame[key] = pd.to_numeric(frame[key], errors="coerce")
+    return frame.sort_values(["task_label", "label", "seed", "run"], ignore_index=True)
+
+
+def _settings(read: RunFiles) -> dict[str, str]:
+    """What may tell a run's group from another: what its identity is made of."""
+    config = read.run.get("config", {})
+    kept = flatten({key: value for key, value in config.items() if key not in NOT_RESULT})
+    return kept | {"device": str(read.manifest.get("device_kind"))}
+
+
+def _judged_alike(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """The runs less those that are judged by another metric than the first of their task."""
+    problems = []
+    pairs = zip(runs["score"], runs["goal"], strict=True)
+    metric = pd.Series([f"{name} ({goal})" if pd.notna(name) else None for name, goal in pairs])
+    first = metric.groupby(runs["task_label"]).transform("first")
+    alike = metric.isna() | (metric == first)
+    for i in runs.index[~alike]:
+        what = f"judged by {metric[i]}, its task by {first[i]}; the run is left out"
+        problems.append(Problem(f"{runs.at[i, 'study']}/{runs.at[i, 'folder']}", what))
+    return runs.loc[alike].reset_index(drop=True), problems
+
+
+def _curves(files: Mapping[str, RunFiles]) -> pd.DataFrame:
+    rows = []
+    for run, read in files.items():
+        seconds = {record["step"]: record.get("seconds") for record in read.timing}
+        for record in read.metrics:
+            step = record["step"]
+            at = (run, step, record.get("examples"), record.get("tokens"), seconds.get(step))
+            rows += [
+                (*at, key, value)
+                for key, value in record.items()
+                if key not in NOT_METRICS and isinstance(value, int | float | None)
+            ]
+    curves = pd.DataFrame(rows, columns=pd.Index(CURVES))
+    for key in ("step", "examples", "tokens", "seconds", "value"):
+        curves[key] = pd.to_numeric(curves[key], errors="coerce")
+    return curves

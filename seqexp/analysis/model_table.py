@@ -1,0 +1,72 @@
+"""The table of a task's models, as a part of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from seqexp.analysis import page
+from seqexp.analysis.axes import TABLED, Axis, known
+from seqexp.analysis.looks import INK, Look
+from seqexp.analysis.notation import count, digits, interval, shortened, spoken
+
+WRITERS = {
+    "parameters": count,
+    "carry_bytes": count,
+    "training_flops_per_token": shortened,
+    "inference_flops_per_token": shortened,
+}
+"""How costs are written that do not have three digits."""
+
+
+def model_table(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
+    """The rows of one task in the study's table, with the costs that are known of any model."""
+    axes = known(TABLED, rows)
+    scores = [spoken(name) for name in rows["score"] if isinstance(name, str)]
+    score = scores[0] if scores else ""
+    headings = ["<th>Model</th>", _heading("Seeds", ""), _heading("Test", score)]
+    headings += [_heading("Validation", score)]
+    headings += [_heading(axis.heading, axis.unit) for axis in axes]
+    records = rows.to_dict("records")
+    best = next((r["label"] for r in records if r["chosen"] and r["n"]), None)
+    return page.table(
+        "models wide", headings, [_row(row, axes, looks, row["label"] == best) for row in records]
+    )
+
+
+def _row(row: dict[Any, Any], axes: list[Axis], looks: Mapping[str, Look], best: bool) -> str:
+    mark = '<span class="mark"></span>'
+    if row["chosen"]:
+        look = looks[row["label"]]
+        colour = "currentColor" if look.colour == INK else look.colour
+        mark = f'<span class="mark" style="color: {colour}">{look.glyph}</span>'
+    cells = [
+        f'<td class="name">{mark}{escape(row["label"])}</td>',
+        _number(_seeds(row)),
+        _number(interval(row["test"], row["test_half"]), "best" if best else ""),
+        _number(interval(row["valid"], row["valid_half"])),
+    ]
+    for axis in axes:
+        text = WRITERS.get(axis.key, digits)(row[axis.key] * axis.scale)
+        if row.get(f"front/{axis.key}", False):
+            cells.append(f'<td class="number front"><span class="dot">•</span>{escape(text)}</td>')
+        else:
+            cells.append(_number(text))
+    return f"<tr{'' if row['chosen'] else ' class=other'}>{''.join(cells)}</tr>"
+
+
+def _seeds(row: dict[Any, Any]) -> str:
+    """How many seeds the means are over, of how many that were started."""
+    started = row["finished"] + row["diverged"] + row["failed"] + row["running"]
+    return f"{row['n']}" if row["n"] == started else f"{row['n']} of {started}"
+
+
+def _heading(text: str, unit: str) -> str:
+    return f'<th class="number">{escape(text)}<span class="unit">{escape(unit)}</span></th>'
+
+
+def _number(text: str, kind: str = "") -> str:
+    return f'<td class="{f"number {kind}".strip()}">{escape(text)}</td>'

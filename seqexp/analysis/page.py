@@ -1,0 +1,90 @@
+"""The page that a report is written on: one HTML file that asks for nothing from outside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from seqexp.analysis.figures import Figure
+from seqexp.analysis.looks import INK, MUTED, PAPER, RULE
+
+STYLE = Path(__file__).with_name("page.css")
+
+DOCUMENT = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def document(title: str, body: Iterable[str]) -> str:
+    """The whole page; `body` is markup."""
+    style = STYLE.read_text(encoding="utf-8")
+    return DOCUMENT.format(title=escape(title), style=style, body="\n".join(body))
+
+
+def heading(text: str, anchor: str) -> str:
+    return f'<h2 id="{escape(anchor)}">{escape(text)}</h2>'
+
+
+def paragraph(text: str, kind: str) -> str:
+    return f'<p class="{kind}">{escape(text)}</p>'
+
+
+def table(kind: str, headings: Sequence[str], rows: Iterable[str]) -> str:
+    """A table that scrolls by itself where the screen is narrow; headings and rows are markup."""
+    return (
+        f'<div class="scroll">\n<table class="{kind}">\n<thead><tr>{"".join(headings)}</tr></thead>'
+        "\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>\n</div>"
+    )
+
+
+def texts(*cells: str) -> str:
+    """A row of plain texts."""
+    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+
+
+def definitions(entries: Mapping[str, str]) -> str:
+    """Names, and what there is to say on each."""
+    items = (f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in entries.items())
+    return "<dl>\n" + "\n".join(items) + "\n</dl>"
+
+
+def grid(kind: str, figures: Iterable[Figure]) -> str:
+    """Figures side by side, as many as fit."""
+    drawn = "\n".join(
+        f'<figure>{inline(figure)}<figcaption>{escape(figure.caption)}</figcaption></figure>'
+        for figure in figures
+    )
+    return f'<div class="figures {kind}">\n{drawn}\n</div>'
+
+
+def inline(figure: Figure) -> str:
+    """An SVG as a part of the page: as wide as its place, its ids its own, its colours the page's.
+
+    Ink, rules and paper take the colours of the page, which follow the reader's light or dark mode.
+    """
+    svg = figure.svg[figure.svg.index("<svg") :]
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
+    view = re.search(r'viewBox="[^"]*"', svg)
+    label = f'role="img" aria-label="{escape(figure.caption)}"'
+    svg = re.sub(r"<svg[^>]*>", f"<svg {view.group() if view else ''} {label}>", svg, count=1)
+    svg = svg.replace("xlink:href", "href")
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{figure.name}-", svg)
+    for colour, own in ((INK, "currentColor"), (MUTED, "var(--muted)"), (RULE, "var(--rule)")):
+        svg = svg.replace(colour, own)
+    return svg.replace(PAPER, "var(--paper)").strip()

@@ -1,0 +1,151 @@
+"""The files of one run, read with suspicion: what can not be read is named, never guessed."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqexp.analysis.axes import NUMBERS
+
+FORMAT = 1
+STATUSES = ("finished", "diverged", "failed", "running")
+
+
+class Problem(NamedTuple):
+    """Something left out: the file that it stands in, and what is wrong with it."""
+
+    where: str
+    what: str
+
+
+class RunFiles(NamedTuple):
+    """What the files of a run say; empty where a file is missing."""
+
+    run: dict[str, Any]
+    cost: dict[str, Any]
+    manifest: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    timing: list[dict[str, Any]]
+    samples: list[dict[str, Any]]
+
+
+class Unreadable(Exception):
+    """A file that can not be used; the message says why."""
+
+
+def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
+    """The files of a run's folder, or None where its run.json can not be used."""
+    problems: list[Problem] = []
+    name = f"{folder.parent.name}/{folder.name}"
+    try:
+        run = _object(folder / "run.json")
+        _check(run)
+    except Unreadable as error:
+        return None, [Problem(f"{name}/run.json", f"{error}; the run is left out")]
+
+    def optional(file: str) -> dict[str, Any]:
+        try:
+            return _object(folder / file) if (folder / file).exists() else {}
+        except Unreadable as error:
+            problems.append(Problem(f"{name}/{file}", f"{error}; the file is left out"))
+            return {}
+
+    def lines(file: str) -> list[dict[str, Any]]:
+        records, complaints = read_lines(folder / file)
+        problems.extend(Problem(f"{name}/{file}", what) for what in complaints)
+        return records
+
+    cost = optional("cost.json")
+    for key in NUMBERS:
+        if not isinstance(cost.get(key), int | float | None) or isinstance(cost.get(key), bool):
+            problems.append(Problem(f"{name}/cost.json", f"{key} is not a number; it is left out"))
+            del cost[key]
+    files = RunFiles(
+        run,
+        cost,
+        optional("manifest.json"),
+        lines("metrics.jsonl"),
+        lines("timing.jsonl"),
+        lines("samples.jsonl"),
+    )
+    return files, problems
+
+
+def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The records of a JSON-lines file in the order of their steps, and complaints.
+
+    A crash may tear the last line. A run that was resumed may write a step again: the later line
+    counts.
+    """
+    if not path.exists():
+        return [], []
+    complaints = []
+    records: dict[int, dict[str, Any]] = {}
+    repeated = 0
+    *whole, rest = path.read_bytes().split(b"\n")
+    if rest:
+        complaints.append("the last line is torn; it is left out")
+    for number, line in enumerate(whole, start=1):
+        try:
+            record = json.loads(line)
+            step = record["step"]
+        except (ValueError, TypeError, KeyError):
+            step = None
+        if not isinstance(step, int):
+            complaints.append(f"line {number} is malformed; it is left out")
+            continue
+        repeated += step in records
+        records[step] = record
+    if repeated:
+        complaints.append(f"{repeated} steps are written twice; the earlier lines are left out")
+    return [records[step] for step in sorted(records)], complaints
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise Unreadable("missing") from error
+    except (OSError, ValueError) as error:
+        raise Unreadable("malformed") from error
+    if not isinstance(value, dict):
+        raise Unreadable("malformed")
+    return value
+
+
+def _check(run: dict[str, Any]) -> None:
+    """Raises Unreadable unless a run.json holds what a report stands on."""
+    if run.get("format") != FORMAT:
+        raise Unreadable(f"format {run.get('format')!r} is not {FORMAT}, the one known here")
+    for key in ("id", "model", "task", "group"):
+        if not isinstance(run.get(key), str) or not run[key]:
+            raise Unreadable(f"{key} is missing")
+    if not isinstance(run.get("seed"), int):
+        raise Unreadable("seed is missing")
+    if run.get("status") not in STATUSES:
+        raise Unreadable(f"status {run.get('status')!r} is unknown")
+    for key in ("config", "valid", "test", "baselines"):
+        if not isinstance(run.get(key, {}), dict):
+            raise Unreadable(f"{key} is malformed")
+    if not all(_is_number(value) for value in run.get("baselines", {}).values()):
+        raise Unreadable("a baseline is not a number")
+    score = run.get("score")
+    if not isinstance(score, dict | None):
+        raise Unreadable("score is malformed")
+    if run["status"] == "finished" and not _is_score(score):
+        raise Unreadable("it finished without a score that is a number")
+
+
+def _is_score(score: Any) -> bool:
+    return (
+        isinstance(score, dict)
+        and isinstance(score.get("name"), str)
+        and score.get("goal") in ("min", "max")
+        and all(_is_number(score.get(split)) for split in ("valid", "test"))
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -1,0 +1,118 @@
+"""The table of a study: per task, what each model achieves and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seqexp.analysis.axes import COMPARED, TABLED
+from seqexp.analysis.load import Study
+from seqexp.analysis.notation import count, digits, interval, shortened
+from seqexp.analysis.pareto import front
+from seqexp.analysis.records import STATUSES
+from seqexp.analysis.statistics import estimate
+
+WIDTH = 100
+HEADINGS = ["model", "seeds", "test", "params ", "carry B ", "train FLOPs/token ", "ms/step "]
+
+
+def tabulate(study: Study) -> pd.DataFrame:
+    """One row a task and model, in each task the best test score first.
+
+    Scores are means over the finished seeds (`test`, `valid`) with the half-widths of their 95 %
+    intervals (`test_half`, `valid_half`, NaN for one seed), and `n` is their number; `finished`,
+    `diverged`, `failed` and `running` count the runs. Costs are medians over the runs.
+
+    Settings of a model that have the same number of parameters differ in how they are trained. One
+    of them is `chosen`, the best on validation, and stands for the model in comparisons. Whether it
+    is on the Pareto front of the test score against a cost is in `front/<cost>`.
+    """
+    groups = study.runs.groupby(["task_label", "label"], sort=True)
+    table = pd.DataFrame([_row(task, label, runs) for (task, label), runs in groups])
+    sign = table["goal"].map({"min": 1, "max": -1}).fillna(1)
+    table["chosen"] = _chosen(table, table["valid"] * sign)
+    for axis in COMPARED:
+        table[f"front/{axis.key}"] = False
+    compared = table[table["chosen"] & (table["n"] > 0)]
+    for _, rows in compared.groupby("task"):
+        for axis in COMPARED:
+            on_front = front(rows[axis.key], rows["test"], rows["goal"].iloc[0])
+            table.loc[rows.index, f"front/{axis.key}"] = on_front
+    order = table.assign(loss=table["test"] * sign).sort_values(["task", "loss", "label"])
+    return table.loc[order.index].reset_index(drop=True)
+
+
+def _row(task: str, label: str, runs: pd.DataFrame) -> dict[str, Any]:
+    finished = runs[runs["status"] == "finished"]
+    test, valid = estimate(finished["test"]), estimate(finished["valid"])
+    judged = runs.dropna(subset=["score"])
+    row: dict[str, Any] = {"task": task, "label": label}
+    row |= {"model": runs["model"].iloc[0], "group": runs["group"].iloc[0]}
+    row |= {key: judged[key].iloc[0] if len(judged) else None for key in ("score", "goal")}
+    row |= {"n": test.n, "test": test.mean, "test_half": test.half}
+    row |= {"valid": valid.mean, "valid_half": valid.half}
+    row |= {status: int((runs["status"] == status).sum()) for status in STATUSES}
+    return row | {axis.key: runs[axis.key].median() for axis in TABLED}
+
+
+def _chosen(table: pd.DataFrame, valid_loss: pd.Series) -> pd.Series:
+    """True for the best on validation among the settings of a model that have equal parameters."""
+    order = table.assign(loss=valid_loss).sort_values(["loss", "label"])
+    return ~order.duplicated(["task", "model", "parameters"]).reindex(table.index)
+
+
+def to_text(table: pd.DataFrame) -> str:
+    """The table for a terminal, at most 100 columns wide, with notes on its marks below."""
+    parts, notes = [], []
+    for task, rows in table.groupby("task", sort=False):
+        cells = [_text_row(row) for row in rows.to_dict("records")]
+        parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells]), ""]
+    if table[[f"front/{axis.key}" for axis in COMPARED]].to_numpy().any():
+        notes.append("* on the Pareto front of the test score against this cost")
+    if not table["chosen"].all():
+        notes.append("( ) another setting with as many parameters was better on validation")
+    return "\n".join(parts + notes)
+
+
+def judged_by(rows: pd.DataFrame) -> str:
+    """How the models of a task are judged: "mse, lower is better"."""
+    known = rows.dropna(subset=["score"])
+    if known.empty:
+        return "not judged yet"
+    name, goal = known[["score", "goal"]].iloc[0]
+    return f"{name}, {'lower' if goal == 'min' else 'higher'} is better"
+
+
+def _text_row(row: dict[Any, Any]) -> list[str]:
+    started = sum(row[status] for status in STATUSES)
+    costs = [("parameters", count, 1), ("carry_bytes", count, 1)]
+    costs += [("training_flops_per_token", shortened, 1), ("step_seconds", digits, 1e3)]
+    return [
+        row["label"] if row["chosen"] else f"({row['label']})",
+        f"{row['finished']}/{started}",
+        interval(row["test"], row["test_half"]),
+        *(write(row[key] * s) + "* "[not row[f"front/{key}"]] for key, write, s in costs),
+    ]
+
+
+def _aligned(cells: list[list[str]]) -> str:
+    """Columns two spaces apart, names to the left and numbers to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    widths[0] = min(widths[0], WIDTH - sum(widths[1:]) - 2 * len(widths))
+    lines = []
+    for name, *numbers in cells:
+        line = f"  {_cut(name, widths[0]):{widths[0]}}"
+        for number, width in zip(numbers, widths[1:], strict=True):
+            line += f"  {number:>{width}}"
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def _cut(name: str, width: int) -> str:
+    """The name, without its middle where it is too long: what tells it apart stands at the end."""
+    if len(name) <= width:
+        return name
+    tail = (width - 1) * 2 // 3
+    return f"{name[: width - 1 - tail]}…{name[-tail:]}"

@@ -1,0 +1,7 @@
+"""Recurrent cells, one family a file."""
+
+from seqexp.cells.elman import Elman
+from seqexp.cells.gru import GRU
+from seqexp.cells.lstm import LSTM
+
+__all__ = ["GRU", "LSTM", "Elman"]

@@ -1,0 +1,124 @@
+"""Elman's simple recurrent network, and the IRNN."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, get_args
+
+import jax.numpy as jnp
+from flax import nnx
+
+from seqexp.cells.initializers import Initializer, gate_kernel
+from seqexp.cells.sizes import require_sizes
+from seqexp.recurrences import elman
+from seqexp.recurrences.masking import time_first
+from seqexp.recurrences.products import project
+from seqexp.recurrences.scan import scan
+from seqexp.types import Array, Noise, SeqexpError
+
+
+class ElmanCarry(NamedTuple):
+    """`h` `[B, H]`."""
+
+    h: Array
+
+
+class Elman(nnx.Module):
+    """Simple recurrent network (Elman 1990, https://doi.org/10.1207/s15516709cog1402_1).
+
+        h_t = f(x_t W + h_{t-1} U + b)
+
+    With `activation="relu"` and `recurrent_init="identity"` it is the IRNN (Le et al. 2015,
+    https://arxiv.org/abs/1504.00941).
+
+    Args:
+        in_features: D.
+        features: H.
+        activation: f, "tanh" or "relu".
+        input_init: how W starts, a name that `initializer` knows or a callable.
+        recurrent_init: how U starts, likewise.
+        recurrent_scale: U starts multiplied by this.
+        rngs: draws the parameters.
+
+    Raises:
+        SeqexpError: for sizes below 1 and unknown names; and, on use, for `noise.update`.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        *,
+        activation: elman.Activation = "tanh",
+        input_init: str | Initializer = "glorot",
+        recurrent_init: str | Initializer = "orthogonal",
+        recurrent_scale: float = 1.0,
+        rngs: nnx.Rngs,
+    ):
+        require_sizes(in_features, features)
+        if activation not in get_args(elman.Activation):
+            raise SeqexpError(f"unknown activation {activation!r}: use tanh or relu")
+        self.in_features = in_features
+        self.features = features
+        self.out_features = features
+        self.activation: elman.Activation = activation
+        self.input_kernel = nnx.Param(
+            gate_kernel(input_init, rngs.params(), in_features, features, gates=1)
+        )
+        self.recurrent_kernel = nnx.Param(
+            recurrent_scale
+            * gate_kernel(recurrent_init, rngs.params(), features, features, gates=1)
+        )
+        self.bias = nnx.Param(jnp.zeros(features))
+
+    def initial_carry(self, batch_size: int) -> ElmanCarry:
+        """Zeros."""
+        return ElmanCarry(jnp.zeros((batch_size, self.features), self.bias.dtype))
+
+    def output(self, carry: ElmanCarry) -> Array:
+        """`h`."""
+        return carry.h
+
+    def draw(self, key: Array, batch_size: int, steps: int) -> Noise:
+        """None of its own."""
+        return Noise()
+
+    def step(
+        self, carry: ElmanCarry, x: Array, noise: Noise | None = None
+    ) -> tuple[ElmanCarry, Array]:
+        """One step: `x` `[B, D]` to `h` `[B, H]`."""
+        projected = x @ self.input_kernel[...] + self.bias[...]
+        return self._advance(carry, projected, Noise() if noise is None else noise)
+
+    def unroll(
+        self,
+        xs: Array,
+        *,
+        carry: ElmanCarry | None = None,
+        lengths: Array | None = None,
+        noise: Noise | None = None,
+        reverse: bool = False,
+    ) -> tuple[Array, ElmanCarry]:
+        """All steps: `xs` `[B, T, D]` to `hs` `[B, T, H]` and the final carry."""
+        carry = self.initial_carry(xs.shape[0]) if carry is None else carry
+        noise = Noise() if noise is None else noise
+        xs, real = time_first(xs, lengths)
+        projected = project(xs, self.input_kernel[...]) + self.bias[...]
+        if noise.hidden is None and noise.update is None:
+            hs, h = elman.unroll(
+                projected, self.recurrent_kernel[...], carry.h, real, self.activation, reverse
+            )
+            return jnp.swapaxes(hs, 0, 1), ElmanCarry(h)
+        hs, carry = scan(self._advance, carry, projected, real, noise, reverse)
+        return jnp.swapaxes(hs, 0, 1), carry
+
+    def _advance(
+        self, carry: ElmanCarry, projected: Array, noise: Noise
+    ) -> tuple[ElmanCarry, Array]:
+        if noise.update is not None:
+            raise SeqexpError(
+                "Elman writes its whole state anew, so it has no update to drop: "
+                "use Variational or Zoneout instead of RecurrentDropout"
+            )
+        seen = carry.h if noise.hidden is None else carry.h * noise.hidden
+        h = elman.activate(projected + seen @ self.recurrent_kernel[...], self.activation)
+        return ElmanCarry(h), h

@@ -1,0 +1,137 @@
+"""The gated recurrent unit, in its two forms."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from seqexp.cells.initializers import Initializer, gate_kernel
+from seqexp.cells.sizes import require_sizes
+from seqexp.recurrences import gru
+from seqexp.recurrences.masking import time_first
+from seqexp.recurrences.products import project
+from seqexp.recurrences.scan import scan
+from seqexp.types import Array, Noise, SeqexpError
+
+Reset = Literal["before", "after"]
+
+
+class GRUCarry(NamedTuple):
+    """`h` `[B, H]`."""
+
+    h: Array
+
+
+class GRU(nnx.Module):
+    """Gated recurrent unit (Cho et al. 2014, https://arxiv.org/abs/1406.1078).
+
+        r_t = sigmoid(x_t W_r + h_{t-1} U_r + b_r)
+        z_t = sigmoid(x_t W_z + h_{t-1} U_z + b_z)
+        n_t = tanh(x_t W_n + (r_t * h_{t-1}) U_n + b_n)           reset "before" the product
+        n_t = tanh(x_t W_n + r_t * (h_{t-1} U_n + a) + b_n)       reset "after" it
+        h_t = z_t * h_{t-1} + (1 - z_t) * n_t
+
+    The kernels and the bias hold r, z and n in this order. "after" is the form of cuDNN, with its
+    own bias a inside the reset; it needs one product a step where "before" needs two.
+
+    Args:
+        in_features: D.
+        features: H.
+        reset: "before" or "after".
+        input_init: how W starts, a name that `initializer` knows or a callable.
+        recurrent_init: how U starts, likewise.
+        rngs: draws the parameters.
+
+    Raises:
+        SeqexpError: for sizes below 1 and unknown names.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        *,
+        reset: Reset = "before",
+        input_init: str | Initializer = "glorot",
+        recurrent_init: str | Initializer = "orthogonal",
+        rngs: nnx.Rngs,
+    ):
+        require_sizes(in_features, features)
+        if reset not in get_args(Reset):
+            raise SeqexpError(f"unknown reset {reset!r}: use before or after")
+        self.in_features = in_features
+        self.features = features
+        self.out_features = features
+        self.input_kernel = nnx.Param(
+            gate_kernel(input_init, rngs.params(), in_features, features, gates=3)
+        )
+        self.recurrent_kernel = nnx.Param(
+            gate_kernel(recurrent_init, rngs.params(), features, features, gates=3)
+        )
+        self.bias = nnx.Param(jnp.zeros(3 * features))
+        self.reset_bias = nnx.Param(jnp.zeros(features)) if reset == "after" else None
+
+    def initial_carry(self, batch_size: int) -> GRUCarry:
+        """Zeros."""
+        return GRUCarry(jnp.zeros((batch_size, self.features), self.bias.dtype))
+
+    def output(self, carry: GRUCarry) -> Array:
+        """`h`."""
+        return carry.h
+
+    def draw(self, key: Array, batch_size: int, steps: int) -> Noise:
+        """None of its own."""
+        return Noise()
+
+    def step(
+        self, carry: GRUCarry, x: Array, noise: Noise | None = None
+    ) -> tuple[GRUCarry, Array]:
+        """One step: `x` `[B, D]` to `h` `[B, H]`."""
+        projected = x @ self.input_kernel[...] + self.bias[...]
+        return self._advance(carry, projected, Noise() if noise is None else noise)
+
+    def unroll(
+        self,
+        xs: Array,
+        *,
+        carry: GRUCarry | None = None,
+        lengths: Array | None = None,
+        noise: Noise | None = None,
+        reverse: bool = False,
+    ) -> tuple[Array, GRUCarry]:
+        """All steps: `xs` `[B, T, D]` to `hs` `[B, T, H]` and the final carry."""
+        carry = self.initial_carry(xs.shape[0]) if carry is None else carry
+        noise = Noise() if noise is None else noise
+        xs, real = time_first(xs, lengths)
+        projected = project(xs, self.input_kernel[...]) + self.bias[...]
+        kernel = self.recurrent_kernel[...]
+        if noise.hidden is not None or noise.update is not None:
+            hs, carry = scan(self._advance, carry, projected, real, noise, reverse)
+        elif self.reset_bias is None:
+            hs, h = gru.unroll_before(projected, kernel, carry.h, real, reverse)
+            carry = GRUCarry(h)
+        else:
+            bias = self.reset_bias[...]
+            hs, h = gru.unroll_after(projected, kernel, bias, carry.h, real, reverse)
+            carry = GRUCarry(h)
+        return jnp.swapaxes(hs, 0, 1), carry
+
+    def _advance(
+        self, carry: GRUCarry, projected: Array, noise: Noise
+    ) -> tuple[GRUCarry, Array]:
+        h = carry.h
+        seen = h if noise.hidden is None else h * noise.hidden
+        gate_kernel, candidate_kernel = gru.split_candidate(self.recurrent_kernel[...])
+        x_gates, x_candidate = gru.split_candidate(projected)
+        r, z = jnp.split(jax.nn.sigmoid(x_gates + seen @ gate_kernel), 2, axis=-1)
+        if self.reset_bias is None:
+            n = jnp.tanh(x_candidate + (r * seen) @ candidate_kernel)
+        else:
+            n = jnp.tanh(x_candidate + r * (seen @ candidate_kernel + self.reset_bias[...]))
+        if noise.update is not None:
+            n = n * noise.update
+        h = z * h + (1 - z) * n
+        return GRUCarry(h), h

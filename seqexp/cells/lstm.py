@@ -1,0 +1,197 @@
+"""Long short-term memory, with its common variants."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from seqexp.cells.initializers import Initializer, gate_kernel
+from seqexp.cells.sizes import require_sizes
+from seqexp.recurrences import lstm
+from seqexp.recurrences.masking import time_first
+from seqexp.recurrences.normalize import normalize
+from seqexp.recurrences.products import project
+from seqexp.recurrences.scan import scan
+from seqexp.types import Array, Noise, SeqexpError
+
+
+class LSTMCarry(NamedTuple):
+    """The memory `c` `[B, H]` and the output `h` `[B, P]`."""
+
+    c: Array
+    h: Array
+
+
+class LSTM(nnx.Module):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997,
+    https://doi.org/10.1162/neco.1997.9.8.1735) with a forget gate (Gers et al. 2000,
+    https://doi.org/10.1162/089976600300015015).
+
+        i, f, g, o = x_t W + h_{t-1} U + b          (blocks of W, U and b, in this order)
+        c_t = sigmoid(f) * c_{t-1} + sigmoid(i) * tanh(g)
+        h_t = sigmoid(o) * tanh(c_t)
+
+    The variants go together in any combination:
+
+    - peepholes: i and f also see p * c_{t-1}, and o sees p * c_t (Gers and Schmidhuber 2000,
+      https://doi.org/10.1109/IJCNN.2000.861302). They start at 0.
+    - coupled: no f of its own, but 1 - sigmoid(i) in its place; the blocks are i, g, o (Greff et
+      al. 2017, https://arxiv.org/abs/1503.04069). The bias of i starts at -forget_bias, so that as
+      much is forgotten at first as by an f of its own.
+    - layer_norm: i, f, g, o = LN(x_t W) + LN(h_{t-1} U) + b, each LN over all gates and with a
+      scale, and h_t = sigmoid(o) * tanh(LN(c_t)) with a scale and a shift (Ba et al. 2016,
+      equations 20-22, https://arxiv.org/abs/1607.06450). The shifts of the first two are left out:
+      they would only add to b.
+    - projection: h_t = (sigmoid(o) * tanh(c_t)) R, to P units (Sak et al. 2014,
+      https://arxiv.org/abs/1402.1128).
+
+    Args:
+        in_features: D.
+        features: H.
+        forget_bias: where the bias of f starts; the rest of b starts at 0. 1 as in Jozefowicz et
+            al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html.
+        peepholes: as above.
+        coupled: as above.
+        layer_norm: as above.
+        projection: P; None for none.
+        input_init: how W and R start, a name that `initializer` knows or a callable.
+        recurrent_init: how U starts, likewise.
+        rngs: draws the parameters.
+
+    Raises:
+        SeqexpError: for sizes below 1 and unknown names.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        *,
+        forget_bias: float = 1.0,
+        peepholes: bool = False,
+        coupled: bool = False,
+        layer_norm: bool = False,
+        projection: int | None = None,
+        input_init: str | Initializer = "glorot",
+        recurrent_init: str | Initializer = "orthogonal",
+        rngs: nnx.Rngs,
+    ):
+        require_sizes(in_features, features)
+        if projection is not None and (not isinstance(projection, int) or projection < 1):
+            raise SeqexpError(
+                f"projection must be None or a whole number of at least 1, not {projection!r}"
+            )
+        self.in_features = in_features
+        self.features = features
+        self.out_features = features if projection is None else projection
+        self.coupled = coupled
+        gates = 3 if coupled else 4
+        self.input_kernel = nnx.Param(
+            gate_kernel(input_init, rngs.params(), in_features, features, gates)
+        )
+        self.recurrent_kernel = nnx.Param(
+            gate_kernel(recurrent_init, rngs.params(), self.out_features, features, gates)
+        )
+        bias = jnp.zeros((gates, features))
+        bias = bias.at[0].set(-forget_bias) if coupled else bias.at[1].set(forget_bias)
+        self.bias = nnx.Param(bias.reshape(-1))
+        self.peephole = nnx.Param(jnp.zeros((gates - 1, features))) if peepholes else None
+        self.layer_norm = layer_norm
+        if layer_norm:
+            self.scale_input = nnx.Param(jnp.ones(gates * features))
+            self.scale_recurrent = nnx.Param(jnp.ones(gates * features))
+            self.scale_memory = nnx.Param(jnp.ones(features))
+            self.shift_memory = nnx.Param(jnp.zeros(features))
+        self.projection = (
+            None
+            if projection is None
+            else nnx.Param(gate_kernel(input_init, rngs.params(), features, projection, gates=1))
+        )
+
+    def initial_carry(self, batch_size: int) -> LSTMCarry:
+        """Zeros."""
+        dtype = self.bias.dtype
+        return LSTMCarry(
+            jnp.zeros((batch_size, self.features), dtype),
+            jnp.zeros((batch_size, self.out_features), dtype),
+        )
+
+    def output(self, carry: LSTMCarry) -> Array:
+        """`h`."""
+        return carry.h
+
+    def draw(self, key: Array, batch_size: int, steps: int) -> Noise:
+        """None of its own."""
+        return Noise()
+
+    def step(
+        self, carry: LSTMCarry, x: Array, noise: Noise | None = None
+    ) -> tuple[LSTMCarry, Array]:
+        """One step: `x` `[B, D]` to `h` `[B, P]`."""
+        return self._advance(carry, self._project(x), Noise() if noise is None else noise)
+
+    def unroll(
+        self,
+        xs: Array,
+        *,
+        carry: LSTMCarry | None = None,
+        lengths: Array | None = None,
+        noise: Noise | None = None,
+        reverse: bool = False,
+    ) -> tuple[Array, LSTMCarry]:
+        """All steps: `xs` `[B, T, D]` to `hs` `[B, T, P]` and the final carry."""
+        carry = self.initial_carry(xs.shape[0]) if carry is None else carry
+        noise = Noise() if noise is None else noise
+        xs, real = time_first(xs, lengths)
+        projected = self._project(xs)
+        if self._plain and noise.hidden is None and noise.update is None:
+            hs, (c, h) = lstm.unroll(
+                projected, self.recurrent_kernel[...], carry.c, carry.h, real, reverse
+            )
+            return jnp.swapaxes(hs, 0, 1), LSTMCarry(c, h)
+        hs, carry = scan(self._advance, carry, projected, real, noise, reverse)
+        return jnp.swapaxes(hs, 0, 1), carry
+
+    @property
+    def _plain(self) -> bool:
+        return not (
+            self.coupled or self.layer_norm or self.peephole is not None
+            or self.projection is not None
+        )
+
+    def _project(self, xs: Array) -> Array:
+        projected = project(xs, self.input_kernel[...])
+        if self.layer_norm:
+            projected = normalize(projected) * self.scale_input[...]
+        return projected + self.bias[...]
+
+    def _advance(
+        self, carry: LSTMCarry, projected: Array, noise: Noise
+    ) -> tuple[LSTMCarry, Array]:
+        c, h = carry
+        seen = h if noise.hidden is None else h * noise.hidden
+        recurrent = seen @ self.recurrent_kernel[...]
+        if self.layer_norm:
+            recurrent = normalize(recurrent) * self.scale_recurrent[...]
+        # Coupled, there is no f among the blocks, nor among the peepholes.
+        i, *f, g, o = jnp.split(projected + recurrent, 3 if self.coupled else 4, axis=-1)
+        if self.peephole is not None:
+            i, *f = (gate + p * c for gate, p in zip([i, *f], self.peephole[...], strict=False))
+        i = jax.nn.sigmoid(i)
+        keep = 1 - i if self.coupled else jax.nn.sigmoid(f[0])
+        g = jnp.tanh(g)
+        if noise.update is not None:
+            g = g * noise.update
+        c = keep * c + i * g
+        if self.peephole is not None:
+            o = o + self.peephole[-1] * c
+        memory = c
+        if self.layer_norm:
+            memory = normalize(c) * self.scale_memory[...] + self.shift_memory[...]
+        h = jax.nn.sigmoid(o) * jnp.tanh(memory)
+        if self.projection is not None:
+            h = h @ self.projection[...]
+        return LSTMCarry(c, h), h

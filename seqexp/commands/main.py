@@ -1,0 +1,70 @@
+"""`seqexp`: the console script. Picks a command, and turns errors into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+USAGE = """\
+usage: seqexp COMMAND ...
+
+  sweep  model=rnn,lstm task=adding seed=0,1   train every combination, then report
+  run    model=gru task=digits                 train one point
+  report runs/STUDY [...]                      table, figures and page from the records
+  data   [TASK ...]                            fetch and check data sets
+  doctor                                       is this machine's JAX in order?
+
+run and sweep take Hydra overrides; `seqexp run --help` lists the menu, `--cfg job` prints the
+config. Commands that were interrupted go on where they were when started again.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 1 if something failed, 2 for a mistaken call."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0 if arguments else 2
+    command = _commands().get(arguments[0])
+    if command is None:
+        print(f"seqexp: no command {arguments[0]!r}; seqexp --help lists them", file=sys.stderr)
+        return 2
+    # With it Hydra hands its exceptions on, for one line of ours instead of its own report.
+    debug = os.environ.setdefault("HYDRA_FULL_ERROR", "1") == "full"
+    try:
+        return command(arguments[1:])
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if debug or not _expected(error):
+            raise
+        print(f"seqexp: error: {_one_line(error)}", file=sys.stderr)
+        return 2
+
+
+def _commands() -> dict[str, Callable[[list[str]], int]]:
+    from seqexp.commands import data, doctor, report, train
+
+    return {
+        "run": train.run,
+        "sweep": train.sweep,
+        "report": report.main,
+        "data": data.main,
+        "doctor": doctor.main,
+    }
+
+
+def _expected(error: Exception) -> bool:
+    """Whether an error is the user's to mend; all others keep their traceback."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from seqexp.types import SeqexpError
+
+    return isinstance(error, SeqexpError | HydraException | OmegaConfBaseException | OSError)
+
+
+def _one_line(error: Exception) -> str:
+    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())

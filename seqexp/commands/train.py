@@ -1,0 +1,82 @@
+"""`seqexp run` and `seqexp sweep`: Hydra composes the points, seqexp trains them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from seqexp.commands.configs import config_folder
+from seqexp.types import SeqexpError
+
+if TYPE_CHECKING:
+    from seqexp.sweeps import Outcome
+
+
+def run(arguments: list[str]) -> int:
+    """Train one point."""
+    return _exit_code(_hydra(arguments))
+
+
+def sweep(arguments: list[str]) -> int:
+    """Train every point of a multirun, and report on the study."""
+    outcomes = _hydra(["--multirun", *arguments])
+    if any(outcome.status != "failed" for outcome in outcomes):
+        from seqexp.commands.report import report_on
+
+        report_on([outcomes[0].directory.parent])
+    return _exit_code(outcomes)
+
+
+def _exit_code(outcomes: Sequence[Outcome]) -> int:
+    return int(any(outcome.status == "failed" for outcome in outcomes))
+
+
+def _hydra(arguments: Sequence[str]) -> list[Outcome]:
+    """Let Hydra compose, and execute what it composes; the outcomes of all points."""
+    outcomes: list[Outcome] = []
+
+    def task(configs: DictConfig | list[DictConfig]) -> Any:
+        """All points at once from seqexp's own launcher; one from `run` or another launcher."""
+        _prepare_jax()
+        from seqexp.sweeps import Point, execute
+
+        if isinstance(configs, list):
+            points = [Point.of(config, config.hydra.runtime.choices) for config in configs]
+            outcomes.extend(execute(points))
+            return [outcome.score for outcome in outcomes]
+        own = HydraConfig.get()
+        outcome = execute([Point.of(configs, own.runtime.choices)])[0]
+        outcomes.append(outcome)
+        if outcome.status == "failed" and own.mode == RunMode.MULTIRUN:
+            # Another launcher may run this in another process, and reports by exceptions.
+            raise SeqexpError(f"{outcome.name}: {outcome.detail}")
+        return outcome.score
+
+    previous = sys.argv
+    sys.argv = ["seqexp", *arguments]
+    try:
+        folder = str(config_folder())
+        hydra.main(version_base="1.3", config_path=folder, config_name="config")(task)()
+    finally:
+        sys.argv = previous
+    return outcomes
+
+
+def _prepare_jax() -> None:
+    """Cores as devices, and compiled programs kept between sweeps."""
+    import jax
+    import platformdirs
+
+    from seqexp.training.mesh import expose_cores
+
+    logging.getLogger("jax").setLevel(logging.WARNING)
+    expose_cores()
+    jax.config.update("jax_compilation_cache_dir", platformdirs.user_cache_dir("seqexp/xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

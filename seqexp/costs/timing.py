@@ -1,0 +1,84 @@
+"""Wall-clock seconds of a function's runs and of a program's compilation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
+
+from seqexp.types import SeqexpError
+
+
+class Timing(NamedTuple):
+    """Median and quartiles, in seconds, of `repeats` runs."""
+
+    median: float
+    q25: float
+    q75: float
+    repeats: int
+
+
+def seconds(fn: Callable[..., Any], *args: Any, repeats: int) -> Timing:
+    """Time `fn(*args)`, each run until its outputs are ready, after one run that is not timed.
+
+    Args:
+        fn: called `repeats + 1` times with the same arguments, so it must not donate them.
+        args: its arguments.
+        repeats: how many runs are timed.
+
+    Raises:
+        SeqexpError: for repeats below 1.
+    """
+    if repeats < 1:
+        raise SeqexpError(f"timing needs at least 1 repeat, not {repeats}: ask for more")
+    # The first run compiles, and touches the memory that later ones reuse.
+    jax.block_until_ready(fn(*args))
+    return summarize([_one_run(fn, args) for _ in range(repeats)])
+
+
+def summarize(runs: list[float]) -> Timing:
+    """The median and quartiles of single runs' seconds."""
+    q25, median, q75 = np.percentile(runs, [25, 50, 75]).tolist()
+    return Timing(median, q25, q75, len(runs))
+
+
+def compile_seconds(lowered: jax.stages.Lowered) -> tuple[jax.stages.Compiled, float]:
+    """Compile a lowered program, without the persistent compilation cache, and time it.
+
+    What this process has compiled before it answers from memory in no time, so this must be the
+    program's first compilation.
+
+    Args:
+        lowered: from `jax.jit(fn).lower(*args)`.
+
+    Returns:
+        The compiled program and the seconds.
+    """
+    with _no_persistent_cache():
+        start = time.perf_counter()
+        compiled = lowered.compile()
+        return compiled, time.perf_counter() - start
+
+
+def _one_run(fn: Callable[..., Any], args: tuple[Any, ...]) -> float:
+    start = time.perf_counter()
+    jax.block_until_ready(fn(*args))
+    return time.perf_counter() - start
+
+
+@contextmanager
+def _no_persistent_cache() -> Iterator[None]:
+    enabled = jax.config.values["jax_enable_compilation_cache"]
+    # JAX decides once whether it uses the cache; only a reset makes it look at the setting again.
+    jax.config.update("jax_enable_compilation_cache", False)
+    pass
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_compilation_cache", enabled)
+        compilation_cache.reset_cache()

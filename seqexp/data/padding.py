@@ -1,0 +1,44 @@
+"""Right padding: from sequences of different lengths to one array, and which steps are true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from seqexp.types import Array, Batch
+
+
+def pad(sequences: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences `[t, ...]` as one array `[N, length, ...]` with zeros at the right, and `[N]` t's.
+
+    The sequences agree in dtype and in all but their first dimension, and t <= length.
+
+    >>> padded, lengths = pad([np.array([1, 2, 3]), np.array([4])], length=4)
+    >>> padded.tolist(), lengths.tolist()
+    ([[1, 2, 3, 0], [4, 0, 0, 0]], [3, 1])
+    """
+    first = sequences[0]
+    padded = np.zeros((len(sequences), length, *first.shape[1:]), first.dtype)
+    for row, sequence in zip(padded, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return padded, np.array([len(sequence) for sequence in sequences], np.int32)
+
+
+def consecutive_windows(tokens: np.ndarray, length: int) -> Batch:
+    """`[n]` tokens cut into windows that predict each but the first exactly once, the last padded.
+
+    >>> inputs, targets, lengths = consecutive_windows(np.array([5, 6, 7, 8]), length=2)
+    >>> inputs.tolist(), targets.tolist(), lengths.tolist()
+    ([[5, 6], [7, 0]], [[6, 7], [8, 0]], [2, 1])
+    """
+    starts = range(0, len(tokens) - 1, length)
+    inputs, lengths = pad([tokens[:-1][start : start + length] for start in starts], length)
+    targets, _ = pad([tokens[1:][start : start + length] for start in starts], length)
+    return Batch(jnp.asarray(inputs), jnp.asarray(targets), jnp.asarray(lengths))
+
+
+def true_steps(lengths: Array, steps: int) -> Array:
+    """`[B, T]` booleans, True where t < length."""
+    return jnp.arange(steps, dtype=jnp.int32) < lengths[:, None]

@@ -1,0 +1,170 @@
+"""Recurrent layers on top of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal, Protocol, get_args
+
+import jax
+from flax import nnx
+
+from seqexp.layers.dropout import dropout, require_rate
+from seqexp.recurrences.masking import zero_padding
+from seqexp.types import Array, Carry, SeqexpError
+
+Norm = Literal["none", "layer", "rms"]
+
+
+class Layer(Protocol):
+    """What a stack is made of: sequences in, sequences and a final carry out."""
+
+    in_features: int
+    out_features: int
+
+    @property
+    def causal(self) -> bool: ...
+
+    def initial_carry(self, batch_size: int) -> Carry: ...
+
+    def __call__(
+        self,
+        xs: Array,
+        lengths: Array | None = None,
+        carry: Carry | None = None,
+        key: Array | None = None,
+    ) -> tuple[Array, Carry]: ...
+
+    def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]: ...
+
+
+class Stack(nnx.Module):
+    """Layers on top of each other.
+
+        u = norm_l(x^l)
+        y = layer_l(u)
+        x^{l+1} = dropout(y), or x^l + dropout(y) if residual
+
+    Dropout falls between layers only, never on what runs along time nor on the last layer's output
+    (Zaremba et al. 2014, https://arxiv.org/abs/1409.2329). The first layer has no residual if it
+    changes the width.
+
+    Args:
+        layers: bottom first; each takes as many features as the one below gives.
+        dropout: rate between layers.
+        residual: add a layer's input to its output, where the widths agree.
+        norm: "none", "layer" (Ba et al. 2016, https://arxiv.org/abs/1607.06450) or "rms" (Zhang
+            and Sennrich 2019, https://arxiv.org/abs/1910.07467) of each layer's input.
+        rngs: draws the norms' parameters.
+
+    Raises:
+        SeqexpError: for no layers, widths that don't fit, unknown norms, a rate outside [0, 1), or
+            residual where a layer after the first changes the width.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        dropout: float,
+        residual: bool,
+        norm: Norm,
+        rngs: nnx.Rngs,
+    ):
+        _check(layers, residual, norm)
+        require_rate("dropout", dropout)
+        self.in_features = layers[0].in_features
+        self.out_features = layers[-1].out_features
+        self.layers = nnx.List(layers)
+        self.dropout = dropout
+        self.residual = residual
+        self.norms = nnx.List([_norm(norm, layer.in_features, rngs) for layer in layers])
+
+    @property
+    def causal(self) -> bool:
+        """Whether every layer is."""
+        return all(layer.causal for layer in self.layers)
+
+    def initial_carry(self, batch_size: int) -> tuple[Carry, ...]:
+        """The tuple of the layers' carries."""
+        return tuple(layer.initial_carry(batch_size) for layer in self.layers)
+
+    def __call__(
+        self,
+        xs: Array,
+        lengths: Array | None = None,
+        carry: tuple[Carry, ...] | None = None,
+        key: Array | None = None,
+    ) -> tuple[Array, tuple[Array, ...], tuple[Carry, ...]]:
+        """Run whole sequences.
+
+        Args:
+            xs: `[B, T, D]`.
+            lengths: `[B]`; None if every step is real.
+            carry: the layers' carries; None for `initial_carry`.
+            key: draws all dropout; None for evaluation.
+
+        Returns:
+            `[B, T, P]`, 0 at padding; each layer's own output `[B, T, P]`, before dropout and
+            residual; and the layers' final carries.
+        """
+        xs = zero_padding(xs, lengths)
+        depth = len(self.layers)
+        carries = [None] * depth if carry is None else carry
+        keys = [(None, None)] * depth if key is None else jax.random.split(key, (depth, 2))
+        hidden, finals = [], []
+        for index, (layer_key, dropout_key) in enumerate(keys):
+            inputs = self._normed(index, xs)
+            ys, final = self.layers[index](inputs, lengths, carries[index], layer_key)
+            hidden.append(ys)
+            finals.append(final)
+            if dropout_key is not None and index + 1 < depth:
+                ys = dropout(dropout_key, ys, self.dropout)
+            xs = self._joined(index, xs, ys)
+        return xs, tuple(hidden), tuple(finals)
+
+    def step(self, carry: tuple[Carry, ...], x: Array) -> tuple[tuple[Carry, ...], Array]:
+        """One step at evaluation: `x` `[B, D]` to `[B, P]`.
+
+        Raises:
+            SeqexpError: if a layer needs the whole sequence.
+        """
+        finals = []
+        for index, layer in enumerate(self.layers):
+            final, y = layer.step(carry[index], self._normed(index, x))
+            finals.append(final)
+            x = self._joined(index, x, y)
+        return tuple(finals), x
+
+    def _normed(self, index: int, xs: Array) -> Array:
+        norm = self.norms[index]
+        return xs if norm is None else norm(xs)
+
+    def _joined(self, index: int, xs: Array, ys: Array) -> Array:
+        layer = self.layers[index]
+        return xs + ys if self.residual and layer.in_features == layer.out_features else ys
+
+
+def _norm(norm: Norm, features: int, rngs: nnx.Rngs) -> nnx.LayerNorm | nnx.RMSNorm | None:
+    if norm == "none":
+        return None
+    kind = nnx.LayerNorm if norm == "layer" else nnx.RMSNorm
+    return kind(features, rngs=rngs)
+
+
+def _check(layers: Sequence[Layer], residual: bool, norm: str) -> None:
+    if not layers:
+        raise SeqexpError("a stack needs at least one layer")
+    if norm not in get_args(Norm):
+        raise SeqexpError(f"unknown norm {norm!r}: use none, layer or rms")
+    for number, (below, layer) in enumerate(pairwise(layers), start=2):
+        if below.out_features != layer.in_features:
+            raise SeqexpError(
+                f"layer {number} takes {layer.in_features} features, but the one below gives "
+                f"{below.out_features}: make them equal"
+            )
+        if residual and layer.in_features != layer.out_features:
+            raise SeqexpError(
+                f"layer {number} turns {layer.in_features} features into {layer.out_features}, so "
+                "it cannot have a residual: give all layers one width, or set residual=false"
+            )

@@ -1,0 +1,58 @@
+"""From one hidden state a step to one a sequence, whole or step by step."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import jax.numpy as jnp
+
+from seqexp.types import Array
+
+Pooling = Literal["last", "mean", "max"]
+POOLINGS = get_args(Pooling)
+
+
+def pool(hidden: Array, lengths: Array, how: Pooling, forward_features: int) -> Array:
+    """Pool `[B, T, P]` hidden states over the true steps to `[B, P]`.
+
+    "last" takes each direction's own last step: units from `forward_features` on run backward in
+    time, and have read the whole sequence at step 0.
+
+    Args:
+        hidden: `[B, T, P]`.
+        lengths: `[B]`; a sequence of length 0 gives zeros or its step 0, and should weigh nothing.
+        how: "last", "mean" or "max".
+        forward_features: how many of the P units run forward.
+    """
+    steps = hidden.shape[1]
+    if how == "last":
+        index = jnp.maximum(lengths - 1, 0)[:, None, None]
+        last = jnp.take_along_axis(hidden, index, axis=1)[:, 0]
+        return jnp.concatenate([last[:, :forward_features], hidden[:, 0, forward_features:]], -1)
+    mask = (jnp.arange(steps) < lengths[:, None])[:, :, None]
+    if how == "mean":
+        total = jnp.where(mask, hidden, 0).sum(axis=1)
+        return total / jnp.maximum(lengths, 1)[:, None].astype(total.dtype)
+    largest = jnp.where(mask, hidden, -jnp.inf).max(axis=1)
+    return jnp.where(lengths[:, None] > 0, largest, 0)
+
+
+def initial_pool(how: Pooling, batch_size: int, features: int) -> Any:
+    """What pooling keeps between steps: nothing, a sum and a count, or the largest so far."""
+    if how == "mean":
+        return jnp.zeros((batch_size, features)), jnp.zeros((batch_size, 1))
+    if how == "max":
+        return jnp.full((batch_size, features), -jnp.inf)
+    return ()
+
+
+def pool_step(how: Pooling, state: Any, hidden: Array) -> tuple[Any, Array]:
+    """Pool one more step: `hidden` `[B, P]` to what `pool` gives for the steps so far."""
+    if how == "mean":
+        total, count = state
+        total, count = total + hidden, count + 1
+        return (total, count), total / count
+    if how == "max":
+        state = jnp.maximum(state, hidden)
+        return state, state
+    return (), hidden

@@ -1,0 +1,1 @@
+"""Recurrences: pure functions on arrays, without parameters."""

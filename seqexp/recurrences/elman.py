@@ -1,0 +1,92 @@
+"""The simple recurrence h_t = f(x_t + h_{t-1} U), with a backward pass written by hand."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from seqexp.recurrences.masking import where_real
+from seqexp.recurrences.products import previous, summed_product
+from seqexp.types import Array
+
+Activation = Literal["tanh", "relu"]
+
+
+def activate(pre: Array, activation: Activation) -> Array:
+    """tanh or relu."""
+    return jnp.tanh(pre) if activation == "tanh" else jax.nn.relu(pre)
+
+
+def unroll(
+    projected: Array,
+    kernel: Array,
+    h: Array,
+    real: Array | None,
+    activation: Activation,
+    reverse: bool,
+) -> tuple[Array, Array]:
+    """All steps of an Elman network, time first.
+
+        h_t = f(projected_t + h_{t-1} kernel)
+
+    The backward pass gathers the gradients of the pre-activations in its scan, and multiplies
+    them into the kernel's gradient once, after it: that is what makes it fast.
+
+    Args:
+        projected: `[T, B, H]`, the input's share of the pre-activations, bias included.
+        kernel: `[H, H]`.
+        h: `[B, H]`, before the first step.
+        real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
+        activation: "tanh" or "relu".
+        reverse: from the last step to the first.
+
+    Returns:
+        `hs` `[T, B, H]` and the final `h` `[B, H]`.
+    """
+
+    return _unroll(projected, kernel, h, real, activation, reverse)
+
+
+def _primal(
+    projected: Array,
+    kernel: Array,
+    h: Array,
+    real: Array | None,
+    activation: Activation,
+    reverse: bool,
+) -> tuple[Array, Array]:
+    def body(h: Array, inputs: tuple[Array, Array | None]) -> tuple[Array, Array]:
+        x, keep = inputs
+        new = activate(x + h @ kernel, activation)
+        return where_real(keep, new, h), where_real(keep, new, jnp.zeros_like(new))
+
+    final, hs = jax.lax.scan(body, h, (projected, real), reverse=reverse)
+    return hs, final
+
+
+def _forward(projected, kernel, h, real, activation, reverse):
+    hs, final = _primal(projected, kernel, h, real, activation, reverse)
+    return (hs, final), (kernel, h, real, hs)
+
+
+def _backward(activation, reverse, residuals, cotangents):
+    kernel, first, real, hs = residuals
+    dhs, dfinal = cotangents
+    transposed = kernel.T
+
+    def body(dh: Array, inputs: tuple[Array, Array, Array | None]) -> tuple[Array, Array]:
+        h, dy, keep = inputs
+        slope = 1 - h * h if activation == "tanh" else (h > 0).astype(h.dtype)
+        dpre = where_real(keep, (dh + dy) * slope, jnp.zeros_like(dh))
+        back = dpre @ transposed
+        # A held step passes its gradient on as it is, and there `back` is 0.
+        return back if keep is None else back + where_real(keep, jnp.zeros_like(dh), dh), dpre
+
+    dfirst, dpre = jax.lax.scan(body, dfinal, (hs, dhs, real), reverse=not reverse)
+    return dpre, summed_product(previous(hs, first, real, reverse), dpre), dfirst, None
+
+
+_unroll = jax.custom_vjp(_primal, nondiff_argnums=(4, 5))
+_unroll.defvjp(_forward, _backward)

@@ -1,0 +1,177 @@
+"""The GRU's two recurrences, with backward passes written by hand."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from seqexp.recurrences.masking import where_real
+from seqexp.recurrences.products import previous, summed_product
+from seqexp.types import Array
+
+
+def split_candidate(array: Array) -> tuple[Array, Array]:
+    """The reset and update part `[..., 2 * H]` and the candidate part `[..., H]` of `3 * H`."""
+    gate_width = array.shape[-1] // 3 * 2
+    return array[..., :gate_width], array[..., gate_width:]
+
+
+def unroll_before(
+    projected: Array, kernel: Array, h: Array, real: Array | None, reverse: bool
+) -> tuple[Array, Array]:
+    """All steps of a GRU that resets before the product, time first.
+
+        r, z = sigmoid(projected_t + h_{t-1} kernel)           (their two thirds)
+        n = tanh(projected_t + (r * h_{t-1}) kernel)           (the last third)
+        h_t = z * h_{t-1} + (1 - z) * n
+
+    Args:
+        projected: `[T, B, 3 * H]`, the input's share of the pre-activations, bias included.
+        kernel: `[H, 3 * H]`.
+        h: `[B, H]`, before the first step.
+        real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
+        reverse: from the last step to the first.
+
+    Returns:
+        `hs` `[T, B, H]` and the final `h` `[B, H]`.
+    """
+    return _unroll_before(projected, kernel, h, real, reverse)
+
+
+def _primal_before(
+    projected: Array, kernel: Array, h: Array, real: Array | None, reverse: bool
+) -> tuple[Array, Array]:
+    return _forward_before(projected, kernel, h, real, reverse)[0]
+
+
+def _forward_before(projected, kernel, h, real, reverse):
+    gate_kernel, candidate_kernel = split_candidate(kernel)
+
+    def body(h, inputs):
+        x, keep = inputs
+        x_gates, x_candidate = split_candidate(x)
+        pre_gates = x_gates + h @ gate_kernel
+        r, z = jnp.split(jax.nn.sigmoid(pre_gates), 2, axis=-1)
+        pre_candidate = x_candidate + (r * h) @ candidate_kernel
+        new = z * h + (1 - z) * jnp.tanh(pre_candidate)
+        y = where_real(keep, new, jnp.zeros_like(h))
+        return where_real(keep, new, h), (y, pre_gates, pre_candidate)
+
+    final, (hs, *pre) = jax.lax.scan(body, h, (projected, real), reverse=reverse)
+    return (hs, final), (kernel, h, real, hs, *pre)
+
+
+def _backward_before(reverse, residuals, cotangents):
+    kernel, first, real, hs, pre_gates, pre_candidate = residuals
+    dhs, dfinal = cotangents
+    gate_kernel, candidate_kernel = split_candidate(kernel)
+    before = previous(hs, first, real, reverse)
+
+    def body(dh, inputs):
+        pre_gates, pre_candidate, h, dy, keep = inputs
+        r, z = jnp.split(jax.nn.sigmoid(pre_gates), 2, axis=-1)
+        n = jnp.tanh(pre_candidate)
+        dh_new = where_real(keep, dh + dy, jnp.zeros_like(dh))
+        dpre_candidate = dh_new * (1 - z) * (1 - n * n)
+        dreset_h = dpre_candidate @ candidate_kernel.T
+        dpre_r = dreset_h * h * r * (1 - r)
+        dpre_z = dh_new * (h - n) * z * (1 - z)
+        dpre_gates = jnp.concatenate([dpre_r, dpre_z], axis=-1)
+        back = dh_new * z + dreset_h * r + dpre_gates @ gate_kernel.T
+        if keep is not None:
+            # A held step passes its gradient on as it is, and there the rest is 0.
+            back = back + where_real(keep, jnp.zeros_like(dh), dh)
+        return back, (dpre_gates, dpre_candidate)
+
+    dfirst, (dpre_gates, dpre_candidate) = jax.lax.scan(
+        body, dfinal, (pre_gates, pre_candidate, before, dhs, real), reverse=not reverse
+    )
+    r = jnp.split(jax.nn.sigmoid(pre_gates), 2, axis=-1)[0]
+    dkernel = [summed_product(before, dpre_gates), summed_product(r * before, dpre_candidate)]
+    dprojected = jnp.concatenate([dpre_gates, dpre_candidate], axis=-1)
+    return dprojected, jnp.concatenate(dkernel, axis=-1), dfirst, None
+
+
+_unroll_before = jax.custom_vjp(_primal_before, nondiff_argnums=(4,))
+_unroll_before.defvjp(_forward_before, _backward_before)
+
+
+def unroll_after(
+    projected: Array, kernel: Array, bias: Array, h: Array, real: Array | None, reverse: bool
+) -> tuple[Array, Array]:
+    """All steps of a GRU that resets after the product, time first.
+
+        r, z = sigmoid(projected_t + h_{t-1} kernel)                 (their two thirds)
+        n = tanh(projected_t + r * (h_{t-1} kernel + bias))          (the last third)
+        h_t = z * h_{t-1} + (1 - z) * n
+
+    Args:
+        projected: `[T, B, 3 * H]`, the input's share of the pre-activations, bias included.
+        kernel: `[H, 3 * H]`.
+        bias: `[H]`, inside the reset.
+        h: `[B, H]`, before the first step.
+        real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
+        reverse: from the last step to the first.
+
+    Returns:
+        `hs` `[T, B, H]` and the final `h` `[B, H]`.
+    """
+    return _unroll_after(projected, kernel, bias, h, real, reverse)
+
+
+def _primal_after(
+    projected: Array, kernel: Array, bias: Array, h: Array, real: Array | None, reverse: bool
+) -> tuple[Array, Array]:
+    return _forward_after(projected, kernel, bias, h, real, reverse)[0]
+
+
+def _forward_after(projected, kernel, bias, h, real, reverse):
+    def body(h, inputs):
+        x, keep = inputs
+        x_gates, x_candidate = split_candidate(x)
+        u_gates, u_candidate = split_candidate(h @ kernel)
+        pre_gates = x_gates + u_gates
+        inner = u_candidate + bias
+        r, z = jnp.split(jax.nn.sigmoid(pre_gates), 2, axis=-1)
+        n = jnp.tanh(x_candidate + r * inner)
+        new = z * h + (1 - z) * n
+        y = where_real(keep, new, jnp.zeros_like(h))
+        return where_real(keep, new, h), (y, pre_gates, inner)
+
+    final, (hs, *saved) = jax.lax.scan(body, h, (projected, real), reverse=reverse)
+    return (hs, final), (projected, kernel, h, real, hs, *saved)
+
+
+def _backward_after(reverse, residuals, cotangents):
+    projected, kernel, first, real, hs, pre_gates, inner = residuals
+    dhs, dfinal = cotangents
+    before = previous(hs, first, real, reverse)
+    x_candidate = split_candidate(projected)[1]
+    transposed = kernel.T
+
+    def body(dh, inputs):
+        pre_gates, inner, x, h, dy, keep = inputs
+        r, z = jnp.split(jax.nn.sigmoid(pre_gates), 2, axis=-1)
+        n = jnp.tanh(x + r * inner)
+        dh_new = where_real(keep, dh + dy, jnp.zeros_like(dh))
+        dpre_n = dh_new * (1 - z) * (1 - n * n)
+        dpre_r = dpre_n * inner * r * (1 - r)
+        dpre_z = dh_new * (h - n) * z * (1 - z)
+        dinner = jnp.concatenate([dpre_r, dpre_z, dpre_n * r], axis=-1)
+        back = dh_new * z + dinner @ transposed
+        if keep is not None:
+            # A held step passes its gradient on as it is, and there the rest is 0.
+            back = back + where_real(keep, jnp.zeros_like(dh), dh)
+        return back, (dinner, dpre_n)
+
+    dfirst, (dinner, dpre_n) = jax.lax.scan(
+        body, dfinal, (pre_gates, inner, x_candidate, before, dhs, real), reverse=not reverse
+    )
+    dgates, dcandidate = split_candidate(dinner)
+    dprojected = jnp.concatenate([dgates, dpre_n], axis=-1)
+    dbias = dcandidate.sum(axis=(0, 1))
+    return dprojected, summed_product(before, dinner), dbias, dfirst, None
+
+
+_unroll_after = jax.custom_vjp(_primal_after, nondiff_argnums=(5,))
+_unroll_after.defvjp(_forward_after, _backward_after)

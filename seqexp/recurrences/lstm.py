@@ -1,0 +1,103 @@
+"""The LSTM's recurrence, with a backward pass written by hand."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from seqexp.recurrences.masking import where_real
+from seqexp.recurrences.products import previous, summed_product
+from seqexp.types import Array
+
+
+def gates(pre: Array) -> tuple[Array, Array, Array, Array]:
+    """Input, forget, candidate and output gate `[B, H]` of pre-activations `[B, 4 * H]`."""
+    i, f, g, o = jnp.split(pre, 4, axis=-1)
+    return jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+
+
+def unroll(
+    projected: Array, kernel: Array, c: Array, h: Array, real: Array | None, reverse: bool
+) -> tuple[Array, tuple[Array, Array]]:
+    """All steps of a plain LSTM, time first.
+
+        i, f, g, o = gates(projected_t + h_{t-1} kernel)
+        c_t = f * c_{t-1} + i * g
+        h_t = o * tanh(c_t)
+
+    The forward scan keeps the pre-activations and c_{t-1}, from which the backward scan computes
+    the gates again: cheaper than storing them. The backward scan gathers the gradients of the
+    pre-activations, and the kernel's gradient is one product after it.
+
+    Args:
+        projected: `[T, B, 4 * H]`, the input's share of the pre-activations, bias included.
+        kernel: `[H, 4 * H]`.
+        c: `[B, H]`, before the first step.
+        h: `[B, H]`, before the first step.
+        real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
+        reverse: from the last step to the first.
+
+    Returns:
+        `hs` `[T, B, H]`, and the final `(c, h)`.
+    """
+    return _unroll(projected, kernel, c, h, real, reverse)
+
+
+def _primal(
+    projected: Array, kernel: Array, c: Array, h: Array, real: Array | None, reverse: bool
+) -> tuple[Array, tuple[Array, Array]]:
+    return _forward(projected, kernel, c, h, real, reverse)[0]
+
+
+def _forward(projected, kernel, c, h, real, reverse):
+    def body(carry, inputs):
+        x, keep = inputs
+        c, h = carry
+        pre = x + h @ kernel
+        i, f, g, o = gates(pre)
+        new_c = f * c + i * g
+        new_h = o * jnp.tanh(new_c)
+        held = where_real(keep, (new_c, new_h), carry)
+        return held, (where_real(keep, new_h, jnp.zeros_like(h)), pre, c)
+
+    final, (hs, pre, c_before) = jax.lax.scan(body, (c, h), (projected, real), reverse=reverse)
+    return (hs, final), (kernel, h, real, hs, pre, c_before)
+
+
+def _backward(reverse, residuals, cotangents):
+    kernel, first_h, real, hs, pre, c_before = residuals
+    dhs, (dc_final, dh_final) = cotangents
+    transposed = kernel.T
+
+    def body(carry, inputs):
+        dc, dh = carry
+        pre, c, dy, keep = inputs
+        i, f, g, o = gates(pre)
+        tanh_c = jnp.tanh(f * c + i * g)
+        dh_new = dh + dy
+        dc_new = dc + dh_new * o * (1 - tanh_c * tanh_c)
+        dpre = jnp.concatenate(
+            [
+                dc_new * g * i * (1 - i),
+                dc_new * c * f * (1 - f),
+                dc_new * i * (1 - g * g),
+                dh_new * tanh_c * o * (1 - o),
+            ],
+            axis=-1,
+        )
+        dpre = where_real(keep, dpre, jnp.zeros_like(dpre))
+        back = dpre @ transposed
+        if keep is not None:
+            # A held step passes its gradient on as it is, and there `back` is 0.
+            back = back + where_real(keep, jnp.zeros_like(dh), dh)
+        return (where_real(keep, dc_new * f, dc), back), dpre
+
+    (dc, dh), dpre = jax.lax.scan(
+        body, (dc_final, dh_final), (pre, c_before, dhs, real), reverse=not reverse
+    )
+    dkernel = summed_product(previous(hs, first_h, real, reverse), dpre)
+    return dpre, dkernel, dc, dh, None
+
+
+_unroll = jax.custom_vjp(_primal, nondiff_argnums=(5,))
+_unroll.defvjp(_forward, _backward)

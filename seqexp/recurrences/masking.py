@@ -1,0 +1,43 @@
+"""Which steps of right-padded sequences are real, and what happens at the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from seqexp.types import Array
+
+
+def zero_padding(xs: Array, lengths: Array | None) -> Array:
+    """`xs` `[B, T, ...]` with zeros from each length `[B]` on, even where NaN stood."""
+    if lengths is None:
+        return xs
+    return where_real(jnp.arange(xs.shape[1]) < lengths[:, None], xs, jnp.zeros_like(xs))
+
+
+def time_first(xs: Array, lengths: Array | None) -> tuple[Array, Array | None]:
+    """Sequences as the recurrences take them.
+
+    Args:
+        xs: `[B, T, D]`; what stands at padding never matters.
+        lengths: `[B]`, or None if every step is real.
+
+    Returns:
+        `xs` `[T, B, D]` with zeros at padding, and `[T, B]`, True where a step is real (None if
+        `lengths` is).
+    """
+    real = None if lengths is None else jnp.arange(xs.shape[1])[:, None] < lengths[None, :]
+    return jnp.swapaxes(zero_padding(xs, lengths), 0, 1), real
+
+
+def where_real(real: Array | None, new: Any, old: Any) -> Any:
+    """`new` where `real` (it indexes the leading axes of each array), `old` elsewhere."""
+    if real is None:
+        return new
+
+    def select(a: Array, b: Array) -> Array:
+        return jnp.where(real.reshape(real.shape + (1,) * (a.ndim - real.ndim)), a, b)
+
+    return jax.tree.map(select, new, old)

@@ -1,0 +1,15 @@
+"""Layer normalisation without parameters."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import lax
+
+from seqexp.types import Array
+
+
+def normalize(xs: Array) -> Array:
+    """Zero mean and unit variance over the last axis (Ba et al. 2016)."""
+    centred = xs - jnp.mean(xs, axis=-1, keepdims=True)
+    variance = jnp.mean(centred * centred, axis=-1, keepdims=True)
+    return centred * lax.rsqrt(variance + 1e-5)

@@ -1,0 +1,112 @@
+"""Execute a sweep: skip what is finished, train group by group, isolate failures."""
+
+from __future__ import annotations
+
+import fcntl
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from seqexp.runs.manifest import source_hash
+from seqexp.runs.record import MANIFEST, is_finished
+from seqexp.runs.store import read_json
+from seqexp.runs.wandb_mirror import Mirror
+from seqexp.sweeps.group_run import outcome_of, reason, run_group
+from seqexp.sweeps.groups import Group, Planned, plan
+from seqexp.sweeps.outcome import Outcome
+from seqexp.sweeps.point import Point
+from seqexp.sweeps.progress import SweepProgress, print_outcomes
+from seqexp.types import SeqexpError
+
+RERUN = ("never", "stale", "always")
+
+
+def execute(points: Sequence[Point]) -> list[Outcome]:
+    """Train every point that is not finished yet.
+
+    Args:
+        points: of one study.
+
+    Returns:
+        The outcome of each point, in order. A failure is an outcome, not an exception.
+
+    Raises:
+        SeqexpError: before any training, if a config, the data or the runs folder is wrong, or if
+            another sweep of the study is under way.
+    """
+    first = points[0].config
+    rerun = first["rerun"]
+    if rerun not in RERUN:
+        raise SeqexpError(f"rerun must be one of {RERUN}, not {rerun!r}")
+    groups, ids = plan(points)
+    mirror = Mirror(**first["logger"])
+    outcomes: dict[str, Outcome] = {}
+    with _locked(Path(first["runs_dir"]) / first["study"]):
+        to_train = [(group, _unfinished(group, rerun, outcomes)) for group in groups]
+        steps = sum(group.experiment.steps * len(members) for group, members in to_train)
+        with SweepProgress(steps) as progress:
+            for group, members in to_train:
+                if members:
+                    outcomes |= _isolated(group, members, mirror, progress)
+    print_outcomes([outcomes[id] for id in dict.fromkeys(ids)], progress.console)
+    return [outcomes[id] for id in ids]
+
+
+def _unfinished(group: Group, rerun: str, outcomes: dict[str, Outcome]) -> list[Planned]:
+    """The members to train; what is finished goes to the outcomes."""
+    members = []
+    for member in group.members:
+        if rerun == "always" or not is_finished(member.directory):
+            members.append(member)
+            continue
+        manifest = read_json(member.directory / MANIFEST) or {}
+        other_code = manifest.get("source") != source_hash()
+        if rerun == "stale" and other_code:
+            members.append(member)
+            continue
+        note = " (made by other code; rerun=stale runs it again)" if other_code else ""
+        done = outcome_of(member)
+        outcomes[member.info.id] = Outcome(
+            done.name, done.directory, "skipped", f"{done.detail}{note}", done.score
+        )
+    return members
+
+
+def _isolated(
+    group: Group, members: Sequence[Planned], mirror: Mirror, progress: SweepProgress
+) -> dict[str, Outcome]:
+    """Run a group; if it fails, its members fail, and the sweep goes on."""
+    try:
+        run_group(group, members, mirror, progress)
+    except Exception as error:  # Whatever it is, the other groups' results are worth having.
+        why = reason(error)
+        progress.say(f"{group.name} failed: {why}")
+        for member in members:
+            if member.directory.is_dir() and not isinstance(error, SeqexpError):
+                (member.directory / "error.txt").write_text(traceback.format_exc())
+        return {
+            member.info.id: Outcome(member.info.name, member.directory, "failed", why, None)
+            for member in members
+        }
+    return {member.info.id: outcome_of(member) for member in members}
+
+
+@contextmanager
+def _locked(study: Path) -> Iterator[None]:
+    """Hold the study's folder, so that two sweeps do not write the same records."""
+    try:
+        study.mkdir(parents=True, exist_ok=True)
+        lock = open(study / ".lock", "w")
+    except OSError as error:
+        raise SeqexpError(
+            f"cannot write to {study} ({error.strerror}); choose another folder with runs_dir=..."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SeqexpError(
+                f"another sweep is writing to {study}; wait for it, or choose another study=..."
+            ) from error
+        yield

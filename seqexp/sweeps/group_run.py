@@ -1,0 +1,188 @@
+"""Train one group and write its members' records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+
+from seqexp.costs.ledger import CostLedger
+from seqexp.runs import checkpoint
+from seqexp.runs.manifest import manifest
+from seqexp.runs.record import COST, METRICS, RUN, TIMING, RunRecord, is_finished
+from seqexp.runs.store import read, read_json
+from seqexp.runs.wandb_mirror import Mirror
+from seqexp.sweeps.costing import measure_costs
+from seqexp.sweeps.groups import Group, Planned, device_kind
+from seqexp.sweeps.outcome import Outcome
+from seqexp.sweeps.progress import SweepProgress
+from seqexp.training import Chunk, Program, train
+from seqexp.training.loop import Standing
+from seqexp.training.mesh import group_mesh
+from seqexp.training.step import MemberState
+from seqexp.types import SeqexpError, Splits
+
+
+class Opened(NamedTuple):
+    """A member's record, open for writing, and where its training stands."""
+
+    run: RunRecord
+    state: MemberState
+    standing: Standing
+    seconds: float
+
+
+def run_group(
+    group: Group, members: Sequence[Planned], mirror: Mirror, progress: SweepProgress
+) -> None:
+    """Train the members to the end, from their checkpoints where there are any.
+
+    Whatever goes wrong is written into the records that are not closed yet before it is raised.
+    """
+    progress.working_on(f"{group.name}: preparing")
+    splits = group.load()
+    mesh = group_mesh(len(members), group.batch_devices)
+    program = Program(group.experiment, splits, [member.hyper for member in members], mesh)
+    fresh = program.take(program.init())
+    opened: list[Opened] = []
+    try:
+        for member, state in zip(members, fresh, strict=True):
+            opened.append(_open(member, state, mirror))
+        progress.advance(sum(int(member.state.step) for member in opened))
+        progress.working_on(f"{group.name}: measuring costs")
+        ledger = _costs(group, members, [member.run for member in opened], splits)
+        progress.working_on(f"{group.name}: training {len(members)} at once")
+        progress.say(f"{group.name}: {_describe(group, ledger)}")
+        _train(program, opened, progress)
+    except Exception as error:
+        for member in opened:
+            if member.run.status == "running":
+                member.run.fail(reason(error))
+        raise
+
+
+def reason(error: Exception) -> str:
+    """One line about an error, for people."""
+    text = str(error).strip().splitlines()
+    first = text[0] if text else ""
+    return first if isinstance(error, SeqexpError) else f"{type(error).__name__}: {first}"
+
+
+def outcome_of(member: Planned) -> Outcome:
+    """The outcome of a member whose record is closed."""
+    run = read_json(member.directory / RUN)
+    assert run is not None
+    name, score = member.info.name, run["score"]
+    if run["status"] == "diverged":
+        detail = f"at step {run['diverged_step']}"
+        return Outcome(name, member.directory, "diverged", detail, score["valid"])
+    detail = f"{score['name']} test {score['test']:.4g}, valid {score['valid']:.4g}"
+    return Outcome(name, member.directory, "finished", detail, score["valid"])
+
+
+def _open(member: Planned, fresh: MemberState, mirror: Mirror) -> Opened:
+    """The record of a member, resumed where it was left, or new."""
+    directory = member.directory
+    saved = None if is_finished(directory) else checkpoint.load(directory)
+    state = None if saved is None else _restored(saved.tree["state"], fresh)
+    if saved is None or state is None or not (directory / RUN).exists():
+        now = manifest(device_kind(), member.data_hashes)
+        run = RunRecord.create(directory.parent.parent, member.info, now, mirror)
+        return Opened(run, fresh, Standing(), 0.0)
+    run = RunRecord.open(directory, mirror)
+    run.resume_from(saved.step, manifest(device_kind(), member.data_hashes))
+    timing = read(directory / TIMING)
+    seconds = timing[-1]["seconds"] if timing else 0.0
+    return Opened(run, state, Standing(**saved.tree["standing"]), seconds)
+
+
+def _restored(leaves: Sequence[Any], like: MemberState) -> MemberState | None:
+    """The state that was saved as these leaves; None if they are not of this model."""
+    expected, structure = jax.tree.flatten(like)
+
+    def shapes(arrays: Sequence[Any]) -> list[tuple[tuple[int, ...], np.dtype]]:
+        return [(np.shape(a), np.asarray(a).dtype) for a in arrays]
+
+    if shapes(leaves) != shapes(expected):
+        return None
+    return jax.tree.unflatten(structure, leaves)
+
+
+def _costs(
+    group: Group, members: Sequence[Planned], runs: Sequence[RunRecord], splits: Splits
+) -> CostLedger:
+    """The ledger of the group: the one it was measured with before, or measured now."""
+    known = read_json(members[0].directory / COST)
+    if known is not None:
+        ledger = CostLedger.from_json(known)
+    else:
+        ledger = measure_costs(group.experiment, splits, members[0].hyper)
+    for run in runs:
+        run.write_cost(ledger.to_json())
+    return ledger
+
+
+def _describe(group: Group, ledger: CostLedger) -> str:
+    experiment = group.experiment
+    width = group.members[0].point.config["model"].get("features")
+    return (
+        f"width {width}, {ledger.parameters:,} parameters, "
+        f"{1e3 * (ledger.step_seconds or 0):.2f} ms a step, "
+        f"compiled in {ledger.compile_seconds:.1f} s; {experiment.steps:,} steps"
+    )
+
+
+def _train(program: Program, opened: Sequence[Opened], progress: SweepProgress) -> None:
+    runs = [member.run for member in opened]
+    seconds = np.asarray([member.seconds for member in opened])
+    done = np.asarray([int(member.state.step) for member in opened])
+    states = program.place([member.state for member in opened])
+    standings = tuple(member.standing for member in opened)
+    for chunk in train(program, states, standings):
+        for m, record in chunk.records.items():
+            seconds[m] += chunk.seconds
+            runs[m].log(record, float(seconds[m]))
+        _save(program, runs, chunk)
+        for m, step in chunk.diverged.items():
+            progress.say(f"{runs[m].run['name']} diverged at step {step}")
+        now = np.asarray(chunk.states.step)[: program.members]
+        progress.advance(int((now - done).sum()))
+        states, standings, done = chunk.states, chunk.standings, now
+    _close(program, runs, states, standings)
+
+
+def _save(program: Program, runs: Sequence[RunRecord], chunk: Chunk) -> None:
+    """Samples and checkpoints of the members that trained."""
+    snapshots = program.take(chunk.states)
+    for m, record in chunk.records.items():
+        step, state = int(record["step"]), snapshots[m]
+        if program.experiment.task.text is not None and state.alive:
+            runs[m].log_samples(step, [program.sample_text(state.params, m)])
+        tree = {"state": jax.tree.leaves(state), "standing": chunk.standings[m]._asdict()}
+        checkpoint.save(runs[m].directory, step, tree)
+
+
+def _close(
+    program: Program,
+    runs: Sequence[RunRecord],
+    states: MemberState,
+    standings: Sequence[Standing],
+) -> None:
+    """Read the test split, once, with the weights that were best on validation."""
+    members = program.take(states)
+    scored = np.asarray(
+        [bool(m.alive) and s.best_score is not None for m, s in zip(members, standings, strict=True)]
+    )
+    test = program.evaluate(states.best_params, scored, "test") if scored.any() else {}
+    for m, (run, state, standing) in enumerate(zip(runs, members, standings, strict=True)):
+        if not scored[m]:
+            run.diverge(int(state.step) + (not state.alive))
+            continue
+        step = standing.best_step
+        best = next(r for r in read(run.directory / METRICS) if r["step"] == step)
+        valid = {k.removeprefix("valid/"): v for k, v in best.items() if k.startswith("valid/")}
+        run.save_weights(step, nnx.to_pure_dict(state.best_params))
+        run.finish(step, valid, {name: float(values[m]) for name, values in test.items()})

@@ -1,0 +1,144 @@
+"""From points to groups, everything that can be known to be wrong found before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from seqexp.runs.identity import canonical, group_identity, identity
+from seqexp.runs.record import RunInfo, run_directory
+from seqexp.sweeps.point import Point
+from seqexp.training import Experiment, Hyper
+from seqexp.training.step import graph, init_member, loss_and_metrics
+from seqexp.types import SeqexpError, Splits
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A point and the run that it becomes."""
+
+    point: Point
+    info: RunInfo
+    hyper: Hyper
+    data_hashes: Mapping[str, str]
+
+    @property
+    def directory(self) -> Path:
+        return run_directory(Path(self.point.config["runs_dir"]), self.info.study, self.info.id)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Points that one compiled program trains."""
+
+    experiment: Experiment
+    batch_devices: int
+    load: Callable[[], Splits]
+    members: tuple[Planned, ...]
+
+    @property
+    def name(self) -> str:
+        point = self.members[0].point
+        return f"{point.model} on {point.task}"
+
+
+def device_kind() -> str:
+    """What runs compute on; part of their identity."""
+    return jax.local_devices()[0].device_kind
+
+
+def plan(points: Sequence[Point]) -> tuple[list[Group], list[str]]:
+    """Group the points, in the order of their first members; equal points become one.
+
+    Returns:
+        The groups, and the run id of each point.
+
+    Raises:
+        SeqexpError: naming every point whose config, shapes or data are wrong.
+    """
+    data = _Data()
+    ids: list[str] = []
+    groups: dict[str, list[Planned]] = {}
+    experiments: dict[str, Experiment] = {}
+    wrong: dict[str, list[str]] = {}
+    for point in points:
+        key = canonical(point.shared_config())
+        try:
+            if key not in experiments:
+                experiments[key] = _checked(point, data)
+            planned = _planned(point, experiments[key])
+        except SeqexpError as error:
+            wrong.setdefault(str(error), []).append(point.name)
+            continue
+        ids.append(planned.info.id)
+        members = groups.setdefault(key, [])
+        if planned.info.id not in [member.info.id for member in members]:
+            members.append(planned)
+    if wrong:
+        lines = [f"{', '.join(sorted(set(names)))}: {message}" for message, names in wrong.items()]
+        raise SeqexpError("; ".join(lines))
+    planned_groups = [
+        Group(
+            experiment=experiments[key],
+            batch_devices=members[0].point.config["trainer"]["batch_devices"],
+            load=partial(data.load, members[0].point.config["task"], experiments[key]),
+            members=tuple(members),
+        )
+        for key, members in groups.items()
+    ]
+    return planned_groups, ids
+
+
+class _Data:
+    """Loads the data of each task config once."""
+
+    def __init__(self) -> None:
+        self._splits: dict[str, Splits] = {}
+
+    def load(self, task_config: Any, experiment: Experiment) -> Splits:
+        key = canonical(task_config)
+        if key not in self._splits:
+            self._splits[key] = experiment.task.load()
+        return self._splits[key]
+
+
+def _checked(point: Point, data: _Data) -> Experiment:
+    """The experiment of a point, built, its data there, its shapes traced."""
+    experiment = point.build()
+    splits = data.load(point.config["task"], experiment)
+    splits.train.steps_per_epoch(experiment.batch_size)
+    try:
+        state = jax.eval_shape(partial(init_member, experiment, Hyper(0, 0.0, 0.0, 0.0)))
+        jax.eval_shape(
+            partial(loss_and_metrics, experiment, graph(experiment), key=None),
+            state.params,
+            batch=splits.valid,
+        )
+    except (TypeError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise SeqexpError(f"{point.model} does not fit {point.task}: {first}") from error
+    return experiment
+
+
+def _planned(point: Point, experiment: Experiment) -> Planned:
+    task = experiment.task
+    hashes = task.data_hashes()
+    kind = device_kind()
+    info = RunInfo(
+        id=identity(point.config, hashes, kind),
+        study=point.config["study"],
+        name=point.name,
+        model=point.model,
+        task=point.task,
+        seed=point.config["seed"],
+        group=group_identity(point.config, hashes, kind),
+        config=point.config,
+        score=task.score,
+        baselines=task.baselines,
+    )
+    return Planned(point, info, point.hyper, hashes)

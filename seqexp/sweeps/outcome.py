@@ -1,0 +1,28 @@
+"""What became of a point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Status = Literal["finished", "skipped", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a point of a sweep ended.
+
+    Attributes:
+        name: readable, for example "lstm-adding-seed0".
+        directory: of its record.
+        status: "skipped" is a run whose record was finished before.
+        detail: for people: the scores, or the reason.
+        score: the best validation score; None where there is none.
+    """
+
+    name: str
+    directory: Path
+    status: Status
+    detail: str
+    score: float | None

@@ -1,0 +1,144 @@
+"""A point of a sweep: one composed config, and how to build what it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import hydra.utils
+import jax
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig, OmegaConf
+
+from seqexp.costs.matching import match_width
+from seqexp.costs.parameters import count_parameters
+from seqexp.training import Experiment, Hyper, Optimizer
+from seqexp.training.step import init_member
+from seqexp.types import SeqexpError, Task
+
+TRACED = ("learning_rate", "weight_decay", "clip_norm")
+"""The keys of `optimizer` that enter a group's program as values, as `seed` does."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One composed config.
+
+    Attributes:
+        config: resolved, plain, without Hydra's own node.
+        model: the name of the model's file in conf/model.
+        task: the name of the task's file in conf/task.
+    """
+
+    config: dict[str, Any]
+    model: str
+    task: str
+
+    @classmethod
+    def of(cls, config: DictConfig, choices: Mapping[str, str]) -> Point:
+        """The point of a config as Hydra composes it, its matched width solved.
+
+        Args:
+            config: with or without Hydra's own node.
+            choices: the file chosen in each group of the menu.
+
+        Raises:
+            SeqexpError: if the width cannot be matched.
+        """
+        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        plain = cast(dict[str, Any], OmegaConf.to_container(own, resolve=True))
+        return cls(_matched(plain), model=choices["model"], task=choices["task"])
+
+    @property
+    def name(self) -> str:
+        """Readable, for people; the identity is the hash."""
+        return f"{self.model}-{self.task}-seed{self.config['seed']}"
+
+    @property
+    def hyper(self) -> Hyper:
+        """What the point's member has of its own in its group.
+
+        Raises:
+            SeqexpError: if one of the values is not a number in its range.
+        """
+        optimizer = self.config["optimizer"]
+        clip = optimizer["clip_norm"]
+        seed = self.config["seed"]
+        if not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise SeqexpError(f"seed must be a whole number from 0 to 2**32 - 1, not {seed!r}")
+        values = {name: optimizer[name] for name in TRACED} | {
+            "clip_norm": float("inf") if clip is None else clip
+        }
+        for name, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise SeqexpError(f"optimizer.{name} must be a number of at least 0, not {value!r}")
+        return Hyper(seed=seed, **values)
+
+    def shared_config(self) -> dict[str, Any]:
+        """The config without what is traced: points where this is equal share a program."""
+        config = {key: value for key, value in self.config.items() if key != "seed"}
+        optimizer = config["optimizer"]
+        config["optimizer"] = {k: v for k, v in optimizer.items() if k not in TRACED}
+        return config
+
+    def build(self) -> Experiment:
+        """The experiment that the config describes.
+
+        Raises:
+            SeqexpError: for whatever is wrong with an argument, in one line.
+        """
+        return build(self.config)
+
+
+def build(config: dict[str, Any]) -> Experiment:
+    """The experiment of a plain config."""
+    optimizer = _instantiate(
+        {key: value for key, value in config["optimizer"].items() if key not in TRACED}
+    )
+    trainer = {key: value for key, value in config["trainer"].items() if key != "batch_devices"}
+    try:
+        return Experiment(
+            model=_model(config),
+            task=cast(Task, _instantiate(config["task"])),
+            optimizer=Optimizer(**optimizer),
+            **trainer,
+        )
+    except TypeError as error:
+        raise SeqexpError(f"trainer or optimizer: {error}") from error
+
+
+def _model(config: dict[str, Any]) -> partial[Any]:
+    return cast("partial[Any]", _instantiate(config["model"]))
+
+
+def _instantiate(node: dict[str, Any]) -> Any:
+    try:
+        return hydra.utils.instantiate(OmegaConf.create(node), _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, SeqexpError):
+            raise cause from None
+        target = node.get("_target_", "config")
+        raise SeqexpError(f"{target}: {cause or str(error).splitlines()[0]}") from error
+
+
+def _matched(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with `model.features` solved for what `match` asks."""
+    match = config.get("match")
+    if not match:
+        return config
+    if match["by"] != "parameters":
+        raise SeqexpError(f"match.by must be 'parameters', not {match['by']!r}")
+    zero = Hyper(0, 0.0, 0.0, 0.0)
+
+    def count(features: int) -> int:
+        experiment = build({**config, "model": {**config["model"], "features": features}})
+        state = jax.eval_shape(partial(init_member, experiment, zero))
+        return count_parameters(state.params).total
+
+    width = match_width(
+        count, match["budget"], multiple=match["multiple"], tolerance=match["tolerance"]
+    ).width
+    return {**config, "model": {**config["model"], "features": width}}

@@ -1,0 +1,112 @@
+"""The adding problem: remember two marked numbers and add them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from seqexp.data.streams import Generated
+from seqexp.tasks.arguments import require_count
+from seqexp.tasks.metrics import squared_error
+from seqexp.types import Array, Batch, Metrics, Score, SeqexpError, Splits, TaskSpec
+
+VALID_SEED, TEST_SEED = 1_997_001, 1_997_002
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adding:
+    """Each step holds a number and a marker; the target is the sum of the two marked numbers.
+
+    The numbers are uniform in [0, 1). For example, with T = 5:
+
+        value   0.3  0.9  0.5  0.1  0.6
+        marker  0    1    0    0    1        target  1.5
+
+    Always answering 1, the mean, has an error of 2/12 = 1/6, the variance of the sum. Training
+    examples never come twice; validation and test are drawn once, with seeds of their own.
+
+    Hochreiter & Schmidhuber 1997, "Long short-term memory", experiment 4,
+    https://doi.org/10.1162/neco.1997.9.8.1735. Markers "anywhere" are the variant of Bai et al.
+    2018, https://arxiv.org/abs/1803.01271 (who train on 50,000 examples); "halves" that of Le et
+    al. 2015, https://arxiv.org/abs/1504.00941, and LEM, https://arxiv.org/abs/2110.04744.
+
+    Attributes:
+        length: T, at least 2.
+        valid_examples: size of the validation split.
+        test_examples: size of the test split.
+        markers: "anywhere" for two different steps, "halves" for one in each half of the steps.
+
+    Raises:
+        SeqexpError: a size is too small, or `markers` is unknown.
+    """
+
+    length: int
+    valid_examples: int
+    test_examples: int
+    markers: Literal["anywhere", "halves"] = "anywhere"
+
+    def __post_init__(self) -> None:
+        require_count("Adding", "length", self.length, minimum=2)
+        require_count("Adding", "valid_examples", self.valid_examples, minimum=1)
+        require_count("Adding", "test_examples", self.test_examples, minimum=1)
+        if self.markers not in ("anywhere", "halves"):
+            raise SeqexpError(
+                f"Adding: markers must be 'anywhere' or 'halves', but is {self.markers!r}"
+            )
+
+    @property
+    def spec(self) -> TaskSpec:
+        return TaskSpec("features", 2, "sequence", 1, self.length, causal=False)
+
+    @property
+    def score(self) -> Score:
+        return Score("mse", "min")
+
+    @property
+    def baselines(self) -> Mapping[str, float]:
+        return {"predict 1": 1 / 6}
+
+    @property
+    def text(self) -> None:
+        return None
+
+    def data_hashes(self) -> Mapping[str, str]:
+        return {}
+
+    def load(self) -> Splits:
+        return Splits(
+            train=Generated(self.draw),
+            valid=self.draw(jax.random.key(VALID_SEED, impl="threefry2x32"), self.valid_examples),
+            test=self.draw(jax.random.key(TEST_SEED, impl="threefry2x32"), self.test_examples),
+        )
+
+    def measure(self, outputs: Array, batch: Batch) -> Metrics:
+        """The squared error of `[B, 1]` outputs."""
+        mse = squared_error(outputs, batch.targets, batch.lengths > 0)
+        return {"loss": mse, "mse": mse}
+
+    def draw(self, key: Array, batch_size: int) -> Batch:
+        """`[B, T, 2]` inputs (value, marker) and `[B, 1]` targets."""
+        value_key, first_key, second_key = jax.random.split(key, 3)
+        values = jax.random.uniform(value_key, (batch_size, self.length), jnp.float32)
+        first, second = self._marked_steps(first_key, second_key, batch_size)
+        steps = jnp.arange(self.length, dtype=jnp.int32)
+        marked = (steps == first) | (steps == second)
+        inputs = jnp.stack([values, marked.astype(jnp.float32)], axis=-1)
+        targets = jnp.sum(jnp.where(marked, values, 0), axis=1, keepdims=True)
+        return Batch(inputs, targets, jnp.full((batch_size,), self.length, jnp.int32))
+
+    def _marked_steps(
+        self, first_key: Array, second_key: Array, batch_size: int
+    ) -> tuple[Array, Array]:
+        shape, T = (batch_size, 1), self.length
+        if self.markers == "halves":
+            first = jax.random.randint(first_key, shape, 0, T // 2, jnp.int32)
+            return first, jax.random.randint(second_key, shape, T // 2, T, jnp.int32)
+        first = jax.random.randint(first_key, shape, 0, T, jnp.int32)
+        # A non-zero distance, so that the second is uniform over the other steps.
+        return first, (first + jax.random.randint(second_key, shape, 1, T, jnp.int32)) % T

@@ -1,0 +1,112 @@
+"""The copy memory problem: recall symbols after a long blank."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from seqexp.data.padding import true_steps
+from seqexp.data.streams import Generated
+from seqexp.tasks.arguments import require_count
+from seqexp.tasks.metrics import accuracy, cross_entropy
+from seqexp.types import Array, Batch, Metrics, Score, Splits, TaskSpec
+
+VALID_SEED, TEST_SEED = 2_018_001, 2_018_002
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyMemory:
+    """Read K digits, wait, and repeat them once the delimiters begin.
+
+    Digits are uniform in 1 to S; 0 is the blank and S + 1 the delimiter. T blanks make sequences of
+    T + 2K steps: K digits, T - 1 blanks, K + 1 delimiters. The targets are T + K blanks, then the
+    digits, of which the first is due one step after the first delimiter is read. For example, with
+    K = 3, S = 8 and T = 4:
+
+        inputs   5 1 8  0 0 0  9 9 9 9
+        targets  0 0 0  0 0 0  0 5 1 8
+
+    Without memory, a blank until the delimiters and a uniform guess after them lose
+    K ln S / (T + 2K) nats, averaged over all steps as published. There are S + 2 outputs, also
+    as published, though the delimiter is never a target.
+
+    The layout is that of Bai et al. 2018, https://arxiv.org/abs/1803.01271 (K = 10, S = 8), who
+    feed the token as a number and train on 10,000 examples; here it is a token and training
+    examples never come twice. The problem is that of Arjovsky et al. 2016,
+    https://arxiv.org/abs/1511.06464.
+
+    Attributes:
+        blanks: T, at least 1.
+        valid_examples: size of the validation split.
+        test_examples: size of the test split.
+        digits: K, at least 1.
+        symbols: S, at least 2.
+
+    Raises:
+        SeqexpError: a size is too small.
+    """
+
+    blanks: int
+    valid_examples: int
+    test_examples: int
+    digits: int = 10
+    symbols: int = 8
+
+    def __post_init__(self) -> None:
+        require_count("CopyMemory", "blanks", self.blanks, minimum=1)
+        require_count("CopyMemory", "valid_examples", self.valid_examples, minimum=1)
+        require_count("CopyMemory", "test_examples", self.test_examples, minimum=1)
+        require_count("CopyMemory", "digits", self.digits, minimum=1)
+        require_count("CopyMemory", "symbols", self.symbols, minimum=2)
+
+    @property
+    def spec(self) -> TaskSpec:
+        tokens, length = self.symbols + 2, self.blanks + 2 * self.digits
+        return TaskSpec("tokens", tokens, "step", tokens, length, causal=True)
+
+    @property
+    def score(self) -> Score:
+        return Score("loss", "min")
+
+    @property
+    def baselines(self) -> Mapping[str, float]:
+        return {"memoryless": self.digits * math.log(self.symbols) / self.spec.length}
+
+    @property
+    def text(self) -> None:
+        return None
+
+    def data_hashes(self) -> Mapping[str, str]:
+        return {}
+
+    def load(self) -> Splits:
+        return Splits(
+            train=Generated(self.draw),
+            valid=self.draw(jax.random.key(VALID_SEED, impl="threefry2x32"), self.valid_examples),
+            test=self.draw(jax.random.key(TEST_SEED, impl="threefry2x32"), self.test_examples),
+        )
+
+    def measure(self, outputs: Array, batch: Batch) -> Metrics:
+        """Cross-entropy of all steps, and recall: the accuracy over the K steps of the digits."""
+        steps = true_steps(batch.lengths, outputs.shape[1])
+        waiting = true_steps(batch.lengths - self.digits, outputs.shape[1])
+        return {
+            "loss": cross_entropy(outputs, batch.targets, steps),
+            "recall": accuracy(outputs, batch.targets, steps & ~waiting),
+        }
+
+    def draw(self, key: Array, batch_size: int) -> Batch:
+        """`[B, T + 2K]` inputs and targets."""
+        K, T, B = self.digits, self.blanks, batch_size
+        digits = jax.random.randint(key, (B, K), 1, self.symbols + 1, jnp.int32)
+        blanks = jnp.zeros((B, T + K), jnp.int32)
+        delimiters = jnp.full((B, K + 1), self.symbols + 1, jnp.int32)
+        return Batch(
+            inputs=jnp.concatenate([digits, blanks[:, : T - 1], delimiters], axis=1),
+            targets=jnp.concatenate([blanks, digits], axis=1),
+            lengths=jnp.full((B,), T + 2 * K, jnp.int32),
+        )

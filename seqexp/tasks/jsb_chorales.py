@@ -1,0 +1,89 @@
+"""Polyphonic music: predict the next frame of a Bach chorale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+import scipy.io
+
+from seqexp.data.download import fetch
+from seqexp.data.padding import pad, true_steps
+from seqexp.data.sources import JSB_CHORALES
+from seqexp.data.streams import Examples
+from seqexp.tasks.metrics import bernoulli_nll
+from seqexp.types import Array, Batch, Metrics, Score, Splits, TaskSpec
+
+KEYS, LONGEST = 88, 160
+
+
+@dataclass(frozen=True)
+class JSBChorales:
+    """The 382 four-part chorales as frames of 88 piano keys, each on or off: 229 / 76 / 77.
+
+    A chorale of F frames gives F - 1 steps: frame t in, frame t + 1 to predict. For example, the
+    first chorale of the training split has 129 frames, so 128 steps; the keys that are on are
+
+        step      0              1              2              ...
+        input     39 51 58 67    51 58 67       46 49 55 63    ...
+        target    51 58 67       46 49 55 63    48 56 65       ...
+
+    The loss of a frame is the sum over its keys of a Bernoulli's -log p in nats, and a split's is
+    the mean over all frames of the split, not over chorales. Chorales have 25 to 160 frames.
+
+    Boulanger-Lewandowski et al. 2012, "Modeling temporal dependencies in high-dimensional
+    sequences", https://arxiv.org/abs/1206.6392; the split and the score are those of Bai et al.
+    2018, https://arxiv.org/abs/1803.01271.
+    """
+
+    @property
+    def spec(self) -> TaskSpec:
+        return TaskSpec("features", KEYS, "step", KEYS, LONGEST - 1, causal=True)
+
+    @property
+    def score(self) -> Score:
+        return Score("nll", "min")
+
+    @property
+    def baselines(self) -> Mapping[str, float]:
+        """Scores on the test split; counts are of the training split's targets, plus one.
+
+        "key frequencies" predicts each key by how often it is on, and "previous frame" by how often
+        it is on after a frame where it was as it is now.
+        """
+        return {
+            "coin flips": KEYS * math.log(2),
+            "key frequencies": 11.0923,
+            "previous frame": 10.4919,
+        }
+
+    @property
+    def text(self) -> None:
+        return None
+
+    def data_hashes(self) -> Mapping[str, str]:
+        return {file.path: file.sha256 for file in JSB_CHORALES.files}
+
+    def load(self) -> Splits:
+        """Raises SeqexpError, naming the file and the remedy, where it cannot be had."""
+        (path,) = fetch(JSB_CHORALES).values()
+        pieces = scipy.io.loadmat(path)
+        train, valid, test = (
+            _split(list(pieces[name][0])) for name in ("traindata", "validdata", "testdata")
+        )
+        return Splits(Examples(train), valid, test)
+
+    def measure(self, outputs: Array, batch: Batch) -> Metrics:
+        """The negative log-likelihood of a frame under `[B, T, 88]` logits."""
+        nll = bernoulli_nll(outputs, batch.targets, true_steps(batch.lengths, outputs.shape[1]))
+        return {"loss": nll, "nll": nll}
+
+
+def _split(chorales: list[np.ndarray]) -> Batch:
+    frames = [chorale.astype(np.float32) for chorale in chorales]
+    inputs, lengths = pad([chorale[:-1] for chorale in frames], LONGEST - 1)
+    targets, _ = pad([chorale[1:] for chorale in frames], LONGEST - 1)
+    return Batch(jnp.asarray(inputs), jnp.asarray(targets), jnp.asarray(lengths))

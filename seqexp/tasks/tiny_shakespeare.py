@@ -1,0 +1,102 @@
+"""Language modelling: predict the next character of Shakespeare's plays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+
+from seqexp.data.download import fetch
+from seqexp.data.padding import consecutive_windows, true_steps
+from seqexp.data.sources import TINY_SHAKESPEARE
+from seqexp.data.streams import Windows
+from seqexp.tasks.arguments import require_count
+from seqexp.tasks.metrics import cross_entropy
+from seqexp.types import Array, Batch, Mean, Metrics, Score, SeqexpError, Splits, TaskSpec, Text
+
+SYMBOLS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+LONGEST_WINDOW = 55_769
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyShakespeare:
+    """1,115,394 characters of 65 kinds: the first 90 % to train, then 5 % and 5 %.
+
+    Each step reads a character and predicts the next. With windows of 4, the text "First Cit"
+    gives, each character written for its place in SYMBOLS,
+
+        inputs   F i r s    t _ C i
+        targets  i r s t    _ C i t
+
+    Training draws windows at random offsets. Validation and test are cut into such consecutive
+    windows, so that each character but a split's first is predicted exactly once, from what stands
+    before it in its window; the last window is padded.
+
+    Karpathy 2015, https://karpathy.github.io/2015/05/21/rnn-effectiveness.
+
+    Attributes:
+        window: T, the characters that a window predicts: 1 to 55,769.
+
+    Raises:
+        SeqexpError: `window` is out of range.
+    """
+
+    window: int
+
+    def __post_init__(self) -> None:
+        require_count("TinyShakespeare", "window", self.window, minimum=1)
+        if self.window > LONGEST_WINDOW:
+            raise SeqexpError(
+                f"TinyShakespeare: window is {self.window}, but a held-out split has only "
+                f"{LONGEST_WINDOW} characters to predict; choose a smaller one"
+            )
+
+    @property
+    def spec(self) -> TaskSpec:
+        return TaskSpec("tokens", len(SYMBOLS), "step", len(SYMBOLS), self.window, causal=True)
+
+    @property
+    def score(self) -> Score:
+        return Score("bits_per_character", "min")
+
+    @property
+    def baselines(self) -> Mapping[str, float]:
+        """Scores on the test split; counts are of the training split, plus one.
+
+        "character frequencies" predicts each character by how often it comes, and "previous
+        character" by how often it comes after the one before.
+        """
+        return {
+            "uniform": math.log2(len(SYMBOLS)),
+            "character frequencies": 4.8503,
+            "previous character": 3.5916,
+        }
+
+    @property
+    def text(self) -> Text:
+        return Text(SYMBOLS, prompt="ROMEO:", length=500)
+
+    def data_hashes(self) -> Mapping[str, str]:
+        return {file.path: file.sha256 for file in TINY_SHAKESPEARE.files}
+
+    def load(self) -> Splits:
+        """Raises SeqexpError, naming the file and the remedy, where it cannot be had."""
+        (path,) = fetch(TINY_SHAKESPEARE).values()
+        place = {symbol: token for token, symbol in enumerate(SYMBOLS)}
+        tokens = np.array([place[symbol] for symbol in path.read_text("ascii")], np.int32)
+        train, valid, test = np.split(tokens, [len(tokens) * 90 // 100, len(tokens) * 95 // 100])
+        return Splits(
+            train=Windows(jnp.asarray(train), self.window),
+            valid=consecutive_windows(valid, self.window),
+            test=consecutive_windows(test, self.window),
+        )
+
+    def measure(self, outputs: Array, batch: Batch) -> Metrics:
+        """Cross-entropy of `[B, T, 65]` logits, in nats as the loss and in bits as the score."""
+        mask = true_steps(batch.lengths, outputs.shape[1])
+        nats = cross_entropy(outputs, batch.targets, mask)
+        bits = Mean(nats.total / math.log(2), nats.weight)
+        return {"loss": nats, "bits_per_character": bits}

@@ -1,0 +1,8 @@
+"""Training: members of a group, side by side on a mesh, as one compiled program."""
+
+from seqexp.training.experiment import Experiment, Hyper
+from seqexp.training.loop import Chunk, train
+from seqexp.training.optimizer import Optimizer
+from seqexp.training.program import Program
+
+__all__ = ["Chunk", "Experiment", "Hyper", "Optimizer", "Program", "train"]

@@ -1,0 +1,60 @@
+"""What is trained, as one frozen object that needs no config system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from seqexp.training.optimizer import Optimizer
+from seqexp.types import Array, Model, SeqexpError, Task
+
+
+class Hyper(NamedTuple):
+    """What may differ between the members of a group: it enters the program as traced values.
+
+    Attributes:
+        seed: all randomness of the member: parameters, data order, dropout.
+        learning_rate: before the schedule.
+        weight_decay: decoupled, a step.
+        clip_norm: the global norm that gradients are clipped to; infinity for no clipping.
+    """
+
+    seed: int | Array
+    learning_rate: float | Array
+    weight_decay: float | Array
+    clip_norm: float | Array
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A model, a task and how to train one on the other; all that a group's members share.
+
+    Args:
+        model: builds the model from `(spec, rngs=...)`.
+        task: gives data, and measures outputs.
+        optimizer: the update rule.
+        steps: training steps.
+        batch_size: B, examples a step.
+        eval_every: steps between two evaluations on the validation split.
+        eval_batch_size: examples evaluated at once; results do not depend on it but for rounding.
+
+    Raises:
+        SeqexpError: for a count below 1.
+    """
+
+    model: Callable[..., Model] | Any
+    task: Task
+    optimizer: Optimizer
+    steps: int
+    batch_size: int
+    eval_every: int
+    eval_batch_size: int
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "eval_every", "eval_batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise SeqexpError(
+                    f"trainer.{name} must be a whole number of at least 1, not {value!r}"
+                )

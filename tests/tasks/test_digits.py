@@ -1,0 +1,46 @@
+"""Sequential digits against scikit-learn's own arrays."""
+
+from hashlib import sha256
+
+import jax.numpy as jnp
+import numpy as np
+from sklearn.datasets import load_digits
+
+from seqexp.tasks import SequentialDigits
+from seqexp.tasks.digits import split_by_class
+
+
+def test_the_split_is_fixed_disjoint_whole_and_balanced():
+    labels = load_digits(return_X_y=True)[1]
+    train, valid, test = split_by_class(labels)
+    assert (len(train), len(valid), len(test)) == (1437, 180, 180)
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, valid, test])), range(1797))
+    for held_out in (valid, test):
+        np.testing.assert_array_equal(np.bincount(labels[held_out]), 10 * [18])
+    # Recorded: another number here makes every earlier result on this task incomparable.
+    recorded = sha256(np.concatenate([train, valid, test]).astype("<i4").tobytes()).hexdigest()
+    assert recorded == "RECORD"
+
+
+def test_pixels_are_read_row_by_row_as_fractions_of_the_brightest():
+    pixels, labels = load_digits(return_X_y=True)
+    splits = SequentialDigits().load()
+    for part, chosen in zip(
+        (splits.train.split, splits.valid, splits.test), split_by_class(labels), strict=True
+    ):
+        np.testing.assert_array_equal(part.inputs[..., 0], pixels[chosen] / 16)
+        np.testing.assert_array_equal(part.targets, labels[chosen])
+        np.testing.assert_array_equal(part.lengths, 64)
+
+
+def test_one_class_for_all_is_right_by_chance():
+    task = SequentialDigits()
+    logits = jnp.zeros((180, 10)).at[:, 3].set(1)
+    total, weight = task.measure(logits, task.load().test)["accuracy"]
+    np.testing.assert_allclose(total / weight, task.baselines["chance"], rtol=1e-6)
+
+
+def test_the_hashes_are_of_the_bytes_that_scikit_learn_ships():
+    digests = SequentialDigits().data_hashes()
+    assert digests["digits/pixels"].startswith("8f26b2bd9d135c25")
+    assert digests["digits/labels"].startswith("8ba4f891220f5e4c")

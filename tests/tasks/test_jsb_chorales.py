@@ -1,0 +1,99 @@
+"""JSB chorales: published counts, and scores of simple predictors computed here from scratch."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.io
+
+from seqexp.data.download import fetch
+from seqexp.data.sources import JSB_CHORALES
+from seqexp.tasks import JSBChorales
+from seqexp.types import Batch
+
+
+@pytest.fixture(scope="module")
+def task(require_files) -> JSBChorales:
+    require_files(JSBChorales())
+    return JSBChorales()
+
+
+@pytest.fixture(scope="module")
+def splits(task):
+    return task.load()
+
+
+@pytest.fixture(scope="module")
+def pieces(task) -> dict[str, list[np.ndarray]]:
+    """The chorales of the file itself, as integers."""
+    (path,) = fetch(JSB_CHORALES).values()
+    arrays = scipy.io.loadmat(path)
+    return {
+        name: [piece.astype(int) for piece in arrays[f"{name}data"][0]]
+        for name in ("train", "valid", "test")
+    }
+
+
+def logits_of(probabilities: np.ndarray) -> jnp.ndarray:
+    return jnp.asarray(np.log(probabilities / (1 - probabilities)), jnp.float32)
+
+
+def score(task: JSBChorales, logits: jnp.ndarray, split: Batch) -> float:
+    total, weight = task.measure(jnp.broadcast_to(logits, split.targets.shape), split)["nll"]
+    return float(total / weight)
+
+
+def test_chorales_and_frames(splits):
+    parts = (splits.train.split, splits.valid, splits.test)
+    assert [part.lengths.shape[0] for part in parts] == [229, 76, 77]
+    assert [int(part.lengths.sum()) for part in parts] == [13578, 4526, 4648]
+    assert [int(part.lengths.max()) for part in parts] == [128, 143, 159]
+
+
+def test_each_step_holds_a_frame_and_the_next(splits, pieces):
+    for name, part in (
+        ("train", splits.train.split),
+        ("valid", splits.valid),
+        ("test", splits.test),
+    ):
+        for i, piece in enumerate(pieces[name]):
+            steps = len(piece) - 1
+            assert part.lengths[i] == steps
+            np.testing.assert_array_equal(part.inputs[i, :steps], piece[:-1])
+            np.testing.assert_array_equal(part.targets[i, :steps], piece[1:])
+
+
+def test_no_chorale_is_in_two_splits(pieces):
+    contents = [{piece.tobytes() for piece in pieces[name]} for name in pieces]
+    assert not contents[0] & contents[1] | contents[0] & contents[2] | contents[1] & contents[2]
+
+
+def test_coin_flips_reach_their_baseline(task, splits):
+    nll = score(task, jnp.zeros(()), splits.test)
+    assert nll == pytest.approx(task.baselines["coin flips"], rel=1e-5)
+
+
+def test_key_frequencies_reach_their_baseline(task, splits, pieces):
+    targets = np.concatenate([piece[1:] for piece in pieces["train"]])
+    frequencies = (targets.sum(0) + 1) / (len(targets) + 2)
+    nll = score(task, logits_of(frequencies), splits.test)
+    assert nll == pytest.approx(task.baselines["key frequencies"], abs=2e-4)
+
+
+def test_the_previous_frame_reaches_its_baseline(task, splits, pieces):
+    before = np.concatenate([piece[:-1] for piece in pieces["train"]])
+    after = np.concatenate([piece[1:] for piece in pieces["train"]])
+    on_after = [((before == was) * after + 0).sum(0) + 1 for was in (0, 1)]
+    frames = [(before == was).sum(0) + 2 for was in (0, 1)]
+    probabilities = np.where(
+        np.asarray(splits.test.inputs) == 1, on_after[1] / frames[1], on_after[0] / frames[0]
+    )
+    nll = score(task, logits_of(probabilities), splits.test)
+    assert nll == pytest.approx(task.baselines["previous frame"], abs=2e-4)
+
+
+def test_the_score_is_pooled_over_frames_not_over_chorales(task):
+    lengths = jnp.array([1, 3])
+    logits, targets = jnp.zeros((2, 3, 88)).at[0].set(5), jnp.zeros((2, 3, 88))
+    total, weight = task.measure(logits, Batch(targets, targets, lengths))["nll"]
+    frame, quiet = 88 * np.log1p(np.exp(5)), 88 * np.log(2)
+    np.testing.assert_allclose(total / weight, (frame + 3 * quiet) / 4, rtol=1e-6)
