@@ -85,17 +85,33 @@ def fit_y(ax: Axes, values: Iterable[float], within: Iterable[float] = ()) -> No
 
 
 def mark_baselines(ax: Axes, baselines: Mapping[str, float]) -> None:
-    """A dashed line for each score that needs no model, with its name."""
-    for name, value in baselines.items():
-        ax.axhline(value, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    """A dashed line for each score that needs no model, with its name; after `fit_y`.
+
+    The view is widened for them, at most to its double. What lies further off would press the data
+    together, and is named at the edge, with its value and an arrow.
+    """
+    to_view = ax.transScale + ax.transLimits  # the view is from 0 to 1
+    heights = {name: to_view.transform((1, value))[1] for name, value in baselines.items()}
+    near = [height for height in heights.values() if -1 <= height <= 2]
+    ends = [(1, min([0, *(height - 0.06 for height in near)]))]
+    ends += [(1, max([1, *(height + 0.08 for height in near)]))]
+    ax.set_ylim(*to_view.inverted().transform(ends)[:, 1])
+    for i, (name, value) in enumerate(baselines.items()):
+        at, above, arrow = value, True, ""
+        if heights[name] > 2:
+            at, above, arrow = ax.get_ylim()[1], False, f" {tick(value)} ↑"
+        elif heights[name] < -1:
+            at, above, arrow = ax.get_ylim()[0], True, f" {tick(value)} ↓"
+        else:
+            ax.axhline(value, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
         ax.annotate(
-            name,
-            (1, value),
-            xytext=(0, 2),
+            name + arrow,
+            (1 - i % 2, at),  # by turns at both ends, so that two are legible
+            xytext=(0, 2 if above else -2),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
-            ha="right",
-            va="bottom",
+            ha="left" if i % 2 else "right",
+            va="bottom" if above else "top",
             color=MUTED,
             fontsize=7,
         )
@@ -118,7 +134,7 @@ def mark_models(figure: Figure, handles: Mapping[str, Line2D]) -> None:
 def _range(values: Iterable[float], within: Iterable[float]) -> tuple[float, float, bool]:
     """The ends of an axis, and whether it is logarithmic: where data span a decade, above 0.
 
-    `within` is what else should be seen (ends of intervals, baselines), but does not decide how the
+    `within` is what else should be seen, such as the ends of intervals, but does not decide how the
     data are scaled; on a logarithmic axis it is followed no further than a third of the least.
     """
     data = [value for value in values if math.isfinite(value)] or [0.0, 1.0]

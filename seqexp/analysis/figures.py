@@ -18,8 +18,8 @@ from seqexp.analysis.load import Study
 from seqexp.analysis.looks import MUTED, PAPER, Look
 from seqexp.analysis.notation import spoken
 
-LEARNING_SIZE = (5.4, 3.6)
-COST_SIZE = (3.7, 3.2)
+LEARNING_SIZE = (5.0, 3.4)
+COST_SIZE = (3.7, 3.3)
 TIMES = {"examples": "training examples", "seconds": "training time, s"}
 
 
@@ -45,7 +45,7 @@ def learning_figures(
     rows = rows.loc[rows["chosen"] & rows["score"].notna()]
     if rows.empty:
         return []
-    task, score, goal = rows[["task", "score", "goal"]].iloc[0]
+    task, score = rows[["task", "score"]].iloc[0]
     runs = study.runs.loc[study.runs["task_label"] == task, ["run", "label", "status"]]
     runs = runs.loc[runs["label"].isin(rows["label"]) & (runs["status"] != "failed")]
     curves = study.curves.loc[study.curves["metric"] == f"valid/{score}"].dropna(subset=["value"])
@@ -55,10 +55,7 @@ def learning_figures(
         known = curves.dropna(subset=[time])
         if len(known):
             name = _file_name(task, "learning", time)
-            caption = (
-                f"Validation {spoken(score)} against {label.partition(',')[0]}; "
-                f"{_direction(goal)} is better."
-            )
+            caption = f"Validation {spoken(score)} against {label.partition(',')[0]}"
             svg = _learning(known, time, score, name, baselines, looks)
             figures.append(Figure(name, caption, svg))
     return figures
@@ -73,11 +70,8 @@ def cost_figures(
     for axis in COMPARED:
         known = rows.dropna(subset=[axis.key])
         if len(known):
-            task, score, goal = known[["task", "score", "goal"]].iloc[0]
-            caption = (
-                f"Test {spoken(score)} against {axis.name}; "
-                f"{_direction(goal)} and further left is better."
-            )
+            task, score = known[["task", "score"]].iloc[0]
+            caption = f"Test {spoken(score)} against {axis.name}"
             name = _file_name(task, "cost", axis.key)
             figures.append(Figure(name, caption, _cost(known, axis, name, baselines, looks)))
     return figures
@@ -97,8 +91,9 @@ def _learning(
         alive = curves.loc[curves["status"] != "diverged"]
         # A curve that blew up must not decide what can be seen of the others.
         seen = alive if len(alive) else curves
-        canvas.fit_y(ax, seen["value"], baselines.values())
-        canvas.fit_x(ax, curves.groupby("run")[time].max().to_numpy(), curves[time])
+        canvas.fit_y(ax, seen["value"])
+        ends = [run[time].iloc[-1] for _, run in curves.groupby("run")]
+        canvas.fit_x(ax, ends, curves[time])
         canvas.mark_baselines(ax, baselines)
         handles = {}
         for label, look in looks.items():
@@ -142,7 +137,7 @@ def _cost(
     with matplotlib.rc_context(canvas.STYLE):
         figure, ax = canvas.draw(*COST_SIZE)
         ax.set(xlabel=axis.label, ylabel=f"test {spoken(rows['score'].iloc[0])}")
-        canvas.fit_y(ax, test, [*(test - half), *(test + half), *baselines.values()])
+        canvas.fit_y(ax, test, [*(test - half), *(test + half)])
         canvas.fit_x(ax, cost)
         canvas.mark_baselines(ax, baselines)
         _draw_front(ax, cost[on_front], test[on_front])
@@ -167,10 +162,6 @@ def _draw_front(ax: Axes, cost: np.ndarray, test: np.ndarray) -> None:
     y = [*test[order], *test[order][-1:]]
     if len(order):
         ax.step(x, y, where="post", color=MUTED, linewidth=0.9, zorder=1.5)
-
-
-def _direction(goal: str) -> str:
-    return "lower" if goal == "min" else "higher"
 
 
 def _file_name(*parts: str) -> str:

@@ -58,7 +58,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def shared(configs: list[dict[str, str]]) -> dict[str, str]:
-    """The settings that all runs of a group have in common: all but the seed and what follows it."""
+    """What all runs of a group have in common: every setting but the seed and what follows it."""
     first, *others = configs
     return {
         key: value

@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from seqexp.analysis import page
-from seqexp.analysis.axes import TABLED, Axis, known
+from seqexp.analysis.axes import TABLED, Axis
 from seqexp.analysis.looks import INK, Look
 from seqexp.analysis.notation import count, digits, interval, shortened, spoken
+from seqexp.analysis.table import recorded
 
 WRITERS = {
     "parameters": count,
@@ -24,7 +25,7 @@ WRITERS = {
 
 def model_table(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
     """The rows of one task in the study's table, with the costs that are known of any model."""
-    axes = known(TABLED, rows)
+    axes = recorded(TABLED, rows)
     scores = [spoken(name) for name in rows["score"] if isinstance(name, str)]
     score = scores[0] if scores else ""
     headings = ["<th>Model</th>", _heading("Seeds", ""), _heading("Test", score)]
@@ -32,8 +33,8 @@ def model_table(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
     headings += [_heading(axis.heading, axis.unit) for axis in axes]
     records = rows.to_dict("records")
     best = next((r["label"] for r in records if r["chosen"] and r["n"]), None)
-    return page.table(
-        "models wide", headings, [_row(row, axes, looks, row["label"] == best) for row in records]
+    return page.rich_table(
+        "models", headings, [_row(row, axes, looks, row["label"] == best) for row in records]
     )
 
 

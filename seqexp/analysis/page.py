@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 from seqexp.analysis.figures import Figure
 from seqexp.analysis.looks import INK, MUTED, PAPER, RULE
@@ -31,25 +32,42 @@ DOCUMENT = """\
 """
 
 
-def document(title: str, body: Iterable[str]) -> str:
-    """The whole page; `body` is markup."""
+class Section(NamedTuple):
+    """A section of the page; `body` is markup, and where there is none the section is left out."""
+
+    title: str
+    body: Sequence[str]
+
+
+def document(title: str, lead: Iterable[str], sections: Iterable[Section]) -> str:
+    """The whole page: what leads it, links to its sections, and these."""
+    sections = [section for section in sections if section.body]
+    links, body = [], []
+    for number, section in enumerate(sections, start=1):
+        text = escape(section.title)
+        links.append(f'<a href="#section-{number}">{text}</a>')
+        body += [f'<h2 id="section-{number}">{text}</h2>', *section.body]
+    parts = [*lead, "<nav>", *links, "</nav>", *body]
     style = STYLE.read_text(encoding="utf-8")
-    return DOCUMENT.format(title=escape(title), style=style, body="\n".join(body))
-
-
-def heading(text: str, anchor: str) -> str:
-    return f'<h2 id="{escape(anchor)}">{escape(text)}</h2>'
+    return DOCUMENT.format(title=escape(title), style=style, body="\n".join(parts))
 
 
 def paragraph(text: str, kind: str) -> str:
+    """A paragraph of plain text."""
     return f'<p class="{kind}">{escape(text)}</p>'
 
 
-def table(kind: str, headings: Sequence[str], rows: Iterable[str]) -> str:
-    """A table that scrolls by itself where the screen is narrow; headings and rows are markup."""
+def table(kind: str, headings: Iterable[str], rows: Iterable[str]) -> str:
+    """A table that scrolls by itself where the screen is narrow; `headings` are plain texts."""
+    return rich_table(kind, [f"<th>{escape(text)}</th>" for text in headings], rows)
+
+
+def rich_table(kind: str, headings: Iterable[str], rows: Iterable[str]) -> str:
+    """The same with headings that are markup."""
     return (
-        f'<div class="scroll">\n<table class="{kind}">\n<thead><tr>{"".join(headings)}</tr></thead>'
-        "\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>\n</div>"
+        f'<div class="scroll" tabindex="0">\n<table class="{kind}">\n'
+        f"<thead><tr>{''.join(headings)}</tr></thead>\n"
+        "<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>\n</div>"
     )
 
 
@@ -67,7 +85,7 @@ def definitions(entries: Mapping[str, str]) -> str:
 def grid(kind: str, figures: Iterable[Figure]) -> str:
     """Figures side by side, as many as fit."""
     drawn = "\n".join(
-        f'<figure>{inline(figure)}<figcaption>{escape(figure.caption)}</figcaption></figure>'
+        f"<figure>{inline(figure)}<figcaption>{escape(figure.caption)}</figcaption></figure>"
         for figure in figures
     )
     return f'<div class="figures {kind}">\n{drawn}\n</div>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -12,17 +13,18 @@ from seqexp.analysis.load import Study
 from seqexp.analysis.notation import interval, spoken
 from seqexp.analysis.records import STATUSES
 from seqexp.analysis.statistics import Estimate, overlap
+from seqexp.analysis.table import recorded
 
 
 def overview(study: Study) -> str:
     """What ran and how it ended: "12 runs of 4 models on one task: 11 finished, 1 diverged."."""
-    counts = study.runs["status"].value_counts()
-    ends = [f"{counts[status]} {status}" for status in STATUSES if status in counts]
-    models = _several(study.runs["model"].nunique(), "model")
-    tasks = _several(study.runs["task_label"].nunique(), "task")
-    text = f"{_several(len(study.runs), 'run')} of {models} on {tasks}: {_list(ends)}."
+    ended = list(study.runs["status"])
+    ends = [f"{ended.count(status)} {status}" for status in STATUSES if status in ended]
+    models = _several(len(set(study.runs["model"])), "model")
+    tasks = _several(len(set(study.runs["task_label"])), "task")
+    text = f"{_several(len(ended), 'run')} of {models} on {tasks}: {_listed(ends)}."
     if study.problems:
-        text += f" {_several(len(study.problems), 'thing')} in the records could not be used."
+        text += ' Not everything in the records could be used, see "Left out".'
     return text[0].upper() + text[1:]
 
 
@@ -30,70 +32,71 @@ def verdict(rows: pd.DataFrame, baselines: Mapping[str, float]) -> str:
     """Of one task: the best model by test score, whether it is surely so, and the Pareto fronts.
 
     Args:
-        rows: the rows of one task in the table.
+        rows: the rows of one task in the table, the best first.
         baselines: scores that need no model.
     """
-    rows = rows[rows["chosen"] & (rows["n"] > 0)]
+    rows = rows.loc[rows["chosen"] & (rows["n"] > 0)]
     if rows.empty:
-        return "No run has finished yet."
-    goal = rows["goal"].iloc[0]
+        return "No run has finished."
     best, *others = rows.to_dict("records")
-    score = _estimate(best)
+    score, lower = _estimate(best), best["goal"] == "min"
     text = (
-        f"{best['label']} has the {'lowest' if goal == 'min' else 'highest'} test "
-        f"{spoken(best['score'])}, {interval(score.mean, score.half)} over "
-        f"{_several(score.n, 'seed')}{_losses(best)}"
+        f"{_name(best)} has the {'lowest' if lower else 'highest'} test {spoken(best['score'])}, "
+        f"{interval(score.mean, score.half)} over {_several(score.n, 'seed')}{_losses(best)}"
     )
     if others:
-        text += _distance(score, others[0])
+        text += f"; {_distance(score, others[0])}"
     unbeaten = [
         f"{name} ({interval(value, float('nan'))})"
         for name, value in baselines.items()
-        if (score.mean >= value if goal == "min" else score.mean <= value)
+        if (score.mean >= value if lower else score.mean <= value)
     ]
-    text += f". It does not beat {_list(unbeaten)}" if unbeaten else ""
+    if unbeaten:
+        text += f". It does not beat {_listed(unbeaten)}"
     return f"{text}. {_fronts(rows)}"
 
 
-def _distance(best: Estimate, row: dict) -> str:
+def _distance(best: Estimate, row: dict[Any, Any]) -> str:
     """How the best compares with the runner-up."""
     second = _estimate(row)
-    named = f"{row['label']}, {interval(second.mean, second.half)}{_losses(row)}"
+    named = f"{_name(row)}, {interval(second.mean, second.half)}{_losses(row)}"
     meet = overlap(best, second)
     if meet is None:
-        return f"; the runner-up is {named}, and without an interval for both this may be chance"
-    return (
-        f"; its interval {'overlaps' if meet else 'does not overlap'} that of the runner-up, {named}"
-    )
+        return f"the runner-up is {named}, and one seed gives no interval to compare by"
+    verb = "overlaps" if meet else "does not overlap"
+    return f"its interval {verb} that of the runner-up, {named}"
 
 
-def _losses(row: dict) -> str:
-    """What a mean over the finished seeds does not show."""
-    lost = [f"{row[status]} {status}" for status in ("diverged", "failed") if row[status]]
-    return f" ({_list(lost)} not counted)" if lost else ""
+def _losses(row: dict[Any, Any]) -> str:
+    """The runs that a mean over the finished seeds does not show."""
+    missing = [status for status in STATUSES if status != "finished" and row[status]]
+    counts = _listed([f"{row[status]} {status}" for status in missing])
+    return f" (not counted: {counts})" if missing else ""
 
 
 def _fronts(rows: pd.DataFrame) -> str:
     """Which models are on the Pareto front against which costs."""
+    axes = recorded(COMPARED, rows)
     if len(rows) == 1:
         return "There is no other model to compare its cost with."
-    axes = [axis for axis in COMPARED if rows[axis.key].notna().any()]
     if not axes:
         return "No costs were recorded."
-    members: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    members: dict[str, list[str]] = defaultdict(list)
     for row in rows.to_dict("records"):
-        members[tuple(axis.name for axis in axes if row[f"front/{axis.key}"])].append(row["label"])
-    dominated = members.pop((), [])
-    parts = [
-        f"{_list(names)} against "
-        + ("every cost" if len(costs) == len(axes) else _list(costs))
-        for costs, names in members.items()
-    ]
-    text = f"On the Pareto front: {'; '.join(parts)}."
-    return text + (f" On none: {_list(dominated)}." if dominated else "")
+        names = [axis.name for axis in axes if row[f"front/{axis.key}"]]
+        members["every cost" if len(names) == len(axes) else _listed(names)].append(_name(row))
+    dominated = members.pop("", [])
+    parts = [f"{_listed(labels)} against {costs}" for costs, labels in members.items()]
+    on_none = f" On none: {_listed(dominated)}." if dominated else ""
+    return f"On the Pareto front: {'; '.join(parts)}.{on_none}"
 
 
-def _estimate(row: dict) -> Estimate:
+def _name(row: dict[Any, Any]) -> str:
+    """The label of a model, not to be broken at the end of a line."""
+    return row["label"].replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _estimate(row: dict[Any, Any]) -> Estimate:
     return Estimate(row["test"], row["test_half"], row["n"])
 
 
@@ -101,7 +104,6 @@ def _several(number: int, noun: str) -> str:
     return f"one {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _list(words: Sequence[str]) -> str:
+def _listed(words: Sequence[str]) -> str:
     """a, b and c."""
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from seqexp.analysis.axes import COMPARED, TABLED
+from seqexp.analysis.axes import COMPARED, TABLED, Axis
 from seqexp.analysis.load import Study
-from seqexp.analysis.notation import count, digits, interval, shortened
+from seqexp.analysis.notation import count, digits, interval, shortened, spoken
 from seqexp.analysis.pareto import front
 from seqexp.analysis.records import STATUSES
 from seqexp.analysis.statistics import estimate
@@ -29,35 +30,43 @@ def tabulate(study: Study) -> pd.DataFrame:
     of them is `chosen`, the best on validation, and stands for the model in comparisons. Whether it
     is on the Pareto front of the test score against a cost is in `front/<cost>`.
     """
-    groups = study.runs.groupby(["task_label", "label"], sort=True)
-    table = pd.DataFrame([_row(task, label, runs) for (task, label), runs in groups])
-    sign = table["goal"].map({"min": 1, "max": -1}).fillna(1)
-    table["chosen"] = _chosen(table, table["valid"] * sign)
+    table = pd.DataFrame([_row(runs) for _, runs in study.runs.groupby(["task_label", "label"])])
+    sign = np.where(table["goal"] == "max", -1, 1)
+    table["chosen"] = _chosen(table, table["valid"].to_numpy() * sign)
     for axis in COMPARED:
         table[f"front/{axis.key}"] = False
-    compared = table[table["chosen"] & (table["n"] > 0)]
-    for _, rows in compared.groupby("task"):
+    for _, rows in table.loc[table["chosen"] & (table["n"] > 0)].groupby("task"):
         for axis in COMPARED:
-            on_front = front(rows[axis.key], rows["test"], rows["goal"].iloc[0])
+            on_front = front(
+                rows[axis.key].to_numpy(), rows["test"].to_numpy(), rows["goal"].iloc[0]
+            )
             table.loc[rows.index, f"front/{axis.key}"] = on_front
-    order = table.assign(loss=table["test"] * sign).sort_values(["task", "loss", "label"])
+    order = table.assign(loss=table["test"].to_numpy() * sign).sort_values(
+        ["task", "loss", "label"]
+    )
     return table.loc[order.index].reset_index(drop=True)
 
 
-def _row(task: str, label: str, runs: pd.DataFrame) -> dict[str, Any]:
-    finished = runs[runs["status"] == "finished"]
+def recorded(axes: Iterable[Axis], rows: pd.DataFrame) -> list[Axis]:
+    """The costs that are known of any of the rows."""
+    return [axis for axis in axes if len(rows.dropna(subset=[axis.key]))]
+
+
+def _row(runs: pd.DataFrame) -> dict[str, Any]:
+    finished = runs.loc[runs["status"] == "finished"]
     test, valid = estimate(finished["test"]), estimate(finished["valid"])
-    judged = runs.dropna(subset=["score"])
-    row: dict[str, Any] = {"task": task, "label": label}
-    row |= {"model": runs["model"].iloc[0], "group": runs["group"].iloc[0]}
-    row |= {key: judged[key].iloc[0] if len(judged) else None for key in ("score", "goal")}
+    judged = [*runs.dropna(subset=["score"])[["score", "goal"]].to_numpy(), (None, None)]
+    ends = list(runs["status"])
+    row = {"task": runs["task_label"].iloc[0]}
+    row |= {key: runs[key].iloc[0] for key in ("label", "model", "group")}
+    row |= dict(zip(("score", "goal"), judged[0], strict=True))
     row |= {"n": test.n, "test": test.mean, "test_half": test.half}
     row |= {"valid": valid.mean, "valid_half": valid.half}
-    row |= {status: int((runs["status"] == status).sum()) for status in STATUSES}
+    row |= {status: ends.count(status) for status in STATUSES}
     return row | {axis.key: runs[axis.key].median() for axis in TABLED}
 
 
-def _chosen(table: pd.DataFrame, valid_loss: pd.Series) -> pd.Series:
+def _chosen(table: pd.DataFrame, valid_loss: np.ndarray) -> pd.Series:
     """True for the best on validation among the settings of a model that have equal parameters."""
     order = table.assign(loss=valid_loss).sort_values(["loss", "label"])
     return ~order.duplicated(["task", "model", "parameters"]).reindex(table.index)
@@ -69,20 +78,23 @@ def to_text(table: pd.DataFrame) -> str:
     for task, rows in table.groupby("task", sort=False):
         cells = [_text_row(row) for row in rows.to_dict("records")]
         parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells]), ""]
-    if table[[f"front/{axis.key}" for axis in COMPARED]].to_numpy().any():
+    if has_front(table):
         notes.append("* on the Pareto front of the test score against this cost")
-    if not table["chosen"].all():
+    if False in set(table["chosen"]):
         notes.append("( ) another setting with as many parameters was better on validation")
     return "\n".join(parts + notes)
 
 
+def has_front(rows: pd.DataFrame) -> bool:
+    """Whether any row is marked as a member of a Pareto front."""
+    return any(True in set(rows[f"front/{axis.key}"]) for axis in COMPARED)
+
+
 def judged_by(rows: pd.DataFrame) -> str:
     """How the models of a task are judged: "mse, lower is better"."""
-    known = rows.dropna(subset=["score"])
-    if known.empty:
-        return "not judged yet"
-    name, goal = known[["score", "goal"]].iloc[0]
-    return f"{name}, {'lower' if goal == 'min' else 'higher'} is better"
+    for name, goal in rows[["score", "goal"]].dropna().to_numpy():
+        return f"{spoken(name)}, {'lower' if goal == 'min' else 'higher'} is better"
+    return "not judged yet"
 
 
 def _text_row(row: dict[Any, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0 if arguments else 2
-    command = _commands().get(arguments[0])
+    command = _command(arguments[0])
     if command is None:
         print(f"seqexp: no command {arguments[0]!r}; seqexp --help lists them", file=sys.stderr)
         return 2
@@ -44,16 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _commands() -> dict[str, Callable[[list[str]], int]]:
-    from seqexp.commands import data, doctor, report, train
+def _command(name: str) -> Callable[[list[str]], int] | None:
+    """The function of a command; imports only what that command needs."""
+    if name in ("run", "sweep"):
+        from seqexp.commands import train
 
-    return {
-        "run": train.run,
-        "sweep": train.sweep,
-        "report": report.main,
-        "data": data.main,
-        "doctor": doctor.main,
-    }
+        return getattr(train, name)
+    if name in ("report", "data", "doctor"):
+        return importlib.import_module(f"seqexp.commands.{name}").main
+    return None
 
 
 def _expected(error: Exception) -> bool:

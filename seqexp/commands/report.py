@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqexp.analysis import load, report, table_text
+from seqexp.analysis import report
 
 
 def main(arguments: list[str]) -> int:

@@ -76,7 +76,7 @@ def _no_persistent_cache() -> Iterator[None]:
     enabled = jax.config.values["jax_enable_compilation_cache"]
     # JAX decides once whether it uses the cache; only a reset makes it look at the setting again.
     jax.config.update("jax_enable_compilation_cache", False)
-    pass
+    compilation_cache.reset_cache()
     try:
         yield
     finally:

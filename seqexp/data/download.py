@@ -61,6 +61,8 @@ def _verify(place: Path, file: File) -> None:
 
 def _download(file: File, target: Path) -> None:
     pooch.get_logger().setLevel("ERROR")
+    # Not streamed, since an answer that is only partly read leaves its connection open.
+    downloader = pooch.HTTPDownloader(stream=False)
     try:
         pooch.create(
             path=target.parent,
@@ -68,7 +70,7 @@ def _download(file: File, target: Path) -> None:
             registry={target.name: f"sha256:{file.sha256}"},
             urls={target.name: file.url},
             retry_if_failed=RETRIES,
-        ).fetch(target.name)
+        ).fetch(target.name, downloader=downloader)  # pyright: ignore[reportArgumentType]
         # Pooch leaves the mode of a temporary file, which only its owner can read.
         target.chmod(0o644)
     # Requests' errors are OSErrors, as are a full disk's; pooch's ValueError is a wrong hash.

@@ -66,7 +66,6 @@ class SequenceModel(nnx.Module):
         self.pooling: Pooling = pooling
         self.dropout = dropout
         width = spec.input_size
-        self.embed = None
         if spec.inputs == "tokens":
             width = embed_features or features
             self.embed = nnx.Embed(spec.input_size, width, rngs=rngs)
@@ -132,7 +131,7 @@ class SequenceModel(nnx.Module):
         return self.pooling if self.spec.outputs == "sequence" else "last"
 
     def _embedded(self, inputs: Array) -> Array:
-        if self.embed is None:
+        if self.spec.inputs == "features":
             return inputs
         # Padding may hold any token; one that is no row of the table would read NaN.
         return self.embed(jnp.clip(inputs, 0, self.spec.input_size - 1))

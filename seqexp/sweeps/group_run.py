@@ -79,7 +79,7 @@ def outcome_of(member: Planned) -> Outcome:
     if run["status"] == "diverged":
         detail = f"at step {run['diverged_step']}"
         return Outcome(name, member.directory, "diverged", detail, score["valid"])
-    detail = f"{score['name']} test {score['test']:.4g}, valid {score['valid']:.4g}"
+    detail = f"{score['name']} test {score['test']}, valid {score['valid']}"
     return Outcome(name, member.directory, "finished", detail, score["valid"])
 
 

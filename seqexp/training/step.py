@@ -103,13 +103,13 @@ def train_step(
     )
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    grad_norm = optax.global_norm(grads)
+    grad_norm = optax.tree.norm(grads)
     finite = jnp.isfinite(metrics["loss"].total) & jnp.isfinite(grad_norm)
     one = jnp.ones(())
     metrics = dict(metrics) | {
         "grad_norm": Mean(grad_norm, one),
-        "update_norm": Mean(optax.global_norm(updates), one),
-        "parameter_norm": Mean(optax.global_norm(params), one),
+        "update_norm": Mean(optax.tree.norm(updates), one),
+        "parameter_norm": Mean(optax.tree.norm(params), one),
     }
 
     def keep(new, old):

@@ -47,7 +47,7 @@ def test_the_carry_is_fed_back_and_each_step_waited_for():
     seen = []
     median = decode_seconds(Decoder(seen, wait=0.01), jnp.ones((1, D)), steps=4)
     assert [step[0][0] for step in seen] == [2.0, 4.0, 6.0, 8.0, 10.0]
-    assert median is not None and 0.01 <= median < 0.06
+    assert median is not None and 0.01 <= median < 0.2
 
 
 def test_a_model_that_cannot_decode_has_no_latency():

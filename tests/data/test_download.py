@@ -1,4 +1,4 @@
-"""Files are verified, never overwritten, and where they cannot be had the message says what to do."""
+"""Files are verified and never overwritten; one that cannot be had says what to do."""
 
 import os
 from hashlib import sha256

@@ -1,14 +1,14 @@
 """Copy memory against its published layout."""
 
+import functools
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from seqexp.tasks import CopyMemory
-from seqexp.types import SeqexpError
+from seqexp.types import Batch, SeqexpError
 
 
 def published_layout(digits: np.ndarray, blanks: int) -> tuple[np.ndarray, np.ndarray]:
@@ -23,51 +23,72 @@ def published_layout(digits: np.ndarray, blanks: int) -> tuple[np.ndarray, np.nd
     return np.stack(inputs, 1), np.stack(targets, 1)
 
 
-@pytest.mark.parametrize("blanks, digits", [(1, 1), (4, 3), (30, 10)])
-def test_the_layout(blanks, digits):
-    task = CopyMemory(blanks=blanks, valid_examples=20, test_examples=1, digits=digits)
-    batch = task.load().valid
-    drawn = np.asarray(batch.inputs[:, :digits])
-    inputs, targets = published_layout(drawn, blanks)
+COUNT, BLANKS, STEPS = 800, 30, 50
+
+
+@functools.cache
+def published() -> tuple[CopyMemory, Batch]:
+    """Ten digits of eight, and the validation split."""
+    task = CopyMemory(blanks=BLANKS, valid_examples=COUNT, test_examples=COUNT)
+    return task, task.load().valid
+
+
+def check_layout(task: CopyMemory, batch: Batch) -> None:
+    drawn = np.asarray(batch.inputs)[:, : task.digits]
+    inputs, targets = published_layout(drawn, task.blanks)
     np.testing.assert_array_equal(batch.inputs, inputs)
     np.testing.assert_array_equal(batch.targets, targets)
-    assert task.spec.length == blanks + 2 * digits
+    assert task.spec.length == task.blanks + 2 * task.digits
     assert task.spec.input_size == task.spec.output_size == 10
 
 
+def test_the_layout():
+    check_layout(*published())
+
+
+def test_the_shortest_layout():
+    task = CopyMemory(blanks=1, valid_examples=20, test_examples=20, digits=1)
+    check_layout(task, task.load().valid)
+
+
 def test_digits_are_uniform():
-    task = CopyMemory(blanks=1, valid_examples=1, test_examples=1)
-    digits = np.asarray(task.draw(jax.random.key(0), 800).inputs[:, :10])
+    digits = np.asarray(published()[1].inputs)[:, :10]
     symbols, counts = np.unique(digits, return_counts=True)
     assert symbols.tolist() == list(range(1, 9))
     # 1,000 expected of each, with a standard deviation of 30.
     assert 850 < counts.min() < counts.max() < 1150
 
 
+def test_validation_and_test_share_no_example():
+    splits = published()[0].load()
+    rows = np.concatenate([splits.valid.inputs, splits.test.inputs])
+    assert len(np.unique(rows, axis=0)) == 2 * COUNT
+
+
 def test_a_memoryless_guess_reaches_the_baseline():
-    task = CopyMemory(blanks=1000, valid_examples=3, test_examples=1)
-    assert task.baselines["memoryless"] == pytest.approx(10 * math.log(8) / 1020)
-    batch = task.load().valid
-    recalling = jnp.arange(1020)[:, None] >= 1010
-    is_digit = (jnp.arange(10) >= 1) & (jnp.arange(10) <= 8)
-    logits = jnp.where(recalling == is_digit, 0.0, -1e4)
-    logits = jnp.where(~recalling & (jnp.arange(10) > 0), -1e4, logits)
-    metrics = task.measure(jnp.broadcast_to(logits, (3, 1020, 10)), batch)
-    total, weight = metrics["loss"]
-    assert weight == 3 * 1020
+    task, batch = published()
+    probabilities = np.full((STEPS, 10), 1e-30)
+    probabilities[:40, 0] = 1
+    probabilities[40:, 1:9] = 1 / 8
+    logits = np.tile(np.log(probabilities).astype(np.float32), (COUNT, 1, 1))
+    total, weight = task.measure(jnp.asarray(logits), batch)["loss"]
+    assert weight == COUNT * STEPS
     np.testing.assert_allclose(total / weight, task.baselines["memoryless"], rtol=1e-5)
 
 
+def test_the_baseline_is_the_published_one():
+    task = CopyMemory(blanks=1000, valid_examples=1, test_examples=1)
+    assert task.baselines["memoryless"] == pytest.approx(10 * math.log(8) / 1020)
+
+
 def test_recall_counts_only_the_steps_of_the_digits():
-    task = CopyMemory(blanks=5, valid_examples=4, test_examples=1)
-    batch = task.load().valid
-    logits = jax.nn.one_hot(batch.targets, 10)
-    wrong = (batch.targets + 1) % 10
-    for first_right, expected in [(0, 1.0), (15, 1.0), (18, 0.7), (25, 0.0)]:
-        right = jnp.arange(25)[:, None] >= first_right
-        guess = jnp.where(right, logits, jax.nn.one_hot(wrong, 10))
-        total, weight = task.measure(guess, batch)["recall"]
-        assert weight == 40
+    task, batch = published()
+    targets = np.asarray(batch.targets)
+    for first_right, expected in [(0, 1.0), (40, 1.0), (43, 0.7), (50, 0.0)]:
+        answers = np.where(np.arange(STEPS) >= first_right, targets, (targets + 1) % 10)
+        logits = jnp.asarray(np.eye(10, dtype=np.float32)[answers])
+        total, weight = task.measure(logits, batch)["recall"]
+        assert weight == COUNT * 10
         np.testing.assert_allclose(total / weight, expected, rtol=1e-6)
 
 

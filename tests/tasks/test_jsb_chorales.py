@@ -55,11 +55,11 @@ def test_each_step_holds_a_frame_and_the_next(splits, pieces):
         ("valid", splits.valid),
         ("test", splits.test),
     ):
-        for i, piece in enumerate(pieces[name]):
-            steps = len(piece) - 1
-            assert part.lengths[i] == steps
-            np.testing.assert_array_equal(part.inputs[i, :steps], piece[:-1])
-            np.testing.assert_array_equal(part.targets[i, :steps], piece[1:])
+        rows = zip(*map(np.asarray, part), pieces[name], strict=True)
+        for inputs, targets, steps, piece in rows:
+            assert steps == len(piece) - 1
+            np.testing.assert_array_equal(inputs[:steps], piece[:-1])
+            np.testing.assert_array_equal(targets[:steps], piece[1:])
 
 
 def test_no_chorale_is_in_two_splits(pieces):
@@ -82,18 +82,20 @@ def test_key_frequencies_reach_their_baseline(task, splits, pieces):
 def test_the_previous_frame_reaches_its_baseline(task, splits, pieces):
     before = np.concatenate([piece[:-1] for piece in pieces["train"]])
     after = np.concatenate([piece[1:] for piece in pieces["train"]])
-    on_after = [((before == was) * after + 0).sum(0) + 1 for was in (0, 1)]
-    frames = [(before == was).sum(0) + 2 for was in (0, 1)]
-    probabilities = np.where(
-        np.asarray(splits.test.inputs) == 1, on_after[1] / frames[1], on_after[0] / frames[0]
+    off, on = (
+        (((before == was) * after).sum(0) + 1) / ((before == was).sum(0) + 2) for was in (0, 1)
     )
+    probabilities = np.where(np.asarray(splits.test.inputs) == 1, on, off)
     nll = score(task, logits_of(probabilities), splits.test)
     assert nll == pytest.approx(task.baselines["previous frame"], abs=2e-4)
 
 
 def test_the_score_is_pooled_over_frames_not_over_chorales(task):
     lengths = jnp.array([1, 3])
-    logits, targets = jnp.zeros((2, 3, 88)).at[0].set(5), jnp.zeros((2, 3, 88))
+    logits, targets = (
+        jnp.array([5.0, 0.0])[:, None, None] * jnp.ones((2, 3, 88)),
+        jnp.zeros((2, 3, 88)),
+    )
     total, weight = task.measure(logits, Batch(targets, targets, lengths))["nll"]
     frame, quiet = 88 * np.log1p(np.exp(5)), 88 * np.log(2)
     np.testing.assert_allclose(total / weight, (frame + 3 * quiet) / 4, rtol=1e-6)

@@ -3,7 +3,9 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import hydra
 import jax
@@ -13,52 +15,57 @@ import pytest
 from omegaconf import OmegaConf
 
 import seqexp.tasks
-from seqexp.types import Batch, Mean, Score, Splits
+from seqexp.types import Batch, Metrics, Splits, Stream, Task
 
 CONFIGS = sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
-BATCH_SIZE = 4
+EXAMPLES = 5
+
+
+class Loaded(NamedTuple):
+    """A task, its data, the end of its validation split as numpy, and its compiled functions."""
+
+    task: Task
+    splits: Splits
+    batch: Batch
+    measure: Callable[[np.ndarray, Batch], Metrics]
+    slope_and_metrics: Callable[[np.ndarray, Batch], tuple[jax.Array, Metrics]]
 
 
 @functools.cache
-def loaded(config: Path):
+def load(config: Path) -> Loaded:
     task = hydra.utils.instantiate(OmegaConf.load(config).task)
-    return task, task.load()
+    splits = task.load()
+    batch = jax.tree.map(lambda array: np.array(array)[-EXAMPLES:], splits.valid)
+
+    def loss(outputs, batch):
+        metrics = task.measure(outputs, batch)
+        return metrics["loss"].total, metrics
+
+    grad = jax.jit(jax.grad(loss, has_aux=True))
+    return Loaded(task, splits, batch, jax.jit(task.measure), grad)
 
 
 @pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
-def config(request, require_files) -> Path:
+def loaded(request, require_files) -> Loaded:
     require_files(hydra.utils.instantiate(OmegaConf.load(request.param).task))
-    return request.param
+    return load(request.param)
 
 
 @pytest.fixture
-def task(config):
-    return loaded(config)[0]
-
-
-@pytest.fixture
-def splits(config) -> Splits:
-    return loaded(config)[1]
+def task(loaded):
+    return loaded.task
 
 
 @functools.partial(jax.jit, static_argnums=3)
-def train_batch(stream, key, step, batch_size: int = BATCH_SIZE) -> Batch:
+def train_batch(stream: Stream, key, step, batch_size: int = EXAMPLES) -> Batch:
     return stream.batch(stream.plan(key, step, 1, batch_size), key, step, batch_size)
 
 
-def some(split: Batch, count: int = 5) -> Batch:
-    return jax.tree.map(lambda array: array[-count:], split)
-
-
-def outputs_for(task, batch: Batch) -> jax.Array:
-    spec = task.spec
-    steps = (batch.inputs.shape[1],) if spec.outputs == "step" else ()
-    shape = (batch.lengths.shape[0], *steps, spec.output_size)
-    return 3 * jax.random.normal(jax.random.key(5), shape)
-
-
-def value(mean: Mean) -> float:
-    return float(mean.total / mean.weight)
+def outputs_for(loaded: Loaded) -> np.ndarray:
+    spec = loaded.task.spec
+    steps = (spec.length,) if spec.outputs == "step" else ()
+    shape = (EXAMPLES, *steps, spec.output_size)
+    return np.random.default_rng(5).normal(0, 3, shape).astype(np.float32)
 
 
 def test_every_task_has_a_config_and_every_config_its_task():
@@ -79,43 +86,43 @@ def test_a_config_names_every_argument_and_a_training_length(path):
     assert config.trainer.steps % config.trainer.eval_every == 0
 
 
-def test_batches_are_as_the_spec_says(task, splits):
-    spec = task.spec
+def test_batches_are_as_the_spec_says(loaded):
+    spec, splits = loaded.task.spec, loaded.splits
     train = train_batch(splits.train, jax.random.key(0), jnp.int32(3))
-    assert train.lengths.shape == (BATCH_SIZE,)
-    for batch in (train, splits.valid, splits.test):
-        count = batch.lengths.shape[0]
-        assert batch.lengths.dtype == jnp.int32
-        assert 1 <= batch.lengths.min() <= batch.lengths.max() <= spec.length
+    assert train.lengths.shape == (EXAMPLES,)
+    for split in (train, splits.valid, splits.test):
+        inputs, targets, lengths = map(np.asarray, split)
+        assert lengths.dtype == np.int32
+        assert 1 <= lengths.min() <= lengths.max() <= spec.length
         if spec.inputs == "tokens":
-            assert batch.inputs.shape == (count, spec.length)
-            assert batch.inputs.dtype == jnp.int32
-            assert 0 <= batch.inputs.min() <= batch.inputs.max() < spec.input_size
+            assert inputs.shape == (len(lengths), spec.length)
+            assert inputs.dtype == np.int32
+            assert 0 <= inputs.min() <= inputs.max() < spec.input_size
         else:
-            assert batch.inputs.shape == (count, spec.length, spec.input_size)
-            assert batch.inputs.dtype == jnp.float32
-            assert jnp.all(jnp.isfinite(batch.inputs))
-        answers = (count, spec.length) if spec.outputs == "step" else (count,)
-        if jnp.issubdtype(batch.targets.dtype, jnp.integer):
-            assert batch.targets.shape == answers
-            assert batch.targets.dtype == jnp.int32
-            assert 0 <= batch.targets.min() <= batch.targets.max() < spec.output_size
+            assert inputs.shape == (len(lengths), spec.length, spec.input_size)
+            assert inputs.dtype == np.float32
+            assert np.all(np.isfinite(inputs))
+        answers = (len(lengths), spec.length) if spec.outputs == "step" else (len(lengths),)
+        if np.issubdtype(targets.dtype, np.integer):
+            assert targets.shape == answers
+            assert targets.dtype == np.int32
+            assert 0 <= targets.min() <= targets.max() < spec.output_size
         else:
-            assert batch.targets.shape == (*answers, spec.output_size)
-            assert batch.targets.dtype == jnp.float32
-            assert jnp.all(jnp.isfinite(batch.targets))
+            assert targets.shape == (*answers, spec.output_size)
+            assert targets.dtype == np.float32
+            assert np.all(np.isfinite(targets))
 
 
-def test_data_is_the_same_whenever_it_is_loaded(task, splits):
-    again = task.load()
-    for got, want in zip(jax.tree.leaves(again), jax.tree.leaves(splits), strict=True):
+def test_data_is_the_same_whenever_it_is_loaded(loaded):
+    again = loaded.task.load()
+    assert jax.tree.structure(again) == jax.tree.structure(loaded.splits)
+    for got, want in zip(jax.tree.leaves(again), jax.tree.leaves(loaded.splits), strict=True):
         np.testing.assert_array_equal(got, want)
-    assert jax.tree.structure(again.train) == jax.tree.structure(splits.train)
 
 
-def test_training_batches_follow_the_key_and_the_step(splits):
+def test_training_batches_follow_the_key_and_the_step(loaded):
     batches = [
-        train_batch(splits.train, jax.random.key(seed), jnp.int32(step)).inputs
+        np.asarray(train_batch(loaded.splits.train, jax.random.key(seed), jnp.int32(step)).inputs)
         for seed, step in [(0, 0), (0, 1), (1, 0), (0, 0)]
     ]
     np.testing.assert_array_equal(batches[0], batches[3])
@@ -123,73 +130,68 @@ def test_training_batches_follow_the_key_and_the_step(splits):
     assert not np.array_equal(batches[0], batches[2])
 
 
-def test_metrics_are_finite_and_hold_the_loss_and_the_score(task, splits):
-    batch = some(splits.valid)
-    metrics = jax.jit(task.measure)(outputs_for(task, batch), batch)
-    assert isinstance(task.score, Score)
-    assert {"loss", task.score.name} <= set(metrics)
-    for mean in metrics.values():
-        assert mean.total.shape == mean.weight.shape == ()
-        assert math.isfinite(value(mean)) and mean.weight > 0
+def test_metrics_are_finite_and_hold_the_loss_and_the_score(loaded):
+    metrics = loaded.measure(outputs_for(loaded), loaded.batch)
+    assert {"loss", loaded.task.score.name} <= set(metrics)
+    assert loaded.task.score.goal in ("min", "max")
+    for total, weight in metrics.values():
+        assert total.shape == weight.shape == ()
+        assert np.isfinite(total) and weight > 0
 
 
-def test_metrics_of_parts_pool_to_those_of_the_whole(task, splits):
-    batch = some(splits.valid)
-    outputs = outputs_for(task, batch)
-    whole = task.measure(outputs, batch)
+def test_metrics_of_parts_pool_to_those_of_the_whole(loaded):
+    outputs, batch = outputs_for(loaded), loaded.batch
+    whole = loaded.measure(outputs, batch)
+    first = np.arange(EXAMPLES) < 2
     parts = [
-        task.measure(outputs[rows], jax.tree.map(lambda array, rows=rows: array[rows], batch))
-        for rows in (slice(0, 2), slice(2, 5))
+        loaded.measure(outputs, batch._replace(lengths=np.where(rows, batch.lengths, 0)))
+        for rows in (first, ~first)
     ]
-    pooled = jax.tree.map(jnp.add, *parts)
     for name in whole:
-        np.testing.assert_allclose(pooled[name], whole[name], rtol=1e-5)
+        pooled = np.add(parts[0][name], parts[1][name])
+        np.testing.assert_allclose(pooled, whole[name], rtol=1e-5)
 
 
 @pytest.mark.parametrize("filling", [math.nan, math.inf, -1e30])
-def test_padding_weighs_nothing_in_metrics_and_gradients(task, splits, filling):
-    batch = some(splits.valid)
-    # Shorter than the arrays, so that padding begins at true data too.
-    if task.spec.outputs == "step":
-        batch = batch._replace(lengths=batch.lengths - jnp.arange(5) % 3)
-    outputs = outputs_for(task, batch)
-    steps = ((0, 2),) if task.spec.outputs == "step" else ()
-    label = 10**6 if jnp.issubdtype(batch.targets.dtype, jnp.integer) else filling
-
-    def padded(array, widths, fill):
-        rest = [(0, 0)] * (array.ndim - 1 - len(widths))
-        return jnp.pad(array, ((0, 3), *widths, *rest), constant_values=fill)
-
-    if task.spec.outputs == "step":
-        true = jnp.arange(outputs.shape[1]) < batch.lengths[:, None]
-        clean = jnp.where(true[..., None], outputs, 0)
-        dirty = jnp.where(true[..., None], outputs, filling)
-        mask = true if batch.targets.ndim == 2 else true[..., None]
-        targets = jnp.where(mask, batch.targets, jnp.asarray(label, batch.targets.dtype))
+def test_padding_weighs_nothing_in_metrics_and_gradients(loaded, filling):
+    """Against zeros within the arrays: two steps and three examples more, and wild values."""
+    outputs = outputs_for(loaded)
+    inputs, targets, lengths = map(np.asarray, loaded.batch)
+    by_step = loaded.task.spec.outputs == "step"
+    if by_step:
+        lengths = lengths - np.arange(EXAMPLES, dtype=np.int32) % 3
+        true = np.arange(outputs.shape[1]) < lengths[:, None]
     else:
-        clean, dirty, targets = outputs, outputs, batch.targets
-    longer = Batch(
-        padded(batch.inputs, ((0, 2),), 1),
-        padded(targets, steps, label),
-        padded(batch.lengths, (), 0),
+        true = lengths > 0
+    label = 10**6 if np.issubdtype(targets.dtype, np.integer) else filling
+
+    def fill(array: np.ndarray, value: float) -> np.ndarray:
+        mask = true.reshape(true.shape + (1,) * (array.ndim - true.ndim))
+        return np.where(mask, array, np.asarray(value, array.dtype))
+
+    def extend(array: np.ndarray, value: float, has_steps: bool) -> np.ndarray:
+        widths = [(0, 3), (0, 2 if has_steps else 0), (0, 0)][: array.ndim]
+        return np.pad(array, widths, constant_values=value)
+
+    few = loaded.batch._replace(targets=fill(targets, 0), lengths=lengths)
+    many = loaded.batch._replace(
+        inputs=extend(inputs, 1, True),
+        targets=extend(fill(targets, label), label, by_step),
+        lengths=extend(lengths, 0, False),
     )
-
-    def loss(outputs, batch):
-        metrics = task.measure(outputs, batch)
-        return metrics["loss"].total, metrics
-
-    grad = jax.grad(loss, has_aux=True)
-    expected_slope, expected = grad(clean, batch)
-    slope, metrics = grad(padded(dirty, steps, filling), longer)
-    for name in expected:
-        np.testing.assert_allclose(metrics[name], expected[name], rtol=1e-6)
-    np.testing.assert_allclose(slope, padded(expected_slope, steps, 0), rtol=1e-5, atol=1e-7)
+    slope, metrics = loaded.slope_and_metrics(fill(outputs, 0), few)
+    wild = extend(fill(outputs, filling), filling, by_step)
+    wild_slope, wild_metrics = loaded.slope_and_metrics(wild, many)
+    for name in metrics:
+        np.testing.assert_allclose(wild_metrics[name], metrics[name], rtol=1e-5)
+    expected = extend(np.asarray(slope), 0, by_step)
+    np.testing.assert_allclose(wild_slope, expected, rtol=1e-5, atol=1e-7)
 
 
-def test_sums_are_float32_for_a_model_that_computes_in_less(task, splits):
-    batch = some(splits.valid)
-    metrics = task.measure(outputs_for(task, batch).astype(jnp.bfloat16), batch)
-    assert all(mean.total.dtype == mean.weight.dtype == jnp.float32 for mean in metrics.values())
+def test_sums_are_float32_for_a_model_that_computes_in_less(loaded):
+    outputs = jax.ShapeDtypeStruct(outputs_for(loaded).shape, jnp.bfloat16)
+    for mean in jax.eval_shape(loaded.task.measure, outputs, loaded.batch).values():
+        assert mean.total.dtype == mean.weight.dtype == jnp.float32
 
 
 def test_baselines_are_finite_and_need_no_data(task, monkeypatch, tmp_path):

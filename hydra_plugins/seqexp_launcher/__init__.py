@@ -1,0 +1,1 @@
+"""seqexp's launcher for Hydra."""

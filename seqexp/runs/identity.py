@@ -1,0 +1,84 @@
+"""A run's identity: the hash of everything that determines its result, and of nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+NOT_RESULT = (
+    "study",
+    "runs_dir",
+    "data_dir",
+    "logger",
+    "hydra",
+    "launcher",
+    "progress",
+    "labels",
+    "rerun",
+)
+"""Top-level keys of a config that say where and how a run is kept, not what it computes."""
+
+
+def identity(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
+    """The 16 hex digits that name a run.
+
+        sha256(canonical({config less NOT_RESULT, data_hashes, device_kind}))[:16]
+
+    Args:
+        config: the resolved config, of plain dicts, lists, strings, numbers, booleans and None.
+        data_hashes: sha256 of every data file, by name.
+        device_kind: what the run computes on, such as "cpu" or "NVIDIA H100".
+
+    Raises:
+        TypeError: the config holds something that is not plain data.
+
+    Example:
+        >>> one = identity({"seed": 0, "rate": 1e-3, "study": "a"}, {}, "cpu")
+        >>> one == identity({"rate": 0.001, "seed": 0, "study": "b"}, {}, "cpu")
+        True
+    """
+    kept = {key: value for key, value in config.items() if key not in NOT_RESULT}
+    return _hash(kept, data_hashes, device_kind)
+
+
+def group_identity(
+    config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str
+) -> str:
+    """The identity without the top-level `seed`: runs that differ only in their seed share it."""
+    return identity(
+        {key: value for key, value in config.items() if key != "seed"}, data_hashes, device_kind
+    )
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value, whatever the order of its keys and the spelling of numbers.
+
+    As in RFC 8785 (https://www.rfc-editor.org/rfc/rfc8785) keys are sorted and a number is its
+    value: 1 and 1.0 are the same, as are 1e-3 and 0.001, so that `dropout=0` and `dropout=0.0` are
+    one run; booleans, numbers and strings stay apart. Unlike there, integers of any size keep all
+    their digits, and infinities and NaN are allowed, written as the bare words of Python's json.
+    """
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _hash(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
+    whole = {"config": config, "data_hashes": data_hashes, "device_kind": device_kind}
+    return hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else float(value)
+    if isinstance(value, Mapping):
+        for key in value:
+            # json would write 1 and "1" alike, and two configs would share an identity.
+            if not isinstance(key, str):
+                raise TypeError(f"a config key must be a string, not {key!r}")
+        return {key: _plain(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(child) for child in value]
+    raise TypeError(f"a config holds plain data only, not {type(value).__name__}: {value!r}")

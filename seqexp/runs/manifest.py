@@ -1,0 +1,119 @@
+"""The manifest: which code, on what, was told to do what, when."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from seqexp.runs.redaction import redact_arguments
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "hydra-core", "wandb")
+
+_SOURCE = Path(__file__).resolve().parents[1]
+
+
+def manifest(device_kind: str, data_hashes: Mapping[str, str]) -> dict[str, Any]:
+    """Everything beside the config that a result may depend on.
+
+    Args:
+        device_kind: of the device that computes, such as "cpu" or "NVIDIA H100".
+        data_hashes: sha256 of every data file, by name.
+
+    Returns:
+        {"git": {"revision", "dirty"} (nulls where the package does not stand in a git checkout),
+        "version" and "source" (the hash of its files) of seqexp itself, "packages" (versions, null
+        where one is not installed), "python", "platform", "cpu": {"model", "cores", "usable"},
+        "device_kind", "xla_flags", "data_hashes", "command" (without secrets), "started_at" (UTC)}
+    """
+    return {
+        "git": _git(),
+        "version": _version("seqexp"),
+        "source": source_hash(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": {"model": _cpu_model(), "cores": os.cpu_count(), "usable": _usable_cores()},
+        "device_kind": device_kind,
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "data_hashes": dict(data_hashes),
+        "command": redact_arguments(sys.argv),
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+# Once a process: what counts is the code as it was imported, not what an editor does to it later.
+@functools.cache
+def source_hash() -> str:
+    """The 16 hex digits that name the code: over all Python files of the package, by path."""
+    return hash_sources(_SOURCE)
+
+
+def hash_sources(folder: Path) -> str:
+    """sha256 over the paths and contents of a folder's Python files, cut to 16 hex digits."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()}\n{len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _git() -> dict[str, Any]:
+    return git_state(_SOURCE)
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """The revision of the checkout that a folder belongs to, and whether anything differs from it.
+
+    Both are None without git, and where the folder merely lies inside somebody's checkout (an
+    installed package in a virtual environment) without being tracked by it.
+    """
+    tracked = _run_git(folder, "ls-files", "--error-unmatch", "__init__.py")
+    revision = _run_git(folder, "rev-parse", "HEAD")
+    if tracked is None or revision is None:
+        return {"revision": None, "dirty": None}
+    return {"revision": revision, "dirty": bool(_run_git(folder, "status", "--porcelain"))}
+
+
+def _run_git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _usable_cores() -> int | None:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()

@@ -1,0 +1,231 @@
+"""The record of one run: the folder that training writes and that everything else only reads."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from seqexp.runs import checkpoint, store
+from seqexp.runs.redaction import redact
+from seqexp.runs.wandb_mirror import Mirror, MirroredRun
+from seqexp.types import Score, SeqexpError
+
+FORMAT = 1
+RUN = "run.json"
+MANIFEST = "manifest.json"
+COST = "cost.json"
+METRICS = "metrics.jsonl"
+TIMING = "timing.jsonl"
+SAMPLES = "samples.jsonl"
+
+Status = Literal["running", "finished", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What is known of a run before it trains.
+
+    Attributes:
+        id: `identity.identity` of its config.
+        study: the sweep that it belongs to.
+        name: for people, such as "lstm-adding-seed0".
+        model: the name of the model's config.
+        task: the name of the task's config.
+        seed: of all its randomness.
+        group: `identity.group_identity`, shared by its other seeds.
+        config: resolved; what looks secret in it is redacted before it is written.
+        score: what the run is judged by.
+        baselines: scores that need no model.
+    """
+
+    id: str
+    study: str
+    name: str
+    model: str
+    task: str
+    seed: int
+    group: str
+    config: Mapping[str, Any]
+    score: Score
+    baselines: Mapping[str, float]
+
+
+def run_directory(runs_dir: Path, study: str, run_id: str) -> Path:
+    """Where a run's record is: `runs_dir/study/run_id`.
+
+    Raises:
+        SeqexpError: the study's name would lead out of its place.
+    """
+    if not study or study.startswith(".") or "/" in study or "\\" in study:
+        raise SeqexpError(f"study={study!r} is no folder name; use letters, digits, - and _")
+    return runs_dir / study / run_id
+
+
+def is_finished(directory: Path) -> bool:
+    """Whether a run need not train (again): it finished, or it diverged, which is a result too.
+
+    A folder that is missing, half written or torn is not finished, nor is one whose run is still
+    "running" (it may have been killed) or "failed".
+    """
+    try:
+        run = store.read_json(directory / RUN)
+    except SeqexpError:
+        return False
+    return run is not None and run.get("status") in ("finished", "diverged")
+
+
+class RunRecord:
+    """A run's folder, open for writing.
+
+    A new run is `create`d; one that was cut short is `open`ed and told where its checkpoint lets
+    it `resume_from`. Then `log` after each chunk of steps, and one of `finish`, `diverge`, `fail`.
+    """
+
+    def __init__(self, directory: Path, run: dict[str, Any], mirror: Mirror) -> None:
+        self.directory = directory
+        self.run = run
+        self._mirror = mirror
+        self._mirrored = MirroredRun(None)
+        self._cost: dict[str, Any] = {}
+
+    @classmethod
+    def create(
+        cls, runs_dir: Path, info: RunInfo, manifest: Mapping[str, Any], mirror: Mirror
+    ) -> RunRecord:
+        """Start the record of a run, in place of whatever its folder held."""
+        directory = run_directory(runs_dir, info.study, info.id)
+        # First the file that could call the old run finished while half of it is gone.
+        (directory / RUN).unlink(missing_ok=True)
+        if directory.exists():
+            shutil.rmtree(directory)
+        directory.mkdir(parents=True)
+        store.write_json_atomic(directory / MANIFEST, manifest)
+        run = {
+            "format": FORMAT,
+            "id": info.id,
+            "study": info.study,
+            "name": info.name,
+            "model": info.model,
+            "task": info.task,
+            "seed": info.seed,
+            "group": info.group,
+            "status": "running",
+            "config": redact(info.config),
+            "score": {
+                "name": info.score.name,
+                "goal": info.score.goal,
+                "step": None,
+                "valid": None,
+                "test": None,
+            },
+            "valid": {},
+            "test": {},
+            "baselines": dict(info.baselines),
+            "diverged_step": None,
+            "error": None,
+        }
+        record = cls(directory, run, mirror)
+        record._write_run()
+        record._start_mirror()
+        return record
+
+    @classmethod
+    def open(cls, directory: Path, mirror: Mirror) -> RunRecord:
+        """Open the record of a run that was started before.
+
+        Raises:
+            SeqexpError: there is none, it is torn, or another version of seqexp wrote it.
+        """
+        run = store.read_json(directory / RUN)
+        if run is None:
+            raise SeqexpError(f"no run in {directory}; start it anew")
+        if run.get("format") != FORMAT:
+            raise SeqexpError(
+                f"{directory / RUN} has format {run.get('format')}, this version reads {FORMAT}; "
+                "delete the folder to run again"
+            )
+        return cls(directory, run, mirror)
+
+    @property
+    def status(self) -> Status:
+        return self.run["status"]
+
+    @property
+    def is_finished(self) -> bool:
+        """Finished or diverged: there is nothing left to train."""
+        return self.status in ("finished", "diverged")
+
+    def resume_from(self, step: int, manifest: Mapping[str, Any]) -> None:
+        """Go on after `step`: what was recorded later goes, for it will be computed again.
+
+        The manifest is kept beside the first one, under "resumed", for the code may be another.
+        """
+        for name in (METRICS, TIMING, SAMPLES):
+            store.truncate_after(self.directory / name, step)
+        first = store.read_json(self.directory / MANIFEST) or {}
+        resumed = [*first.get("resumed", []), {"step": step, **manifest}]
+        store.write_json_atomic(self.directory / MANIFEST, {**first, "resumed": resumed})
+        self._update(status="running", diverged_step=None, error=None)
+        self._start_mirror()
+
+    def log(self, record: Mapping[str, Any], seconds: float) -> None:
+        """Append what training computed by `record["step"]`, and how long it has trained for.
+
+        The seconds stand in a file of their own: the metrics are the same in every repetition.
+        """
+        store.append(self.directory / METRICS, record)
+        store.append(self.directory / TIMING, {"step": record["step"], "seconds": seconds})
+        self._mirrored.log({**record, "seconds": seconds})
+
+    def log_samples(self, step: int, texts: Sequence[str]) -> None:
+        """Append texts that a language model wrote after `step`."""
+        store.append(self.directory / SAMPLES, {"step": step, "texts": list(texts)})
+        self._mirrored.log_samples(step, texts)
+
+    def save_weights(self, step: int, tree: Any) -> None:
+        """Keep the weights of `step`, the best so far (arrays as in `checkpoint.save`)."""
+        checkpoint.write(self.directory / checkpoint.WEIGHTS, step, tree)
+
+    def write_cost(self, ledger: Mapping[str, Any]) -> None:
+        """Write what the run costs."""
+        self._cost = dict(ledger)
+        store.write_json_atomic(self.directory / COST, ledger)
+
+    def finish(self, step: int, valid: Mapping[str, float], test: Mapping[str, float]) -> None:
+        """Close the record: all metrics of the weights of `step`, the best on validation."""
+        name = self.run["score"]["name"]
+        score = {**self.run["score"], "step": step, "valid": valid[name], "test": test[name]}
+        self._update(status="finished", score=score, valid=dict(valid), test=dict(test))
+        self._finish_mirror()
+
+    def diverge(self, step: int) -> None:
+        """Close the record of a run whose loss or parameters were no longer finite at `step`."""
+        self._update(status="diverged", diverged_step=step)
+        self._finish_mirror()
+
+    def fail(self, error: str) -> None:
+        """Close the record of a run that could not go on, with the reason."""
+        self._update(status="failed", error=error)
+        self._finish_mirror()
+
+    def _update(self, **changes: Any) -> None:
+        self.run = {**self.run, **changes}
+        self._write_run()
+
+    def _write_run(self) -> None:
+        store.write_json_atomic(self.directory / RUN, self.run)
+
+    def _start_mirror(self) -> None:
+        seconds = {r["step"]: r["seconds"] for r in store.read(self.directory / TIMING)}
+        metrics = [
+            {**record, "seconds": seconds.get(record["step"])}
+            for record in store.read(self.directory / METRICS)
+        ]
+        samples = store.read(self.directory / SAMPLES)
+        self._mirrored = self._mirror.start(self.run, self.directory, metrics, samples)
+
+    def _finish_mirror(self) -> None:
+        self._mirrored.finish(self.run, self._cost)

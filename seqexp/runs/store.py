@@ -1,0 +1,146 @@
+"""JSON on disk that survives a crash: lines that are whole or absent, files that are old or new."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from seqexp.types import SeqexpError
+
+_BLOCK = 4096
+
+
+def append(path: Path, record: Mapping[str, Any]) -> None:
+    """Add one record as one line, in the hands of the operating system before this returns.
+
+    A killed process thus loses nothing that was appended, and at worst leaves a torn last line,
+    which the next append cuts off. NaN and infinities are written as null, and named in the
+    record's list "nonfinite".
+    """
+    line = (dumps(record) + "\n").encode("utf-8")
+    with open(path, "ab+") as file:
+        _cut_torn_line(file)
+        file.write(line)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """All records of a file, without a torn last line; none where there is no file.
+
+    Raises:
+        SeqexpError: a line before the last is not a record: the file was damaged, not torn.
+    """
+    return [record for _, record in _numbered(path)]
+
+
+def truncate_after(path: Path, step: int) -> None:
+    """Keep the records up to `step`, byte for byte; the others go, all at once or not at all.
+
+    So does a torn last line; a file that is not there stays so.
+    """
+    if path.exists():
+        kept = [line for line, record in _numbered(path) if record["step"] <= step]
+        write_atomic(path, b"".join(kept))
+
+
+def write_json_atomic(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON file that a reader sees either as it was or as it is now, never half of it.
+
+    NaN and infinities, however deep, become null, and "nonfinite" lists their paths ("a/b").
+    """
+    write_atomic(path, (dumps(value, indent=2) + "\n").encode("utf-8"))
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file; None where there is no file.
+
+    Raises:
+        SeqexpError: the file holds no JSON object.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise SeqexpError(f"{path} is not JSON ({error}); delete it to run again") from error
+    if not isinstance(value, dict):
+        raise SeqexpError(f"{path} holds no JSON object; delete it to run again")
+    return value
+
+
+def write_atomic(path: Path, *parts: bytes) -> None:
+    """Replace a file by the given bytes, which are on the disk before the old ones go."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def dumps(record: Mapping[str, Any], indent: int | None = None) -> str:
+    """A record as strict JSON, its keys in their order; numbers of numpy are numbers."""
+    nonfinite: list[str] = []
+    plain = _finite(record, "", nonfinite)
+    if nonfinite:
+        plain["nonfinite"] = nonfinite
+    return json.dumps(plain, indent=indent, allow_nan=False, ensure_ascii=False)
+
+
+def _finite(value: Any, path: str, nonfinite: list[str]) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        prefix = f"{path}/" if path else ""
+        return {key: _finite(child, f"{prefix}{key}", nonfinite) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(child, f"{path}/{i}", nonfinite) for i, child in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        nonfinite.append(path)
+        return None
+    return value
+
+
+def _numbered(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    # What follows the last newline is a torn line, even if it happens to be whole JSON: one rule
+    # for the reader and for the appender.
+    lines = data.split(b"\n")[:-1]
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise SeqexpError(
+                f"{path}, line {number} is damaged ({error}); delete the run's folder to rerun it"
+            ) from error
+        records.append((line + b"\n", record))
+    return records
+
+
+def _cut_torn_line(file: IO[bytes]) -> None:
+    end = file.seek(0, os.SEEK_END)
+    keep = end
+    while keep > 0:
+        start = max(0, keep - _BLOCK)
+        file.seek(start)
+        block = file.read(keep - start)
+        newline = block.rfind(b"\n")
+        if newline >= 0:
+            keep = start + newline + 1
+            break
+        keep = start
+    if keep < end:
+        file.truncate(keep)

@@ -1,0 +1,160 @@
+"""The identity of a run: equal exactly where the results must be."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from seqexp.runs.identity import NOT_RESULT, canonical, group_identity, identity
+
+CONFIG: dict[str, Any] = {
+    "model": {"_target_": "seqexp.models.lstm", "features": 64, "layers": [1, 2], "bias": True},
+    "optimizer": {"learning_rate": 1e-3, "clip_norm": None},
+    "task": {"name": "adding", "length": 100},
+    "seed": 0,
+    "study": "first",
+    "runs_dir": "runs",
+}
+HASHES = {"train.csv": "ab" * 32}
+
+
+def test_is_sixteen_hex_digits() -> None:
+    name = identity(CONFIG, HASHES, "cpu")
+    assert len(name) == 16 and int(name, 16) >= 0
+
+
+def test_is_the_same_in_another_process() -> None:
+    """Neither hash randomization nor the order of a dict gets in."""
+    program = (
+        f"from seqexp.runs.identity import identity;print(identity({CONFIG!r}, {HASHES!r}, 'cpu'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == identity(CONFIG, HASHES, "cpu")
+
+
+def test_needs_no_jax() -> None:
+    program = "import sys, seqexp.runs.identity; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_order_of_keys_does_not_matter() -> None:
+    def turned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: turned(value[key]) for key in reversed(value)}
+        return value
+
+    assert list(turned(CONFIG)) != list(CONFIG)
+    assert identity(turned(CONFIG), HASHES, "cpu") == identity(CONFIG, HASHES, "cpu")
+
+
+@pytest.mark.parametrize("key", NOT_RESULT)
+def test_what_is_no_result_does_not_matter(key: str) -> None:
+    for value in ("elsewhere", {"deep": 1}, None):
+        assert identity({**CONFIG, key: value}, HASHES, "cpu") == identity(CONFIG, HASHES, "cpu")
+
+
+def test_is_dropped_at_the_top_only() -> None:
+    model = {**CONFIG["model"], "labels": 3}
+    assert identity({**CONFIG, "model": model}, HASHES, "cpu") != identity(CONFIG, HASHES, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("model", "features"), 65),
+        (("model", "features"), "64"),
+        (("model", "bias"), False),
+        (("model", "bias"), 1),
+        (("model", "layers"), [2, 1]),
+        (("model", "layers"), [1]),
+        (("model", "_target_"), "seqexp.models.gru"),
+        (("optimizer", "learning_rate"), 0.0010000000000000002),
+        (("optimizer", "learning_rate"), float("inf")),
+        (("optimizer", "clip_norm"), 0),
+        (("optimizer", "clip_norm"), False),
+        (("optimizer", "clip_norm"), "None"),
+        (("task", "length"), 2**70),
+        (("seed",), 1),
+        (("new",), None),
+    ],
+)
+def test_every_kept_value_matters(path: tuple[str, ...], value: Any) -> None:
+    changed = copy.deepcopy(CONFIG)
+    *parents, last = path
+    node = changed
+    for parent in parents:
+        node = node[parent]
+    node[last] = value
+    assert identity(changed, HASHES, "cpu") != identity(CONFIG, HASHES, "cpu")
+
+
+def test_every_kept_key_matters() -> None:
+    for key in set(CONFIG) - set(NOT_RESULT):
+        less = {name: value for name, value in CONFIG.items() if name != key}
+        assert identity(less, HASHES, "cpu") != identity(CONFIG, HASHES, "cpu")
+
+
+def test_data_and_device_matter() -> None:
+    one = identity(CONFIG, HASHES, "cpu")
+    assert identity(CONFIG, {"train.csv": "cd" * 32}, "cpu") != one
+    assert identity(CONFIG, {}, "cpu") != one
+    assert identity(CONFIG, HASHES, "NVIDIA H100") != one
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(1e-3, 0.001), (1, 1.0), (0, -0.0), (10**22, 1e22), ((1, 2), [1, 2]), (1.5, 15e-1)],
+)
+def test_spelling_of_a_value_does_not_matter(one: Any, other: Any) -> None:
+    assert canonical(one) == canonical(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, True),
+        (0, False),
+        (1, "1"),
+        (None, "null"),
+        (float("inf"), "Infinity"),
+        (float("nan"), None),
+        (float("inf"), float("-inf")),
+        (2**53, 2**53 + 1),
+        (0.1, 0.1 + 2**-56),
+        ({}, []),
+        ("ä", "\\u00e4"),
+    ],
+)
+def test_different_values_stay_apart(one: Any, other: Any) -> None:
+    assert canonical(one) != canonical(other)
+
+
+def test_what_is_not_plain_is_refused() -> None:
+    with pytest.raises(TypeError, match="plain data only, not set"):
+        identity({"model": {1, 2}}, {}, "cpu")
+    with pytest.raises(TypeError, match="must be a string, not 1"):
+        identity({"model": {1: 2}}, {}, "cpu")
+
+
+def test_a_group_shares_everything_but_the_seed() -> None:
+    seeds = [{**CONFIG, "seed": seed} for seed in range(3)]
+    assert len({group_identity(config, HASHES, "cpu") for config in seeds}) == 1
+    assert len({identity(config, HASHES, "cpu") for config in seeds}) == 3
+    other = {**CONFIG, "optimizer": {**CONFIG["optimizer"], "learning_rate": 0.1}}
+    assert group_identity(other, HASHES, "cpu") != group_identity(CONFIG, HASHES, "cpu")
+    nested = {**CONFIG, "task": {**CONFIG["task"], "seed": 1}}
+    assert group_identity(nested, HASHES, "cpu") != group_identity(CONFIG, HASHES, "cpu")
+
+
+def test_golden() -> None:
+    """Change this only together with a note that all earlier records will be trained again."""
+    text = b'{"config":{"rate":0.001,"seed":0},"data_hashes":{"a":"b"},"device_kind":"cpu"}'
+    expected = hashlib.sha256(text).hexdigest()[:16]
+    assert identity({"seed": 0, "rate": 1e-3}, {"a": "b"}, "cpu") == expected == "95fc53c996a8a074"
