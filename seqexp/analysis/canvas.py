@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from seqexp.analysis.looks import INK, MUTED, PAPER, RULE
-from seqexp.analysis.notation import tick
+from seqexp.analysis.notation import digits, tick
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -49,12 +49,13 @@ STYLE: dict[Any, Any] = {
     "ytick.major.width": 0.6,
     "ytick.minor.size": 0,
 }
-POINTS_PER_LETTER = 4.6
+POINTS_PER_INCH, POINTS_PER_LETTER, POINTS_PER_LINE = 72, 4.6, 12
 
 
 def draw(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure of a size in inches; to be used inside `matplotlib.rc_context(STYLE)`."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    """An empty figure of a size in points; to be used inside `matplotlib.rc_context(STYLE)`."""
+    size = (width / POINTS_PER_INCH, height / POINTS_PER_INCH)
+    figure = Figure(figsize=size, layout="constrained")
     return figure, figure.add_subplot()
 
 
@@ -99,9 +100,9 @@ def mark_baselines(ax: Axes, baselines: Mapping[str, float]) -> None:
     for i, (name, value) in enumerate(baselines.items()):
         at, above, arrow = value, True, ""
         if heights[name] > 2:
-            at, above, arrow = ax.get_ylim()[1], False, f" {tick(value)} ↑"
+            at, above, arrow = ax.get_ylim()[1], False, f" {digits(value)} ↑"
         elif heights[name] < -1:
-            at, above, arrow = ax.get_ylim()[0], True, f" {tick(value)} ↓"
+            at, above, arrow = ax.get_ylim()[0], True, f" {digits(value)} ↓"
         else:
             ax.axhline(value, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
         ax.annotate(
@@ -114,20 +115,28 @@ def mark_baselines(ax: Axes, baselines: Mapping[str, float]) -> None:
             va="bottom" if above else "top",
             color=MUTED,
             fontsize=7,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.3},
         )
 
 
-def mark_models(figure: Figure, handles: Mapping[str, Line2D]) -> None:
-    """The legend, below the plot, in as many columns as fit."""
+def add_legend(figure: Figure, handles: Mapping[str, Line2D]) -> None:
+    """Make room for a legend below the plot, which keeps its size, and write it there."""
     if not handles:
         return
     letters = max(len(label) for label in handles) + 7  # with the line before the name
-    columns = int(figure.get_figwidth() * 72 / (letters * POINTS_PER_LETTER))
+    fitting = int(figure.get_figwidth() * POINTS_PER_INCH / (letters * POINTS_PER_LETTER))
+    columns = max(1, min(fitting, len(handles)))
+    room = (-(-len(handles) // columns) * POINTS_PER_LINE + 6) / POINTS_PER_INCH
+    plot = figure.get_figheight()
+    figure.set_figheight(plot + room)
+    below = room / (plot + room)
+    figure.set_layout_engine("constrained", rect=(0, below, 1, 1 - below))
     figure.legend(
-        list(handles.values()),
-        list(handles),
-        loc="outside lower center",
-        ncols=max(1, min(columns, len(handles))),
+        *(list(handles.values()), list(handles)),
+        loc="upper center",
+        bbox_to_anchor=(0.5, below),
+        borderaxespad=0,
+        ncols=columns,
     )
 
 
@@ -153,7 +162,7 @@ def _range(values: Iterable[float], within: Iterable[float]) -> tuple[float, flo
 def _set_ticks(axis: Axis, low: float, high: float, logarithmic: bool) -> None:
     """Few ticks, plainly written; on a logarithmic axis 1, 2 and 5 where there are few decades."""
     if logarithmic:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
         axis.set_minor_formatter(NullFormatter())
     else:
         axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))

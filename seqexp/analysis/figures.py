@@ -18,17 +18,22 @@ from seqexp.analysis.load import Study
 from seqexp.analysis.looks import MUTED, PAPER, Look
 from seqexp.analysis.notation import spoken
 
-LEARNING_SIZE = (5.0, 3.4)
-COST_SIZE = (3.7, 3.3)
+LEARNING_SIZE = (360, 216)
+COST_SIZE = (266, 194)
 TIMES = {"examples": "training examples", "seconds": "training time, s"}
 
 
 class Figure(NamedTuple):
-    """A figure: its file's name without ending, what it shows, and itself as SVG."""
+    """A figure: its file's name without ending, what it shows, and itself as SVG.
+
+    The SVG is made of a plot, `width` by `height` points, and a legend below it.
+    """
 
     name: str
     caption: str
     svg: str
+    width: float
+    height: float
 
 
 def learning_figures(
@@ -57,7 +62,7 @@ def learning_figures(
             name = _file_name(task, "learning", time)
             caption = f"Validation {spoken(score)} against {label.partition(',')[0]}"
             svg = _learning(known, time, score, name, baselines, looks)
-            figures.append(Figure(name, caption, svg))
+            figures.append(Figure(name, caption, svg, *LEARNING_SIZE))
     return figures
 
 
@@ -65,7 +70,7 @@ def cost_figures(
     rows: pd.DataFrame, baselines: Mapping[str, float], looks: Mapping[str, Look]
 ) -> list[Figure]:
     """The test score of a task's chosen models against each cost that is known; see above."""
-    rows = rows.loc[rows["chosen"] & (rows["n"] > 0)].sort_values("label")
+    rows = rows.loc[rows["chosen"] & (rows["n"] > 0)]
     figures = []
     for axis in COMPARED:
         known = rows.dropna(subset=[axis.key])
@@ -73,7 +78,8 @@ def cost_figures(
             task, score = known[["task", "score"]].iloc[0]
             caption = f"Test {spoken(score)} against {axis.name}"
             name = _file_name(task, "cost", axis.key)
-            figures.append(Figure(name, caption, _cost(known, axis, name, baselines, looks)))
+            svg = _cost(known, axis, name, baselines, looks)
+            figures.append(Figure(name, caption, svg, *COST_SIZE))
     return figures
 
 
@@ -102,7 +108,7 @@ def _learning(
                 _draw_seed(ax, run, time, look)
             if len(mine):
                 handles[label] = _draw_mean(ax, alive.loc[alive["label"] == label], time, look)
-        canvas.mark_models(figure, handles)
+        canvas.add_legend(figure, handles)
         return canvas.svg(figure, name)
 
 
@@ -151,7 +157,7 @@ def _cost(
                 markerfacecolor=fill,
                 markersize=6,
             )
-        canvas.mark_models(figure, handles)
+        canvas.add_legend(figure, {label: handles[label] for label in looks if label in handles})
         return canvas.svg(figure, name)
 
 

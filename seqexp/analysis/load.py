@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from seqexp.analysis.axes import NUMBERS
-from seqexp.analysis.labels import Group, flatten, labels, shared
+from seqexp.analysis.labels import Group, Label, flatten, labels, shared
 from seqexp.analysis.records import Problem, RunFiles, read_run
 from seqexp.runs.identity import NOT_RESULT
 from seqexp.types import SeqexpError
@@ -60,7 +60,9 @@ def load(*studies: Path | str) -> Study:
     Raises:
         SeqexpError: a folder is missing, or there is no run in any of them.
     """
-    directories = [Path(study) for study in studies]
+    directories = [Path(study).resolve() for study in studies]
+    if not directories:
+        raise SeqexpError("no study given: name a folder that holds one folder a run")
     for directory in directories:
         if not directory.is_dir():
             raise SeqexpError(f"no study in {directory}: give a folder that holds one folder a run")
@@ -72,7 +74,7 @@ def load(*studies: Path | str) -> Study:
     runs = _runs(files, folders)
     runs, foreign = _judged_alike(runs)
     files = {run: files[run] for run in runs["run"]}
-    name = " + ".join(dict.fromkeys(directory.resolve().name for directory in directories))
+    name = " + ".join(dict.fromkeys(directory.name for directory in directories))
     return Study(name, runs, _curves(files), problems + foreign, files)
 
 
@@ -107,27 +109,29 @@ def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.Data
         members[Group(read.run["task"], read.run["model"], read.run["group"])].append(run)
     named = labels({g: shared([settings[run] for run in runs]) for g, runs in members.items()})
     label = {run: named[group] for group, runs in members.items() for run in runs}
-    rows = []
-    for run, read in files.items():
-        row: dict[str, Any] = {"run": run, "study": folders[run].parent.name}
-        row |= {"folder": folders[run].name, "name": read.run.get("name", run)}
-        row |= {key: read.run[key] for key in ("model", "task", "seed", "group", "status")}
-        row |= {"task_label": label[run].task, "label": label[run].model}
-        score = read.run.get("score") or {}
-        row |= {"score": score.get("name"), "goal": score.get("goal")}
-        row |= {"score_step": score.get("step"), "valid": score.get("valid")}
-        row |= {"test": score.get("test")}
-        row |= {key: read.run.get(key) for key in ("diverged_step", "error")}
-        row |= {key: read.cost.get(key) for key in NUMBERS}
-        for split in ("valid", "test"):
-            metrics = read.run.get(split) or {}
-            row |= {f"{split}/{metric}": value for metric, value in metrics.items()}
-        row |= {f"config/{key}": value for key, value in settings[run].items()}
-        rows.append(row)
+    rows = [_row(files[run], folders[run], label[run], settings[run]) for run in files]
     frame = pd.DataFrame(rows)
     for key in ["score_step", "valid", "test", "diverged_step", *NUMBERS]:
         frame[key] = pd.to_numeric(frame[key], errors="coerce")
     return frame.sort_values(["task_label", "label", "seed", "run"], ignore_index=True)
+
+
+def _row(
+    files: RunFiles, folder: Path, label: Label, settings: Mapping[str, str]
+) -> dict[str, Any]:
+    run = files.run
+    score = run.get("score") or {}
+    row = {"run": run["id"], "study": folder.parent.name, "folder": folder.name}
+    row |= {"name": run.get("name", run["id"])}
+    row |= {key: run[key] for key in ("model", "task", "seed", "group")}
+    row |= {"task_label": label.task, "label": label.model, "status": run["status"]}
+    row |= {"score": score.get("name"), "goal": score.get("goal"), "score_step": score.get("step")}
+    row |= {split: score.get(split) for split in ("valid", "test")}
+    row |= {key: run.get(key) for key in ("diverged_step", "error")}
+    row |= {key: files.cost.get(key) for key in NUMBERS}
+    row |= {f"valid/{metric}": value for metric, value in run.get("valid", {}).items()}
+    row |= {f"test/{metric}": value for metric, value in run.get("test", {}).items()}
+    return row | {f"config/{key}": value for key, value in settings.items()}
 
 
 def _settings(read: RunFiles) -> dict[str, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections import defaultdict
 from typing import NamedTuple
+
+import pandas as pd
 
 INK = "#1b1d20"
 MUTED = "#70757c"
@@ -27,15 +30,27 @@ class Look(NamedTuple):
     line: str | tuple[int, tuple[float, ...]]
 
 
-def looks(labels: Iterable[str]) -> dict[str, Look]:
-    """A look for each label, in the order given; all differ, up to 28 of them.
+def looks(chosen: pd.DataFrame) -> dict[str, Look]:
+    """A look for each label among rows of the table, in an order in which 8 comes before 16.
 
-    The first seven differ in colour and marker; each seven after them take the same colours, with
-    another line and the markers moved on by one.
+    Up to seven labels have a colour and a marker each. Where there are more, the settings of a
+    model share its colour, and differ in their markers and lines. All looks differ, for up to seven
+    models in up to seven settings.
     """
-    chosen: dict[str, Look] = {}
-    for i, label in enumerate(dict.fromkeys(labels)):
+    models = dict(zip(chosen["label"], chosen["model"], strict=True))
+    labels = sorted(models, key=_natural)
+    families: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        families[label if len(labels) <= len(COLOURS) else models[label]].append(label)
+    found = {}
+    for i, family in enumerate(families.values()):
         rounds, place = divmod(i, len(COLOURS))
-        marker, glyph = MARKERS[(place + rounds) % len(MARKERS)]
-        chosen[label] = Look(COLOURS[place], marker, glyph, LINES[rounds % len(LINES)])
-    return chosen
+        for turn, label in enumerate(family, start=rounds):
+            marker, glyph = MARKERS[(place + turn) % len(MARKERS)]
+            found[label] = Look(COLOURS[place], marker, glyph, LINES[turn % len(LINES)])
+    return {label: found[label] for label in labels}
+
+
+def _natural(label: str) -> list[tuple[str, int]]:
+    """Sorts numbers by their size: the label in pieces, each a text and the number after it."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", label)]

@@ -23,6 +23,20 @@ WRITERS = {
 """How costs are written that do not have three digits."""
 
 
+def legend(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
+    """What the models of one task look like in the figures."""
+    names = set(rows.loc[rows["chosen"], "label"])
+    entries = []
+    for label in (label for label in looks if label in names):
+        look = looks[label]
+        line = (
+            f'<svg class="line" viewBox="0 0 26 6" aria-hidden="true"><line x2="26" y1="3" y2="3" '
+            f'stroke="{_colour(look)}" stroke-width="2" stroke-dasharray="{_dashes(look)}"/></svg>'
+        )
+        entries.append(f"<span>{line}{_mark(look)}{escape(label)}</span>")
+    return f'<p class="legend">{"".join(entries)}</p>'
+
+
 def model_table(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
     """The rows of one task in the study's table, with the costs that are known of any model."""
     axes = recorded(TABLED, rows)
@@ -39,11 +53,7 @@ def model_table(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
 
 
 def _row(row: dict[Any, Any], axes: list[Axis], looks: Mapping[str, Look], best: bool) -> str:
-    mark = '<span class="mark"></span>'
-    if row["chosen"]:
-        look = looks[row["label"]]
-        colour = "currentColor" if look.colour == INK else look.colour
-        mark = f'<span class="mark" style="color: {colour}">{look.glyph}</span>'
+    mark = _mark(looks[row["label"]]) if row["chosen"] else '<span class="mark"></span>'
     cells = [
         f'<td class="name">{mark}{escape(row["label"])}</td>',
         _number(_seeds(row)),
@@ -57,6 +67,21 @@ def _row(row: dict[Any, Any], axes: list[Axis], looks: Mapping[str, Look], best:
         else:
             cells.append(_number(text))
     return f"<tr{'' if row['chosen'] else ' class=other'}>{''.join(cells)}</tr>"
+
+
+def _mark(look: Look) -> str:
+    return f'<span class="mark" style="color: {_colour(look)}">{look.glyph}</span>'
+
+
+def _colour(look: Look) -> str:
+    return "currentColor" if look.colour == INK else look.colour
+
+
+def _dashes(look: Look) -> str:
+    """SVG's name for matplotlib's line style, which counts in widths of the line."""
+    if isinstance(look.line, str):
+        return "none"
+    return " ".join(f"{2 * length:g}" for length in look.line[1])
 
 
 def _seeds(row: dict[Any, Any]) -> str:

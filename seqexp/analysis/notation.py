@@ -42,7 +42,7 @@ def interval(mean: float, half: float) -> str:
     if not math.isfinite(mean):
         return NOTHING
     exponent = math.floor(math.log10(abs(mean))) if mean else 0
-    if not -4 <= exponent < 6:
+    if not -3 <= exponent < 6:
         scaled = interval(mean / 10.0**exponent, half / 10.0**exponent)
         bracketed = f"({scaled})" if "±" in scaled else scaled
         return f"{bracketed}·{_power_of_ten(exponent)}"

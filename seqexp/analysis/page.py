@@ -92,15 +92,16 @@ def grid(kind: str, figures: Iterable[Figure]) -> str:
 
 
 def inline(figure: Figure) -> str:
-    """An SVG as a part of the page: as wide as its place, its ids its own, its colours the page's.
+    """The plot of a figure as a part of the page: as wide as its place, its ids its own.
 
     Ink, rules and paper take the colours of the page, which follow the reader's light or dark mode.
+    The legend lies below what is shown: the page has one for all plots.
     """
     svg = figure.svg[figure.svg.index("<svg") :]
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
-    view = re.search(r'viewBox="[^"]*"', svg)
+    shown = f'viewBox="0 0 {figure.width:g} {figure.height:g}"'
     label = f'role="img" aria-label="{escape(figure.caption)}"'
-    svg = re.sub(r"<svg[^>]*>", f"<svg {view.group() if view else ''} {label}>", svg, count=1)
+    svg = re.sub(r"<svg[^>]*>", f"<svg {shown} {label}>", svg, count=1)
     svg = svg.replace("xlink:href", "href")
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{figure.name}-", svg)
     for colour, own in ((INK, "currentColor"), (MUTED, "var(--muted)"), (RULE, "var(--rule)")):

@@ -58,19 +58,14 @@ def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
         return records
 
     cost = optional("cost.json")
-    for key in NUMBERS:
-        if not isinstance(cost.get(key), int | float | None) or isinstance(cost.get(key), bool):
-            problems.append(Problem(f"{name}/cost.json", f"{key} is not a number; it is left out"))
-            del cost[key]
-    files = RunFiles(
-        run,
-        cost,
-        optional("manifest.json"),
-        lines("metrics.jsonl"),
-        lines("timing.jsonl"),
-        lines("samples.jsonl"),
-    )
-    return files, problems
+    odd = [key for key in NUMBERS if not isinstance(cost.get(key), int | float | None)]
+    odd += [] if isinstance(cost.get("methods", {}), dict) else ["methods"]
+    for key in odd:
+        problems.append(Problem(f"{name}/cost.json", f"{key} is malformed; it is left out"))
+        del cost[key]
+    manifest = optional("manifest.json")
+    curves = (lines(file) for file in ("metrics.jsonl", "timing.jsonl", "samples.jsonl"))
+    return RunFiles(run, cost, manifest, *curves), problems
 
 
 def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:

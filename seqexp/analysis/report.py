@@ -11,8 +11,8 @@ from seqexp.analysis.looks import looks
 from seqexp.analysis.table import tabulate
 
 
-def report(study_dir: Path | str) -> Path:
-    """Write the report of a study into its folder, in place of an earlier one.
+def report(*studies: Path | str) -> Path:
+    """Write the report of studies into the folder of the first, in place of an earlier one.
 
     Returns:
         `report/index.html`, which needs no other file. Beside it stand `table.csv` (a row a task
@@ -20,12 +20,12 @@ def report(study_dir: Path | str) -> Path:
         byte for byte, for the same records.
 
     Raises:
-        SeqexpError: the folder is missing, or there is no run in it.
+        SeqexpError: a folder is missing, or there is no run in any of them.
     """
-    study = load(study_dir)
+    study = load(*studies)
     models = tabulate(study)
-    look = looks(sorted(models.loc[models["chosen"], "label"]))
-    folder = Path(study_dir) / "report"
+    look = looks(models.loc[models["chosen"]])
+    folder = Path(studies[0]) / "report"
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.svg"):
         old.unlink()

@@ -14,7 +14,7 @@ from seqexp.analysis.axes import TABLED
 from seqexp.analysis.figures import Figure
 from seqexp.analysis.load import Study
 from seqexp.analysis.looks import Look
-from seqexp.analysis.model_table import model_table
+from seqexp.analysis.model_table import legend, model_table
 from seqexp.analysis.notation import interval
 from seqexp.analysis.page import Section, definitions, grid, paragraph, table, texts
 from seqexp.analysis.summary import overview, verdict
@@ -65,14 +65,16 @@ def task(
         body.append(f'<p class="note">{note}</p>')
     if learning:
         note = "Thick: mean over seeds. Thin: each seed. ×: diverged."
-        body += ["<h3>Learning</h3>", paragraph(note, "note"), grid("wide", learning)]
+        body += ["<h3>Learning</h3>", paragraph(note, "note"), legend(rows, looks)]
+        body += [grid("wide", learning)]
     if costs:
         direction = "lower" if rows["goal"].iloc[0] == "min" else "higher"
         note = (
             f"Further left is cheaper, {direction} is better. Filled: on the Pareto front, the "
             "grey line. Bars: 95 % intervals over seeds."
         )
-        body += ["<h3>Cost</h3>", paragraph(note, "note"), grid("narrow", costs)]
+        body += ["<h3>Cost</h3>", paragraph(note, "note"), legend(rows, looks)]
+        body += [grid("narrow", costs)]
     return Section(name, body + _samples(study, rows))
 
 
@@ -85,7 +87,7 @@ def _samples(study: Study, rows: pd.DataFrame) -> list[str]:
         if written:
             last = study.files[written[0]["run"]].samples[-1]
             caption = f"{written[0]['label']}, seed {written[0]['seed']}, step {last['step']:,}"
-            text = "\n\n".join(last.get("texts", []))
+            text = "\n\n".join(str(text) for text in last.get("texts", []))
             parts.append(
                 f"<figure><figcaption>{escape(caption)}</figcaption>"
                 f'<pre tabindex="0">{escape(text)}</pre></figure>'
@@ -107,7 +109,7 @@ def unfinished(study: Study) -> Section:
 def _end(study: Study, run: dict[Any, Any]) -> str:
     metrics = study.files[run["run"]].metrics
     last = f"last record at step {metrics[-1]['step']:,}" if metrics else "no record yet"
-    if run["status"] == "diverged":
+    if run["status"] == "diverged" and pd.notna(run["diverged_step"]):
         return f"not finite at step {run['diverged_step']:,.0f}"
     return str(run["error"]) if run["status"] == "failed" else last
 
@@ -123,7 +125,7 @@ def method(study: Study) -> Section:
     said: dict[str, str] = {}
     for files in study.files.values():
         said = {**files.cost.get("methods", {}), **said}
-    costs = {axis.name.capitalize(): said[axis.key] for axis in TABLED if axis.key in said}
+    costs = {axis.name: said[axis.key] for axis in TABLED if axis.key in said}
     return Section(
         "How to read this", [paragraph(text, "") for text in HOW_TO_READ] + [definitions(costs)]
     )
@@ -144,7 +146,7 @@ def provenance(study: Study) -> Section:
             text = next(iter(said))
         else:
             text = "; ".join(f"{text} ({runs} of the runs)" for text, runs in sorted(said.items()))
-        entries[key.replace("_", " ").capitalize()] = text
+        entries[key.replace("_", " ")] = text
     links = (
         '<p class="note">Data: <a href="table.csv">table.csv</a> (a row a task and model), '
         '<a href="results.csv">results.csv</a> (a row a run); the figures are beside this page as '

@@ -41,7 +41,7 @@ def verdict(rows: pd.DataFrame, baselines: Mapping[str, float]) -> str:
     best, *others = rows.to_dict("records")
     score, lower = _estimate(best), best["goal"] == "min"
     text = (
-        f"{_name(best)} has the {'lowest' if lower else 'highest'} test {spoken(best['score'])}, "
+        f"{best['label']} has the {'lowest' if lower else 'highest'} test {spoken(best['score'])}, "
         f"{interval(score.mean, score.half)} over {_several(score.n, 'seed')}{_losses(best)}"
     )
     if others:
@@ -59,7 +59,7 @@ def verdict(rows: pd.DataFrame, baselines: Mapping[str, float]) -> str:
 def _distance(best: Estimate, row: dict[Any, Any]) -> str:
     """How the best compares with the runner-up."""
     second = _estimate(row)
-    named = f"{_name(row)}, {interval(second.mean, second.half)}{_losses(row)}"
+    named = f"{row['label']}, {interval(second.mean, second.half)}{_losses(row)}"
     meet = overlap(best, second)
     if meet is None:
         return f"the runner-up is {named}, and one seed gives no interval to compare by"
@@ -84,16 +84,13 @@ def _fronts(rows: pd.DataFrame) -> str:
     members: dict[str, list[str]] = defaultdict(list)
     for row in rows.to_dict("records"):
         names = [axis.name for axis in axes if row[f"front/{axis.key}"]]
-        members["every cost" if len(names) == len(axes) else _listed(names)].append(_name(row))
+        members["every cost" if len(names) == len(axes) else _listed(names)].append(row["label"])
     dominated = members.pop("", [])
     parts = [f"{_listed(labels)} against {costs}" for costs, labels in members.items()]
+    if len(dominated) > 3:
+        dominated = [f"the {len(dominated)} others"]
     on_none = f" On none: {_listed(dominated)}." if dominated else ""
     return f"On the Pareto front: {'; '.join(parts)}.{on_none}"
-
-
-def _name(row: dict[Any, Any]) -> str:
-    """The label of a model, not to be broken at the end of a line."""
-    return row["label"].replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _estimate(row: dict[Any, Any]) -> Estimate:

@@ -12,8 +12,11 @@ from seqexp.types import Array
 
 def gates(pre: Array) -> tuple[Array, Array, Array, Array]:
     """Input, forget, candidate and output gate `[B, H]` of pre-activations `[B, 4 * H]`."""
-    i, f, g, o = jnp.split(pre, 4, axis=-1)
-    return jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+    # One sigmoid over all four, though one goes unused: cut up before it, XLA's CPU code computes
+    # it anew for each of its readers.
+    i, f, _, o = jnp.split(jax.nn.sigmoid(pre), 4, axis=-1)
+    _, _, g, _ = jnp.split(pre, 4, axis=-1)
+    return i, f, jnp.tanh(g), o
 
 
 def unroll(

@@ -14,8 +14,7 @@ from seqexp.costs.ledger import CostLedger
 from seqexp.costs.memory import carry_bytes, program_bytes
 from seqexp.costs.parameters import count_parameters
 from seqexp.costs.timing import compile_seconds, seconds
-from seqexp.training import Experiment, Hyper, Program
-from seqexp.training.mesh import group_mesh
+from seqexp.training import GroupState, Program
 from seqexp.training.step import MemberState, train_step
 from seqexp.types import Batch, Splits
 
@@ -24,31 +23,30 @@ SECONDS_A_REPEAT = 0.15
 DECODE_STEPS = 100
 
 
-def measure_costs(experiment: Experiment, splits: Splits, hyper: Hyper) -> CostLedger:
-    """The ledger of one member on one device.
+def measure_costs(program: Program, states: GroupState, splits: Splits) -> CostLedger:
+    """The ledger of one member of a group.
 
-    The time of a step is that of the compiled loop that trains, over as many steps a repeat as
-    fill `SECONDS_A_REPEAT`.
+    The time of a step is that of the compiled loop that trains, with one member at work and the
+    others resting, over as many steps a repeat as fill `SECONDS_A_REPEAT`. Nothing of it is kept.
     """
-    program = Program(experiment, splits, [hyper], group_mesh(1, 1))
-    states = program.init()
-    until = np.zeros(1, np.int32)
-    lowered = program.advance_program.lower(*program.advance_arguments(states, until))
-    compiled, compile_time = compile_seconds(lowered)
+    experiment = program.experiment
+    compiled, compile_time = compile_seconds(program.lower(states))
     state = program.take(states)[0]
-    tokens = experiment.batch_size * experiment.task.spec.length
+    until = np.asarray(program.take(states)[0].step)
 
     def steps(n: int) -> Any:
         nonlocal states, until
-        until = until + np.int32(n)
-        states, sums = compiled(*program.advance_arguments(states, until))
+        until = until + n
+        resting = np.zeros(program.members - 1, np.int32)
+        states, sums = program.advance(states, np.concatenate([[until], resting]))
         return sums
 
     once = seconds(steps, 1, repeats=2).median
     n = int(np.clip(SECONDS_A_REPEAT / once, 1, experiment.eval_every))
     step = seconds(steps, n, repeats=REPEATS)
     model = nnx.merge(program.graphdef, state.params)
-    inference, training = _flops(program, state, hyper, splits.valid)
+    inference, training = _flops(program, state, splits.valid)
+    tokens = experiment.batch_size * experiment.task.spec.length
     first_inputs = splits.valid.inputs[:1, 0]
     sizes = count_parameters(state.params)
     return CostLedger(
@@ -69,9 +67,7 @@ def measure_costs(experiment: Experiment, splits: Splits, hyper: Hyper) -> CostL
     )
 
 
-def _flops(
-    program: Program, state: MemberState, hyper: Hyper, split: Batch
-) -> tuple[int, int]:
+def _flops(program: Program, state: MemberState, split: Batch) -> tuple[int, int]:
     """FLOPs of one batch's forward pass, and of one training step."""
     experiment, graphdef = program.experiment, program.graphdef
     batch = jax.tree.map(
@@ -82,7 +78,7 @@ def _flops(
         return nnx.merge(graphdef, params)(batch.inputs, batch.lengths).outputs
 
     def training(state: MemberState, batch: Batch) -> Any:
-        return train_step(experiment, graphdef, state, hyper, batch)
+        return train_step(experiment, graphdef, state, program.hypers[0], batch)
 
     return count(forward, state.params, batch).total, count(training, state, batch).total
 

@@ -19,7 +19,7 @@ from seqexp.sweeps.costing import measure_costs
 from seqexp.sweeps.groups import Group, Planned, device_kind
 from seqexp.sweeps.outcome import Outcome
 from seqexp.sweeps.progress import SweepProgress
-from seqexp.training import Chunk, Program, train
+from seqexp.training import Chunk, GroupState, Program, train
 from seqexp.training.loop import Standing
 from seqexp.training.mesh import group_mesh
 from seqexp.training.step import MemberState
@@ -53,7 +53,7 @@ def run_group(
             opened.append(_open(member, state, mirror))
         progress.advance(sum(int(member.state.step) for member in opened))
         progress.working_on(f"{group.name}: measuring costs")
-        ledger = _costs(group, members, [member.run for member in opened], splits)
+        ledger = _costs(program, opened, splits)
         progress.working_on(f"{group.name}: training {len(members)} at once")
         progress.say(f"{group.name}: {_describe(group, ledger)}")
         _train(program, opened, progress)
@@ -79,8 +79,12 @@ def outcome_of(member: Planned) -> Outcome:
     if run["status"] == "diverged":
         detail = f"at step {run['diverged_step']}"
         return Outcome(name, member.directory, "diverged", detail, score["valid"])
-    detail = f"{score['name']} test {score['test']}, valid {score['valid']}"
+    detail = f"{score['name']} test {_shown(score['test'])}, valid {_shown(score['valid'])}"
     return Outcome(name, member.directory, "finished", detail, score["valid"])
+
+
+def _shown(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.4g}"
 
 
 def _open(member: Planned, fresh: MemberState, mirror: Mirror) -> Opened:
@@ -111,17 +115,15 @@ def _restored(leaves: Sequence[Any], like: MemberState) -> MemberState | None:
     return jax.tree.unflatten(structure, leaves)
 
 
-def _costs(
-    group: Group, members: Sequence[Planned], runs: Sequence[RunRecord], splits: Splits
-) -> CostLedger:
+def _costs(program: Program, opened: Sequence[Opened], splits: Splits) -> CostLedger:
     """The ledger of the group: the one it was measured with before, or measured now."""
-    known = read_json(members[0].directory / COST)
+    known = read_json(opened[0].run.directory / COST)
     if known is not None:
         ledger = CostLedger.from_json(known)
     else:
-        ledger = measure_costs(group.experiment, splits, members[0].hyper)
-    for run in runs:
-        run.write_cost(ledger.to_json())
+        ledger = measure_costs(program, program.init(), splits)
+    for member in opened:
+        member.run.write_cost(ledger.to_json())
     return ledger
 
 
@@ -148,7 +150,7 @@ def _train(program: Program, opened: Sequence[Opened], progress: SweepProgress) 
         _save(program, runs, chunk)
         for m, step in chunk.diverged.items():
             progress.say(f"{runs[m].run['name']} diverged at step {step}")
-        now = np.asarray(chunk.states.step)[: program.members]
+        now = np.asarray(chunk.steps)
         progress.advance(int((now - done).sum()))
         states, standings, done = chunk.states, chunk.standings, now
     _close(program, runs, states, standings)
@@ -168,7 +170,7 @@ def _save(program: Program, runs: Sequence[RunRecord], chunk: Chunk) -> None:
 def _close(
     program: Program,
     runs: Sequence[RunRecord],
-    states: MemberState,
+    states: GroupState,
     standings: Sequence[Standing],
 ) -> None:
     """Read the test split, once, with the weights that were best on validation."""
@@ -176,7 +178,8 @@ def _close(
     scored = np.asarray(
         [bool(m.alive) and s.best_score is not None for m, s in zip(members, standings, strict=True)]
     )
-    test = program.evaluate(states.best_params, scored, "test") if scored.any() else {}
+    weights = [state.best_params for state in states]
+    test = program.evaluate(weights, scored, "test") if scored.any() else {}
     for m, (run, state, standing) in enumerate(zip(runs, members, standings, strict=True)):
         if not scored[m]:
             run.diverge(int(state.step) + (not state.alive))

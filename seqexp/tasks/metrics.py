@@ -16,13 +16,13 @@ from seqexp.types import Array, Mean
 def cross_entropy(logits: Array, targets: Array, mask: Array) -> Mean:
     """-log softmax(logits)[target] in nats: `[..., C]` logits, `[...]` integer targets."""
     log_probabilities = jax.nn.log_softmax(_true(logits, mask))
-    picked = jnp.take_along_axis(log_probabilities, _true_labels(targets, mask)[..., None], axis=-1)
+    picked = jnp.take_along_axis(log_probabilities, targets[..., None], axis=-1)
     return _mean(-picked[..., 0], mask)
 
 
 def accuracy(logits: Array, targets: Array, mask: Array) -> Mean:
     """How often the largest of `[..., C]` logits is the one of the `[...]` integer target."""
-    correct = jnp.argmax(_true(logits, mask), axis=-1) == _true_labels(targets, mask)
+    correct = jnp.argmax(_true(logits, mask), axis=-1) == targets
     return _mean(correct.astype(jnp.float32), mask)
 
 
@@ -46,10 +46,6 @@ def _true(values: Array, mask: Array) -> Array:
     # discards is NaN all the same. Sums need float32 at least, whatever the model computes in.
     values = values.astype(jnp.promote_types(values.dtype, jnp.float32))
     return jnp.where(mask[..., None], values, 0)
-
-
-def _true_labels(labels: Array, mask: Array) -> Array:
-    return jnp.where(mask, labels, 0)
 
 
 def _mean(values: Array, mask: Array) -> Mean:

@@ -3,6 +3,6 @@
 from seqexp.training.experiment import Experiment, Hyper
 from seqexp.training.loop import Chunk, train
 from seqexp.training.optimizer import Optimizer
-from seqexp.training.program import Program
+from seqexp.training.program import GroupState, Program
 
-__all__ = ["Chunk", "Experiment", "Hyper", "Optimizer", "Program", "train"]
+__all__ = ["Chunk", "Experiment", "GroupState", "Hyper", "Optimizer", "Program", "train"]

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqexp.training.evaluation import pooled
-from seqexp.training.program import Program
-from seqexp.training.step import MemberState
+from seqexp.training.program import GroupState, Program
 from seqexp.types import Score
 
 
@@ -46,13 +45,15 @@ class Chunk:
 
     Attributes:
         states: of all members, on the devices.
+        steps: done, by each member.
         standings: of all members.
         records: by member, the record of this evaluation; only members that trained are there.
         diverged: by member, the step at which its loss or gradient was not finite.
         seconds: wall time of the training steps, all members of the group together.
     """
 
-    states: MemberState
+    states: GroupState
+    steps: tuple[int, ...]
     standings: tuple[Standing, ...]
     records: dict[int, dict[str, float]]
     diverged: dict[int, int]
@@ -60,17 +61,17 @@ class Chunk:
 
 
 def train(
-    program: Program, states: MemberState, standings: Sequence[Standing] | None = None
+    program: Program, states: GroupState, standings: Sequence[Standing] | None = None
 ) -> Iterator[Chunk]:
     """Train all members to the end, one chunk an iteration.
 
     Args:
         program: of the group.
-        states: from `program.init()`, or placed from checkpoints; consumed.
+        states: from `program.init()`, or placed from checkpoints.
         standings: beside states from checkpoints.
 
     Yields:
-        A chunk for each evaluation. Its states are consumed by the next iteration.
+        A chunk for each evaluation.
     """
     experiment, score = program.experiment, program.experiment.task.score
     standings = tuple(standings or [Standing()] * program.members)
@@ -87,7 +88,7 @@ def train(
         seconds = time.perf_counter() - started
         steps, alive = _progress(program, states)
 
-        valid = program.evaluate(states.params, active & alive, "valid")
+        valid = program.evaluate([s.params for s in states], active & alive, "valid")
         tokens = np.where(active, sums["tokens"].total, 0)
         standings = tuple(
             standing.after(int(steps[m]), int(tokens[m]), float(valid[score.name][m]), score)
@@ -99,6 +100,7 @@ def train(
         trained = pooled([{name: mean for name, mean in sums.items() if name != "tokens"}])
         yield Chunk(
             states=states,
+            steps=tuple(steps.tolist()),
             standings=standings,
             records={
                 int(m): {
@@ -115,5 +117,8 @@ def train(
         )
 
 
-def _progress(program: Program, states: MemberState) -> tuple[np.ndarray, np.ndarray]:
-    return np.asarray(states.step)[: program.members], np.asarray(states.alive)[: program.members]
+def _progress(program: Program, states: GroupState) -> tuple[np.ndarray, np.ndarray]:
+    """The members' steps and whether they are alive, `[M]` on the host."""
+    steps = np.concatenate([np.asarray(state.step) for state in states])
+    alive = np.concatenate([np.asarray(state.alive) for state in states])
+    return steps[: program.members], alive[: program.members]

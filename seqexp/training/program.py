@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,11 +28,16 @@ from seqexp.training.step import (
 from seqexp.types import Array, Batch, Mean, SeqexpError, Splits, Stream
 
 
+GroupState = tuple[MemberState, ...]
+"""All members of a group: one state a slice, each stacked over the slice's members."""
+
+
 class Program:
     """A group's programs on a mesh. Compiled at first use, and not again for the group.
 
-    On a CPU the members of a device run one after another (`lax.map`), which is bitwise what each
-    gives alone; on an accelerator they run side by side (`vmap`).
+    Members are trained a slice at a time: as many as the mesh has rows on a CPU, one on each
+    device, which is bitwise what each gives alone; all of them on an accelerator, where those of a
+    device run side by side (`vmap`). A slice's program does not depend on how many there are.
 
     Args:
         experiment: what all members share.
@@ -54,70 +59,53 @@ class Program:
                 f"trainer.batch_devices={columns}: choose a multiple"
             )
         self.experiment = experiment
+        self.hypers = [_typed(hyper) for hyper in hypers]
         self.members = len(hypers)
         self.graphdef = graph(experiment)
+        on_cpu = mesh.devices.flat[0].platform == "cpu"
+        self.slice_size = rows * (1 if on_cpu else -(-self.members // rows))
         self._by_member = NamedSharding(mesh, PartitionSpec(MEMBERS))
-        self._everywhere = NamedSharding(mesh, PartitionSpec())
-        # A device cannot hold less than one member: the last is repeated, and never advanced.
-        self._filler = -len(hypers) % rows
-        self._hypers = self._stack([Hyper(*map(np.asarray, _typed(hyper))) for hyper in hypers])
-        self._stream = jax.device_put(splits.train, self._everywhere)
+        everywhere = NamedSharding(mesh, PartitionSpec())
+        self._sliced_hypers = self._slices(self.hypers)
+        self._stream = jax.device_put(splits.train, everywhere)
         self._splits = {
             name: [
-                jax.device_put(batch, self._everywhere)
+                jax.device_put(batch, everywhere)
                 for batch in eval_batches(split, experiment.eval_batch_size)
             ]
             for name, split in (("valid", splits.valid), ("test", splits.test))
         }
-        width = 1 if mesh.devices.flat[0].platform == "cpu" else None
         axis = BATCH if columns > 1 else None
-        advance = partial(_advance_member, experiment, self.graphdef, axis, columns)
-        evaluate = partial(_evaluate_member, experiment, self.graphdef)
-        member, shared = PartitionSpec(MEMBERS), PartitionSpec()
-        self.advance_program = jax.jit(
-            jax.shard_map(
-                lambda states, hypers, until, stream: _each(
-                    lambda args: advance(*args, stream), (states, hypers, until), width
-                ),
-                mesh=mesh,
-                in_specs=(member, member, member, shared),
-                out_specs=member,
-                check_vma=False,
-            ),
-            donate_argnums=0,
+        over_members = partial(_over_members, mesh, self.slice_size // rows)
+        self._advance = over_members(
+            partial(_advance_member, experiment, self.graphdef, axis, columns), 3, 1
         )
-        self._evaluate = jax.jit(
-            jax.shard_map(
-                lambda params, active, batch: _each(
-                    lambda args: evaluate(*args, batch), (params, active), width
-                ),
-                mesh=mesh,
-                in_specs=(member, member, shared),
-                out_specs=member,
-                check_vma=False,
-            )
-        )
+        self._evaluate = over_members(partial(_evaluate_member, experiment, self.graphdef), 2, 1)
+        self._keep_best = over_members(_keep_best, 2, 0)
         self._init = jax.jit(partial(init_member, experiment))
-        self._keep_best = jax.jit(_keep_best, donate_argnums=0)
         self._sample = jax.jit(sample_tokens, static_argnums=(0, 4))
 
-    def init(self) -> MemberState:
-        """All members before their first step, stacked."""
-        return self.place([jax.device_get(self._init(hyper)) for hyper in self._members_hypers()])
+    def init(self) -> GroupState:
+        """All members before their first step."""
+        return self.place([jax.device_get(self._init(hyper)) for hyper in self.hypers])
 
-    def place(self, states: Sequence[MemberState]) -> MemberState:
-        """Members' states from the host, stacked over the mesh."""
-        return self._stack(states)
+    def place(self, states: Sequence[MemberState]) -> GroupState:
+        """Members' states from the host, onto the devices."""
+        return tuple(self._slices(states))
 
-    def take(self, states: MemberState) -> list[MemberState]:
-        """Members' states on the host, one by one."""
-        host = jax.device_get(states)
-        return [jax.tree.map(lambda a, m=m: a[m], host) for m in range(self.members)]
+    def take(self, states: GroupState) -> list[MemberState]:
+        """Members' states, on the host."""
+        return self._unsliced(states)
+
+    def lower(self, states: GroupState) -> jax.stages.Lowered:
+        """The program that trains a slice, not compiled yet."""
+        until = self._slices([np.int32(0)] * self.members)
+        return self._advance.lower(states[0], self._sliced_hypers[0], until[0], self._stream)
 
     def advance(
-        self, states: MemberState, until: np.ndarray
-    ) -> tuple[MemberState, dict[str, Mean]]:
-        """Train each member up to a step of its own; `states` is consumed.
+        self, states: GroupState, until: np.ndarray
+    ) -> tuple[GroupState, dict[str, Mean]]:
+        """Train each member up to a step of its own.
 
         Args:
             states: of all members.
@@ -126,55 +114,97 @@ class Program:
         Returns:
             The states, and the training metrics summed over the steps done, `[M]` on the host.
         """
-        states, sums = self.advance_program(*self.advance_arguments(states, until))
-        return states, self._fetch(sums)
+        untils = self._slices(list(until.astype(np.int32)))
+        done = [
+            self._advance(state, hyper, last, self._stream)
+            for state, hyper, last in zip(states, self._sliced_hypers, untils, strict=True)
+        ]
+        return tuple(state for state, _ in done), self._gathered([sums for _, sums in done])
 
-    def advance_arguments(self, states: MemberState, until: np.ndarray) -> tuple[Any, ...]:
-        """What `advance_program` is called with."""
-        padded = np.concatenate([until, np.zeros(self._filler, until.dtype)]).astype(np.int32)
-        return states, self._hypers, jax.device_put(padded, self._by_member), self._stream
+    def evaluate(
+        self, params: Sequence[Any], active: np.ndarray, split: str
+    ) -> dict[str, np.ndarray]:
+        """Metrics of the active members over a whole split, `[M]` each.
 
-    def evaluate(self, params: Any, active: np.ndarray, split: str) -> dict[str, np.ndarray]:
-        """Metrics of the active members over a whole split ("valid" or "test"), `[M]` each."""
-        padded = np.concatenate([active, np.zeros(self._filler, bool)])
-        mask = jax.device_put(padded, self._by_member)
-        sums = [self._evaluate(params, mask, batch) for batch in self._splits[split]]
-        return pooled(map(self._fetch, sums))
+        Args:
+            params: of each slice.
+            active: `[M]`, which members to evaluate; the others' metrics are not numbers.
+            split: "valid" or "test".
+        """
+        masks = self._slices(list(active))
+        sums = [
+            [self._evaluate(p, mask, batch) for p, mask in zip(params, masks, strict=True)]
+            for batch in self._splits[split]
+        ]
+        return pooled(map(self._gathered, sums))
 
-    def keep_best(self, states: MemberState, better: np.ndarray) -> MemberState:
-        """Remember the parameters of the members whose score got better; `states` is consumed."""
-        padded = np.concatenate([better, np.zeros(self._filler, bool)])
-        return self._keep_best(states, jax.device_put(padded, self._by_member))
+    def keep_best(self, states: GroupState, better: np.ndarray) -> GroupState:
+        """Remember the parameters of the members whose score got better."""
+        masks = self._slices(list(better))
+        return tuple(self._keep_best(s, mask) for s, mask in zip(states, masks, strict=True))
 
     def sample_text(self, params: Any, member: int) -> str:
         """Text drawn with one member's parameters; the same for the same parameters and seed."""
         text = self.experiment.task.text
         assert text is not None
-        key = member_key(self._members_hypers()[member].seed, SAMPLE)
+        key = member_key(self.hypers[member].seed, SAMPLE)
         tokens = self._sample(self.graphdef, params, key, jnp.asarray(encode(text)), text.length)
         return decode(text, tokens)
 
-    def _stack(self, items: Sequence[Any]) -> Any:
-        full = [*items, *[items[-1]] * self._filler]
-        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *full)
-        return jax.device_put(stacked, self._by_member)
+    def _slices(self, items: Sequence[Any]) -> list[Any]:
+        """A pytree a member to one a slice; the last slice is filled up by repetition."""
+        filled = [*items, *[items[-1]] * (-len(items) % self.slice_size)]
+        return [
+            jax.device_put(
+                jax.tree.map(lambda *a: np.stack(a), *filled[i : i + self.slice_size]),
+                self._by_member,
+            )
+            for i in range(0, len(filled), self.slice_size)
+        ]
 
-    def _fetch(self, sums: Any) -> Any:
-        return jax.tree.map(lambda a: a[: self.members], jax.device_get(sums))
+    def _unsliced(self, slices: Sequence[Any]) -> list[Any]:
+        host = jax.device_get(list(slices))
+        return [
+            jax.tree.map(lambda a, m=m: a[m % self.slice_size], host[m // self.slice_size])
+            for m in range(self.members)
+        ]
 
-    def _members_hypers(self) -> list[Hyper]:
-        host = jax.device_get(self._hypers)
-        return [Hyper(*(value[m] for value in host)) for m in range(self.members)]
+    def _gathered(self, slices: Sequence[Any]) -> Any:
+        """`[M]` arrays on the host of those of each slice."""
+        return jax.tree.map(lambda *a: np.stack(a), *self._unsliced(slices))
 
 
-def _typed(hyper: Hyper) -> tuple[np.generic, ...]:
+def _over_members(
+    mesh: Mesh, members: int, function: Callable[..., Any], sharded: int, shared: int
+) -> Any:
+    """Compile `function` of one member for a slice, with so many of them on each device.
+
+    The first `sharded` arguments are stacked over members, the other `shared` are every member's.
+    """
+
+    def on_a_device(*arguments: Any) -> Any:
+        own, common = arguments[:sharded], arguments[sharded:]
+        if members > 1:
+            return jax.vmap(lambda *a: function(*a, *common))(*own)
+        # Not vmap over one: a batch axis of size 1 changes which products XLA chooses.
+        alone = jax.tree.map(lambda a: a[0], own)
+        return jax.tree.map(lambda a: a[None], function(*alone, *common))
+
+    by_member = PartitionSpec(MEMBERS)
+    return jax.jit(
+        jax.shard_map(
+            on_a_device,
+            mesh=mesh,
+            in_specs=(by_member,) * sharded + (PartitionSpec(),) * shared,
+            out_specs=by_member,
+            check_vma=False,
+        )
+    )
+
+
+def _typed(hyper: Hyper) -> Hyper:
     rates = (hyper.learning_rate, hyper.weight_decay, hyper.clip_norm)
-    return (np.uint32(hyper.seed), *(np.float32(rate) for rate in rates))
-
-
-def _each(function: Any, members: Any, width: int | None) -> Any:
-    """Apply to each member of a device: in turn where `width` is 1, side by side where None."""
-    return jax.lax.map(function, members) if width == 1 else jax.vmap(function)(members)
+    return Hyper(np.uint32(hyper.seed), *(np.float32(rate) for rate in rates))  # type: ignore
 
 
 def _advance_member(
@@ -225,8 +255,8 @@ def _evaluate_member(
     return jax.lax.cond(active, measure, lambda _: zeros, params)
 
 
-def _keep_best(states: MemberState, better: Array) -> MemberState:
-    def choose(new: Array, old: Array) -> Array:
-        return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-    return states._replace(best_params=jax.tree.map(choose, states.params, states.best_params))
+def _keep_best(state: MemberState, better: Array) -> MemberState:
+    best = jax.tree.map(
+        lambda new, old: jnp.where(better, new, old), state.params, state.best_params
+    )
+    return state._replace(best_params=best)

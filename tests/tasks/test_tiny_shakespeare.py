@@ -35,7 +35,7 @@ def test_the_symbols_are_those_of_the_text_sorted(task, characters):
 
 def test_the_splits_are_the_text_in_order(task, splits, characters):
     def written(tokens) -> str:
-        return "".join(task.text.symbols[token] for token in np.asarray(tokens))
+        return "".join(np.array(list(task.text.symbols))[np.asarray(tokens)])
 
     def covered(split) -> str:
         """The first character, then each predicted one."""

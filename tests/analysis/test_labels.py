@@ -1,0 +1,81 @@
+"""What models are called: their name and the settings that tell their groups apart."""
+
+from __future__ import annotations
+
+from seqexp.analysis.labels import Group, Label, flatten, labels, shared
+
+
+def named(*groups: tuple[str, str, dict]) -> list[tuple[str, str]]:
+    """The labels of (task, model, config), each a group of its own."""
+    settings = {
+        Group(task, model, f"{i}cafe00"): shared([flatten(config)])
+        for i, (task, model, config) in enumerate(groups)
+    }
+    return [(label.task, label.model) for label in labels(settings).values()]
+
+
+def config(rate=0.001, units=8, length=10, **more):
+    return {
+        "optimizer": {"learning_rate": rate},
+        "model": {"units": units},
+        "task": {"length": length},
+    } | more
+
+
+def test_a_model_alone_keeps_its_name():
+    assert named(("adding", "lstm", config()), ("adding", "gru", config(units=12))) == [
+        ("adding", "lstm"),
+        ("adding", "gru"),
+    ]
+
+
+def test_settings_that_vary_within_a_model_and_task_are_told():
+    assert named(
+        ("adding", "lstm", config(0.001)),
+        ("adding", "lstm", config(0.003)),
+        ("digits", "lstm", config(0.001)),
+    ) == [("adding", "lstm lr=0.001"), ("adding", "lstm lr=0.003"), ("digits", "lstm")]
+
+
+def test_settings_of_the_task_tell_tasks_apart():
+    assert named(("adding", "lstm", config(length=10)), ("adding", "gru", config(length=99))) == [
+        ("adding length=10", "lstm"),
+        ("adding length=99", "gru"),
+    ]
+
+
+def test_the_seed_and_what_follows_it_tell_nothing():
+    first, second = (flatten(config(seed=s, folder=f"runs/{s}")) for s in (0, 1))
+    assert shared([first, second]) == flatten(config())
+    assert named(
+        ("adding", "lstm", config(0.1, seed=0)), ("adding", "lstm", config(0.2, seed=1))
+    ) == [("adding", "lstm lr=0.1"), ("adding", "lstm lr=0.2")]
+
+
+def test_keys_that_end_alike_are_told_in_full():
+    assert named(
+        ("adding", "lstm", {"model": {"rate": 0.1}, "optimizer": {"rate": 1}}),
+        ("adding", "lstm", {"model": {"rate": 0.2}, "optimizer": {"rate": 2}}),
+    ) == [
+        ("adding", "lstm model.rate=0.1 optimizer.rate=1"),
+        ("adding", "lstm model.rate=0.2 optimizer.rate=2"),
+    ]
+
+
+def test_a_part_that_is_exchanged_is_told_by_its_class():
+    assert named(
+        ("adding", "lstm", {"model": {"norm": {"_target_": "flax.nnx.LayerNorm"}}}),
+        ("adding", "lstm", {"model": {"norm": {"_target_": "flax.nnx.RMSNorm"}}}),
+    ) == [("adding", "lstm norm=LayerNorm"), ("adding", "lstm norm=RMSNorm")]
+
+
+def test_groups_are_never_called_the_same():
+    assert named(("adding", "lstm", config()), ("adding", "lstm", config())) == [
+        ("adding", "lstm #0cafe0"),
+        ("adding", "lstm #1cafe0"),
+    ]
+
+
+def test_a_run_without_a_config_does_not_spoil_the_labels():
+    assert named(("adding", "lstm", config()), ("adding", "lstm", {}))[0][1].startswith("lstm #")
+    assert labels({Group("a", "b", "c"): {}}) == {Group("a", "b", "c"): Label("a", "b")}

@@ -1,0 +1,155 @@
+"""Records to tables: what is read, and what is named and left out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from synthetic_records import cost, known_scores, score, write_json, write_run, write_study
+
+from seqexp.analysis import load
+from seqexp.types import SeqexpError
+
+
+def test_runs_and_curves_are_tidy(tmp_path):
+    scores = known_scores()
+    study = load(write_study(tmp_path / "study", scores))
+    assert study.name == "study" and study.problems == []
+    assert len(study.runs) == study.runs["run"].nunique() == 18
+    for row in study.runs.to_dict("records"):
+        valid, test = scores[row["model"], row["task"]][row["seed"]]
+        assert (row["valid"], row["test"], row["score_step"]) == (valid, test, 20)
+        assert row["label"] == row["model"] and row["task_label"] == row["task"]
+        assert row["parameters"] == cost(row["model"])["parameters"]
+        assert np.isnan(row["decode_seconds_per_token"])
+        assert row["config/model.units"] == "8"
+    curve = study.curves.loc[study.curves["run"] == "gru-adding-1"]
+    assert curve.drop(columns="run").to_numpy().tolist() == [
+        [10, 40, 400, 0.1, "valid/mse", 0.1],
+        [20, 80, 800, 0.2, "valid/mse", 0.05],
+    ]
+    assert study.baselines("adding") == {"predict 1": 1 / 6}
+
+
+def test_numbers_that_were_not_finite_are_nan(tmp_path):
+    folder = write_run(tmp_path, "gru", "adding", 0)
+    (folder / "metrics.jsonl").write_text(
+        '{"step": 10, "train/loss": null, "nonfinite": ["train/loss"]}\n'
+    )
+    [value] = load(tmp_path).curves["value"]
+    assert np.isnan(value)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "problem"),
+    [
+        ("run.json", '{"format": 1, "id": "a', "malformed; the run is left out"),
+        ("run.json", "[]", "malformed; the run is left out"),
+        ("run.json", '{"format": 2}', "format 2 is not 1, the one known here; the run is left out"),
+        ("run.json", '{"format": 1}', "id is missing; the run is left out"),
+        ("cost.json", "{", "malformed; the file is left out"),
+        ("cost.json", '{"parameters": "many"}', "parameters is malformed; it is left out"),
+        ("cost.json", '{"methods": 1}', "methods is malformed; it is left out"),
+        ("manifest.json", "\x00", "malformed; the file is left out"),
+        ("metrics.jsonl", '{"step": 1}\n{"step": 2', "the last line is torn; it is left out"),
+        ("metrics.jsonl", '{"step": 1}\noops\n', "line 2 is malformed; it is left out"),
+        ("timing.jsonl", '{"seconds": 1}\n', "line 1 is malformed; it is left out"),
+        (
+            "metrics.jsonl",
+            '{"step": 1}\n{"step": 1}\n',
+            "1 steps are written twice; the earlier lines are left out",
+        ),
+    ],
+)
+def test_what_can_not_be_read_is_named_and_left_out(tmp_path, file, text, problem):
+    study = tmp_path / "study"
+    write_run(study, "gru", "adding", 0)
+    broken = write_run(study, "lstm", "adding", 0)
+    (broken / file).write_text(text)
+    found = load(study)
+    assert found.problems == [(f"study/lstm-adding-0/{file}", problem)]
+    assert ("lstm-adding-0" in set(found.runs["run"])) == (file != "run.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"status": "lost"}, "status 'lost' is unknown"),
+        ({"seed": None}, "seed is missing"),
+        ({"config": []}, "config is malformed"),
+        ({"score": 3}, "score is malformed"),
+        ({"score": score("adding", 0.1, None)}, "it finished without a score that is a number"),
+        ({"baselines": {"chance": "low"}}, "a baseline is not a number"),
+    ],
+)
+def test_a_run_that_says_too_little_is_left_out(tmp_path, changes, problem):
+    write_run(tmp_path / "study", "gru", "adding", 0)
+    folder = write_run(tmp_path / "study", "lstm", "adding", 0)
+    run = json.loads((folder / "run.json").read_text())
+    write_json(folder / "run.json", run | changes)
+    found = load(tmp_path / "study")
+    assert list(found.runs["run"]) == ["gru-adding-0"]
+    assert found.problems == [("study/lstm-adding-0/run.json", f"{problem}; the run is left out")]
+
+
+def test_a_resumed_step_counts_once(tmp_path):
+    folder = write_run(tmp_path, "gru", "adding", 0)
+    (folder / "metrics.jsonl").write_text(
+        '{"step": 1, "a": 1}\n{"step": 2, "a": 2}\n{"step": 1, "a": 3}\n'
+    )
+    assert load(tmp_path).curves[["step", "value"]].to_numpy().tolist() == [[1, 3], [2, 2]]
+
+
+def test_a_run_without_its_run_json_is_named(tmp_path):
+    folder = write_run(tmp_path / "study", "gru", "adding", 0)
+    write_run(tmp_path / "study", "lstm", "adding", 0)
+    (folder / "run.json").unlink()
+    (tmp_path / "study" / "report").mkdir()  # is no run, and no problem either
+    assert load(tmp_path / "study").problems == [
+        ("study/gru-adding-0/run.json", "missing; the run is left out")
+    ]
+
+
+def test_two_studies_are_joined_and_what_is_double_is_named(tmp_path):
+    write_run(tmp_path / "a", "gru", "adding", 0)
+    write_run(tmp_path / "b", "gru", "adding", 0, score=score("adding", 0.0, 0.0))
+    write_run(tmp_path / "b", "lstm", "adding", 0)
+    study = load(tmp_path / "a", tmp_path / "b")
+    assert study.name == "a + b"
+    assert list(study.runs["study"]) == ["a", "b"] and list(study.runs["test"]) == [0.5, 0.5]
+    assert study.problems == [
+        (
+            "b/gru-adding-0",
+            "run gru-adding-0 was read from a/gru-adding-0 before; this one is left out",
+        )
+    ]
+
+
+def test_runs_of_a_task_that_are_judged_by_different_metrics_are_not_mixed(tmp_path):
+    write_run(tmp_path / "study", "gru", "adding", 0)
+    write_run(tmp_path / "study", "lstm", "adding", 0, score=score("digits", 0.5, 0.5))
+    study = load(tmp_path / "study")
+    assert list(study.runs["model"]) == ["gru"] and list(study.files) == ["gru-adding-0"]
+    assert study.problems == [
+        (
+            "study/lstm-adding-0",
+            "judged by accuracy (max), its task by mse (min); the run is left out",
+        )
+    ]
+
+
+def test_no_study_is_one_clear_line(tmp_path):
+    (tmp_path / "empty").mkdir()
+    broken = tmp_path / "broken" / "run"
+    broken.mkdir(parents=True)
+    write_json(broken / "run.json", {"format": 0})
+    for studies, message in [
+        ([], "no study given"),
+        ([tmp_path / "missing"], "no study in .*missing: give a folder"),
+        ([tmp_path / "empty"], "no runs in .*empty: give a folder"),
+        ([tmp_path / "broken"], r"no runs in .*broken \(1 left out: format 0 is not 1"),
+    ]:
+        with pytest.raises(SeqexpError, match=message) as raised:
+            load(*studies)
+        assert "\n" not in str(raised.value)

@@ -1,0 +1,121 @@
+"""The table: every number against numpy, choosing on validation only, the text for a terminal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from synthetic_records import (
+    PARAMETERS,
+    SEEDS,
+    TASKS,
+    known_scores,
+    score,
+    write_json,
+    write_run,
+    write_study,
+)
+
+from seqexp.analysis import load
+from seqexp.analysis.table import tabulate, to_text
+
+T_975_2 = 4.302652729749464  # Student's quantile for two degrees of freedom
+
+
+def test_numbers_are_those_computed_by_hand(tmp_path):
+    scores = known_scores()
+    table = tabulate(load(write_study(tmp_path, scores)))
+    assert list(zip(table["task"], table["label"], strict=True)) == [
+        (task, model) for task in TASKS for model in ("lstm", "gru", "rnn")
+    ]
+    for row in table.to_dict("records"):
+        valid, test = scores[row["model"], row["task"]].T
+        half = T_975_2 * np.std(test, ddof=1) / np.sqrt(3)
+        np.testing.assert_allclose(
+            [row["test"], row["test_half"], row["valid"]], [test.mean(), half, valid.mean()]
+        )
+        assert [row[k] for k in ("n", "finished", "diverged", "failed", "running")] == [
+            3,
+            3,
+            0,
+            0,
+            0,
+        ]
+        assert row["step_seconds"] == pytest.approx(PARAMETERS[row["model"]] * 1e-6)
+        # Each model scores better than all that are smaller, so that all are on the front.
+        assert row["chosen"] and row["front/parameters"] and row["front/step_seconds"]
+        assert not row["front/decode_seconds_per_token"]
+
+
+def test_only_finished_runs_count(tmp_path):
+    write_run(tmp_path, "gru", "adding", 0)
+    write_run(tmp_path, "gru", "adding", 1, status="diverged", score=score("adding", 9, 9))
+    write_run(tmp_path, "gru", "adding", 2, status="failed", score=None, error="out of memory")
+    write_run(tmp_path, "gru", "adding", 3, status="running", score=score("adding", None, None))
+    write_run(tmp_path, "lstm", "adding", 0, status="failed", score=None)
+    gru, lstm = tabulate(load(tmp_path)).to_dict("records")
+    assert [gru[k] for k in ("n", "finished", "diverged", "failed", "running")] == [1, 1, 1, 1, 1]
+    assert gru["test"] == 0.5 and np.isnan(gru["test_half"]) and gru["front/parameters"]
+    assert lstm["n"] == 0 and np.isnan(lstm["test"]) and not lstm["front/parameters"]
+
+
+def write_setting(study, rate, valid, test, parameters=3_000):
+    config = {"optimizer": {"learning_rate": rate}, "task": {"length": 10}}
+    for seed in SEEDS:
+        folder = write_run(
+            study,
+            "gru",
+            "adding",
+            seed,
+            id=f"{rate}-{seed}",
+            group=f"group of {rate}",
+            config=config | {"seed": seed},
+            score=score("adding", valid, test),
+        )
+        write_json(folder / "cost.json", {"parameters": parameters})
+
+
+def test_settings_are_chosen_on_validation_and_never_on_test(tmp_path):
+    write_setting(tmp_path, 0.1, valid=0.2, test=0.9)  # the best on validation, the worst on test
+    write_setting(tmp_path, 0.2, valid=0.3, test=0.1)
+    write_setting(tmp_path, 0.3, valid=0.4, test=0.2)
+    table = tabulate(load(tmp_path)).set_index("label")
+    chosen = table.loc[table["chosen"]]
+    assert list(chosen.index) == ["gru lr=0.1"] and list(chosen["test"]) == [0.9]
+    assert list(table.loc[table["front/parameters"]].index) == ["gru lr=0.1"]
+
+
+def test_the_score_is_the_records_own(tmp_path):
+    """The curve says something else: validation chose once, and the table does not choose again."""
+    folder = write_run(tmp_path, "gru", "adding", 0, score=score("adding", 0.2, 0.9))
+    (folder / "metrics.jsonl").write_text('{"step": 20, "valid/mse": 0.2, "test/mse": 0.0}\n')
+    [row] = tabulate(load(tmp_path)).to_dict("records")
+    assert (row["valid"], row["test"]) == (0.2, 0.9)
+
+
+def test_sizes_of_a_model_stand_side_by_side(tmp_path):
+    write_setting(tmp_path, 0.1, valid=0.2, test=0.2, parameters=4_000)
+    write_setting(tmp_path, 0.2, valid=0.3, test=0.3, parameters=3_000)
+    table = tabulate(load(tmp_path))
+    assert list(table["chosen"]) == list(table["front/parameters"]) == [True, True]
+
+
+def test_text_is_plain_and_fits_a_terminal(tmp_path):
+    write_study(tmp_path, known_scores())
+    write_run(
+        *(tmp_path, "rnn", "adding", 7),
+        group="other",
+        config={"task": {"length": 10}, "model": {"units": 8, "a_long_name" * 5: "x" * 80}},
+        score=score("adding", 3.0, 3.0),
+    )
+    table = tabulate(load(tmp_path))
+    lines = to_text(table).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[0] == "adding (mse, lower is better)"
+    assert lines[2].split()[:2] == ["lstm", "3/3"]
+    half = f"{table['test_half'].iloc[0]:.4f}"
+    assert lines[2].split()[-7:] == ["±", half, "4,000*", "400*", "24.0", "k*", "4.00*"]
+    assert lines[5].startswith("  (rnn a_") and lines[5].split()[-5:-4] == ["1,000"]
+    assert lines[-2:] == [
+        "* on the Pareto front of the test score against this cost",
+        "( ) another setting with as many parameters was better on validation",
+    ]

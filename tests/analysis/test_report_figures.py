@@ -1,0 +1,163 @@
+"""Figures: scales, baselines, what is drawn, and the same bytes every time."""
+
+from __future__ import annotations
+
+import re
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_records import (
+    PARAMETERS,
+    known_scores,
+    score,
+    write_json,
+    write_lines,
+    write_run,
+    write_study,
+)
+
+from seqexp.analysis import canvas, load
+from seqexp.analysis.figures import cost_figures, learning_figures
+from seqexp.analysis.looks import COLOURS, looks
+from seqexp.analysis.table import tabulate
+
+
+def drawn(study, task, baselines=None):
+    """The SVG of a task's figures, by name."""
+    return {figure.name: figure.svg for figure in drawn_figures(study, task, baselines)}
+
+
+def drawn_figures(study, task, baselines=None):
+    records = load(study)
+    rows = tabulate(records)
+    rows = rows.loc[rows["task"] == task]
+    look = looks(rows)
+    figures = learning_figures(records, rows, baselines or {}, look)
+    return figures + cost_figures(rows, baselines or {}, look)
+
+
+@pytest.mark.parametrize(
+    ("values", "logarithmic"),
+    [
+        ([1, 2, 9], False),
+        ([1, 2, 11], True),
+        ([0, 1, 100], False),
+        ([-1, 1, 100], False),
+        ([3], False),
+        ([0], False),
+        ([], False),
+        ([np.nan, 1, 100, np.inf], True),
+    ],
+)
+def test_axes_are_logarithmic_where_positive_data_span_more_than_a_decade(values, logarithmic):
+    _, ax = canvas.draw(3, 3)
+    canvas.fit_y(ax, values, within=[-5, 5])
+    canvas.fit_x(ax, values)
+    assert ax.get_yscale() == ax.get_xscale() == ("log" if logarithmic else "linear")
+    low, high = ax.get_ylim()
+    for value in filter(np.isfinite, values):
+        assert low < value < high
+
+
+def test_a_near_baseline_is_a_line_and_a_far_one_an_arrow():
+    _, ax = canvas.draw(3, 3)
+    canvas.fit_y(ax, [1.0, 2.0])
+    canvas.mark_baselines(ax, {"near": 2.5, "far": 9.0, "below": -9.0})
+    assert [set(np.asarray(line.get_ydata())) for line in ax.get_lines()] == [{2.5}]
+    assert [text.get_text() for text in ax.texts] == ["near", "far 9.00 ↑", "below -9.00 ↓"]
+    assert 2.5 < ax.get_ylim()[1] < 3
+
+
+def test_a_baseline_that_is_not_positive_does_not_spoil_a_logarithmic_axis():
+    _, ax = canvas.draw(3, 3)
+    canvas.fit_y(ax, [0.001, 1.0])
+    canvas.mark_baselines(ax, {"nothing": 0.0})
+    assert [text.get_text() for text in ax.texts] == ["nothing 0 ↓"]
+    assert 0 < ax.get_ylim()[0] < 0.001
+
+
+def test_looks_of_few_labels_have_a_colour_each():
+    rows = pd.DataFrame({"label": ["lstm units=16", "lstm units=8", "gru"], "model": "any"})
+    found = looks(rows)
+    assert list(found) == ["gru", "lstm units=8", "lstm units=16"]
+    assert [look.colour for look in found.values()] == list(COLOURS[:3])
+
+
+def test_looks_of_many_labels_share_the_colour_of_their_model():
+    labels = [
+        (f"{model} units={n}", model) for model in "abcdefg" for n in (1, 2, 4, 8, 16, 32, 64)
+    ]
+    found = looks(pd.DataFrame(labels, columns=pd.Index(["label", "model"])))
+    assert len(set(found.values())) == 49
+    for label, model in labels:
+        assert found[label].colour == COLOURS["abcdefg".index(model)]
+
+
+def test_looks_of_many_models_differ():
+    names = [f"model {i}" for i in range(28)]
+    assert len(set(looks(pd.DataFrame({"label": names, "model": names})).values())) == 28
+
+
+def test_a_legend_does_not_shrink_the_plot(tmp_path):
+    study = write_study(tmp_path, known_scores())
+    (small,) = (f for f in drawn_figures(study, "adding") if f.name == "adding-cost-parameters")
+    for i in range(9):
+        write_run(
+            *(study, "gru", "adding", 0),
+            id=f"size {i}",
+            group=f"group {i}",
+            config={"task": {"length": 10}, "model": {"a_long_name_of_a_setting": i}},
+        )
+        write_json(study / f"size {i}" / "cost.json", {"parameters": 2_000 + i})
+    (large,) = (f for f in drawn_figures(study, "adding") if f.name == "adding-cost-parameters")
+    plots = [re.search(r'id="patch_2">\s*<path d="([^"]*)"', f.svg) for f in (small, large)]
+    heights = [re.findall(r"[ML] [\d.]+ ([\d.]+)", plot.group(1)) for plot in plots if plot]
+    assert heights[0] == heights[1] and max(map(float, heights[0])) < small.height == large.height
+
+
+def test_each_task_has_its_figures_and_unknown_costs_have_none(tmp_path):
+    figures = drawn(write_study(tmp_path, known_scores()), "adding", {"predict 1": 1 / 6})
+    assert set(figures) == {
+        "adding-learning-examples",
+        "adding-learning-seconds",
+        "adding-cost-parameters",
+        "adding-cost-carry-bytes",
+        "adding-cost-training-flops-per-token",
+        "adding-cost-inference-flops-per-token",
+        "adding-cost-step-seconds",
+    }
+    for svg in figures.values():
+        assert all(f">{text}</text>" in svg for text in PARAMETERS) and ">predict 1" in svg
+
+
+def test_bytes_are_the_same_and_ids_differ_between_figures(tmp_path):
+    study = write_study(tmp_path, known_scores())
+    first, second = drawn(study, "adding"), drawn(study, "adding")
+    assert first == second
+    assert all("<metadata" not in svg and "<dc:date" not in svg for svg in first.values())
+
+
+def test_members_of_the_front_are_filled_and_others_are_not(tmp_path):
+    write_run(tmp_path, "rnn", "adding", 0, score=score("adding", 0.1, 0.1))
+    write_run(tmp_path, "gru", "adding", 0, score=score("adding", 0.5, 0.5))  # costs more, is worse
+    svg = drawn(tmp_path, "adding")["adding-cost-parameters"]
+    gru, rnn = COLOURS[:2]
+    assert f"fill: {rnn}" in svg and f"fill: {gru}" not in svg and f"stroke: {gru}" in svg
+
+
+def test_what_diverged_is_marked_and_does_not_set_the_scale(tmp_path):
+    write_run(tmp_path, "gru", "adding", 0)
+    before = drawn(tmp_path, "adding")["adding-learning-examples"]
+    folder = write_run(tmp_path, "gru", "adding", 1, status="diverged", diverged_step=30)
+    write_lines(folder / "metrics.jsonl", [{"step": 10, "examples": 40, "valid/mse": 1e30}])
+    after = drawn(tmp_path, "adding")["adding-learning-examples"]
+    assert re.findall(r">([^<]*)</text>", before) == re.findall(r">([^<]*)</text>", after)
+    assert after.count("<use") > before.count("<use")
+
+
+def test_a_study_of_which_nothing_finished_has_no_cost_figures(tmp_path):
+    write_run(tmp_path, "gru", "adding", 0, status="diverged", score=score("adding", None, None))
+    assert set(drawn(tmp_path, "adding")) == {"adding-learning-examples", "adding-learning-seconds"}
+    assert matplotlib.rcParams["svg.hashsalt"] is None  # nothing leaks into the user's settings

@@ -1,0 +1,199 @@
+"""The report as a whole: what it says, that it stands alone, and that it is reproducible."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_records import (
+    known_scores,
+    score,
+    write_json,
+    write_lines,
+    write_run,
+    write_study,
+)
+
+from seqexp.analysis import load, report
+from seqexp.analysis.summary import overview, verdict
+from seqexp.analysis.table import tabulate
+from seqexp.types import SeqexpError
+
+VOID = {"meta", "br", "path", "use"}
+
+
+class Reader(HTMLParser):
+    """Collects the words and the ids of a page, and fails where tags do not match."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.ids: list[str | None] = []
+        self.sources: list[str] = []
+        self.feed(markup)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.ids += [value for key, value in attrs if key == "id"]
+        self.sources += [str(value) for key, value in attrs if key in ("src", "href", "xlink:href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert tag in VOID or self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words += data.split()
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A study with one of everything that can happen."""
+    folder = write_study(tmp_path_factory.mktemp("runs") / "first <study>", known_scores())
+    write_run(folder, "gru", "adding", 3, status="diverged", score=None, diverged_step=1400)
+    write_run(folder, "gru", "adding", 4, status="failed", score=None, error="<out> of memory")
+    running = write_run(folder, "lstm", "digits", 5, status="running", score=None)
+    with open(running / "metrics.jsonl", "a") as file:
+        file.write('{"step": 30, "exam')
+    write_lines(running / "samples.jsonl", [{"step": 9, "texts": ["old"]}])
+    samples = folder / "rnn-digits-0" / "samples.jsonl"
+    write_lines(samples, [{"step": s, "texts": [f"<speak> {s}"]} for s in (10, 20)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(study):
+    return Reader(report(study).read_text(encoding="utf-8"))
+
+
+def test_page_says_what_happened(page):
+    for text in (
+        "first <study>",
+        "21 runs of 3 models on 2 tasks: 18 finished, 1 diverged, 1 failed and 1 running.",
+        "adding gru 3 diverged not finite at step 1,400",
+        "adding gru 4 failed <out> of memory",
+        "digits lstm 5 running last record at step 20",
+        "first <study>/lstm-digits-5/metrics.jsonl the last line is torn; it is left out",
+        "rnn, seed 0, step 20 <speak> 20",
+        "lstm, seed 5, step 9 old",
+        "parameters Counted <all>.",
+        "packages jax 0.10.1",
+        "Baseline: predict 1, 0.1667.",
+        "3 of 5",
+    ):
+        assert text in page.text
+    assert "<speak> 10" not in page.text
+
+
+def test_page_stands_alone(study, page):
+    markup = (study / "report" / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"(https?:)?//[a-z]", re.sub(r'xmlns(:\w+)?="[^"]*"', "", markup))
+    assert "<script" not in markup and "@import" not in markup and "<link" not in markup
+    outside = {source for source in page.sources if not source.startswith("#")}
+    assert outside == {"table.csv", "results.csv"}
+    assert {source[1:] for source in page.sources if source.startswith("#")} <= set(page.ids)
+    assert set(re.findall(r"url\(#([^)]*)\)", markup)) <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    assert "prefers-color-scheme: dark" in markup and "width=device-width" in markup
+
+
+def test_tables_are_written_whole(study, page):
+    table = pd.read_csv(study / "report" / "table.csv")
+    pd.testing.assert_frame_equal(table, tabulate(load(study)), check_dtype=False)
+    results = pd.read_csv(study / "report" / "results.csv")
+    assert len(results) == 21 and list(results["run"]) == list(load(study).runs["run"])
+
+
+def test_same_records_give_the_same_bytes(study, page, tmp_path):
+    copy = tmp_path / study.name
+    shutil.copytree(study, copy)
+    shutil.rmtree(copy / "report")
+    report(copy)
+    first, second = (
+        {path.name: path.read_bytes() for path in (folder / "report").iterdir()}
+        for folder in (study, copy)
+    )
+    assert first == second and len(first) == 3 + 2 * 7
+    assert all(b"<svg" in data for name, data in first.items() if name.endswith(".svg"))
+
+
+def test_figures_of_an_earlier_report_go(tmp_path):
+    write_run(tmp_path, "gru", "adding", 0)
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "digits-cost-parameters.svg").write_text("old")
+    report(tmp_path)
+    assert not list((tmp_path / "report").glob("digits*"))
+
+
+def test_an_empty_study_has_no_report(tmp_path):
+    with pytest.raises(SeqexpError, match="no runs in"):
+        report(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_of_which_nothing_finished_has_a_report(tmp_path):
+    write_run(tmp_path, "gru", "adding", 0, status="failed", score=None, config={}, error=None)
+    write_json(tmp_path / "gru-adding-0" / "cost.json", {})
+    (tmp_path / "gru-adding-0" / "metrics.jsonl").unlink()
+    assert "No run has finished." in Reader(report(tmp_path).read_text(encoding="utf-8")).text
+
+
+def sentences(tmp_path, scores, baselines=None):
+    """The verdict on runs of the adding problem; `scores` are a model's test scores, by seed."""
+    for model, tests in scores.items():
+        for seed, test in enumerate(tests):
+            write_run(tmp_path, model, "adding", seed, score=score("adding", test, test))
+    return verdict(tabulate(load(tmp_path)), baselines or {})
+
+
+def test_verdict_on_intervals_that_are_apart(tmp_path):
+    text = sentences(tmp_path, {"gru": [0.10, 0.11, 0.12], "lstm": [0.5, 0.51, 0.52]})
+    assert text == (
+        "gru has the lowest test mse, 0.110 ± 0.025 over 3 seeds; its interval does not overlap "
+        "that of the runner-up, lstm, 0.510 ± 0.025. On the Pareto front: gru against every cost. "
+        "On none: lstm."
+    )
+
+
+def test_verdict_on_intervals_that_overlap_and_a_split_front(tmp_path):
+    text = sentences(tmp_path, {"rnn": [0.3, 0.5], "gru": [0.2, 0.4]})
+    assert "its interval overlaps that of the runner-up, rnn, 0.40 ± 1.27" in text
+    assert text.endswith("On the Pareto front: gru and rnn against every cost.")
+
+
+def test_verdict_on_single_seeds_claims_nothing(tmp_path):
+    text = sentences(tmp_path, {"gru": [0.2], "lstm": [0.3]})
+    assert "over one seed; the runner-up is lstm, 0.3000, and one seed gives no interval" in text
+
+
+def test_verdict_names_what_is_not_beaten_and_not_counted(tmp_path):
+    write_run(tmp_path, "gru", "adding", 9, status="diverged", score=None)
+    text = sentences(tmp_path, {"gru": [0.2]}, {"predict 1": 1 / 6, "guess": 9.0})
+    assert text == (
+        "gru has the lowest test mse, 0.2000 over one seed (not counted: 1 diverged). It does not "
+        "beat predict 1 (0.1667). There is no other model to compare its cost with."
+    )
+
+
+def test_best_is_the_highest_where_more_is_better(tmp_path):
+    study = load(write_study(tmp_path, known_scores()))
+    rows = tabulate(study)
+    text = verdict(rows.loc[rows["task"] == "digits"], {})
+    best = np.mean([test for _, test in known_scores()["lstm", "digits"]])
+    assert text.startswith(f"lstm has the highest test accuracy, {best:.4f} ± ")
+    assert overview(study) == "18 runs of 3 models on 2 tasks: 18 finished."
