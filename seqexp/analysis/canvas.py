@@ -40,6 +40,7 @@ STYLE: dict[Any, Any] = {
     "legend.columnspacing": 1.5,
     "legend.frameon": False,
     "text.color": INK,
+    "text.parse_math": False,  # a name may hold a $
     "xtick.color": MUTED,
     "xtick.labelcolor": INK,
     "xtick.major.width": 0.6,

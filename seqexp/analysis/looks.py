@@ -51,6 +51,7 @@ def looks(chosen: pd.DataFrame) -> dict[str, Look]:
     return {label: found[label] for label in labels}
 
 
-def _natural(label: str) -> list[tuple[str, int]]:
+def _natural(label: str) -> list[tuple[str, float]]:
     """Sorts numbers by their size: the label in pieces, each a text and the number after it."""
-    return [(text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", label)]
+    pieces = re.findall(r"(\D*)(\d+(?:\.\d+)?(?:e[-+]?\d+)?)?", label)
+    return [(text, float(number or 0)) for text, number in pieces]

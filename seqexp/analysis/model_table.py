@@ -66,7 +66,8 @@ def _row(row: dict[Any, Any], axes: list[Axis], looks: Mapping[str, Look], best:
             cells.append(f'<td class="number front"><span class="dot">•</span>{escape(text)}</td>')
         else:
             cells.append(_number(text))
-    return f"<tr{'' if row['chosen'] else ' class=other'}>{''.join(cells)}</tr>"
+    kind = "" if row["chosen"] else ' class="other"'
+    return f"<tr{kind}>{''.join(cells)}</tr>"
 
 
 def _mark(look: Look) -> str:

@@ -160,4 +160,4 @@ def _told(key: str, value: Any) -> str:
         return shlex.join(str(word) for word in value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {child}" for name, child in value.items())
-    return str(len(value)) if isinstance(value, list) else str(value)
+    return f"{len(value)} times" if isinstance(value, list) else str(value)

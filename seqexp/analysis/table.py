@@ -37,14 +37,11 @@ def tabulate(study: Study) -> pd.DataFrame:
         table[f"front/{axis.key}"] = False
     for _, rows in table.loc[table["chosen"] & (table["n"] > 0)].groupby("task"):
         for axis in COMPARED:
-            on_front = front(
-                rows[axis.key].to_numpy(), rows["test"].to_numpy(), rows["goal"].iloc[0]
-            )
-            table.loc[rows.index, f"front/{axis.key}"] = on_front
-    order = table.assign(loss=table["test"].to_numpy() * sign).sort_values(
-        ["task", "loss", "label"]
-    )
-    return table.loc[order.index].reset_index(drop=True)
+            cost, test = rows[axis.key].to_numpy(), rows["test"].to_numpy()
+            table.loc[rows.index, f"front/{axis.key}"] = front(cost, test, rows["goal"].iloc[0])
+    loss = table["test"].to_numpy() * sign
+    order = table.assign(loss=loss).sort_values(["task", "loss", "label"]).index
+    return table.loc[order].reset_index(drop=True)
 
 
 def recorded(axes: Iterable[Axis], rows: pd.DataFrame) -> list[Axis]:
@@ -98,14 +95,17 @@ def judged_by(rows: pd.DataFrame) -> str:
 
 
 def _text_row(row: dict[Any, Any]) -> list[str]:
-    started = sum(row[status] for status in STATUSES)
-    costs = [("parameters", count, 1), ("carry_bytes", count, 1)]
-    costs += [("training_flops_per_token", shortened, 1), ("step_seconds", digits, 1e3)]
+    def cost(key: str, text: str) -> str:
+        return text + ("*" if row[f"front/{key}"] else " ")
+
     return [
         row["label"] if row["chosen"] else f"({row['label']})",
-        f"{row['finished']}/{started}",
+        f"{row['finished']}/{sum(row[status] for status in STATUSES)}",
         interval(row["test"], row["test_half"]),
-        *(write(row[key] * s) + "* "[not row[f"front/{key}"]] for key, write, s in costs),
+        cost("parameters", count(row["parameters"])),
+        cost("carry_bytes", count(row["carry_bytes"])),
+        cost("training_flops_per_token", shortened(row["training_flops_per_token"])),
+        cost("step_seconds", digits(row["step_seconds"] * 1e3)),
     ]
 
 

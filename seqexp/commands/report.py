@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqexp.analysis import report
+from seqexp.analysis import load, report
+from seqexp.analysis.table import tabulate, to_text
 
 
 def main(arguments: list[str]) -> int:
@@ -21,5 +22,5 @@ def main(arguments: list[str]) -> int:
 def report_on(studies: Sequence[Path]) -> None:
     """Write the report, print its table and where it is."""
     page = report(*studies)
-    print(table_text(load(*studies)))
+    print(to_text(tabulate(load(*studies))))
     print(f"report: {page}")

@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from seqexp.commands.configs import config_folder
+from seqexp.commands.grid import sweep_arguments
 from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def run(arguments: list[str]) -> int:
 
 def sweep(arguments: list[str]) -> int:
     """Train every point of a multirun, and report on the study."""
-    outcomes = _hydra(["--multirun", *arguments])
+    outcomes = _hydra(["--multirun", *sweep_arguments(arguments)])
     if any(outcome.status != "failed" for outcome in outcomes):
         from seqexp.commands.report import report_on
 

@@ -81,7 +81,7 @@ class DropConnect(nnx.Module):
 
 
 def _is_recurrent_kernel(path: tuple[Any, ...]) -> bool:
-    return ".recurrent_kernel" in jax.tree_util.keystr(path)
+    return "recurrent_kernel" in jax.tree_util.keystr(path, simple=True, separator="/").split("/")
 
 
 def _recurrent_kernel(cell: Cell) -> Array:

@@ -37,5 +37,4 @@ def dropout(key: Array, xs: Array, rate: float) -> Array:
         return xs
     # Drawn with time in front, a step's mask does not depend on how far the batch is padded.
     batch, steps, *rest = xs.shape
-    mask = jnp.swapaxes(keep_mask(key, rate, (steps, batch, *rest)), 0, 1)
-    return xs * mask.astype(xs.dtype)
+    return xs * jnp.swapaxes(keep_mask(key, rate, (steps, batch, *rest)), 0, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -107,7 +106,7 @@ class Zoneout(nnx.Module):
 def _rates(cell: Cell, rate: float | Mapping[str, float]) -> tuple[float, ...]:
     """The rate of each leaf of the cell's carry."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(cell.initial_carry(1))
-    names = [_name(path) for path, _ in leaves]
+    names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
     by_name = rate if isinstance(rate, Mapping) else dict.fromkeys(names, rate)
     if set(by_name) != set(names):
         raise SeqexpError(
@@ -118,6 +117,3 @@ def _rates(cell: Cell, rate: float | Mapping[str, float]) -> tuple[float, ...]:
         require_rate(f"zoneout rate of {name}", value)
     return tuple(by_name[name] for name in names)
 
-
-def _name(path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path).strip(".[]'")

@@ -1,4 +1,8 @@
-"""The GRU's two recurrences, with backward passes written by hand."""
+"""The GRU's two recurrences, with backward passes written by hand.
+
+The forward scans keep the gates, not the pre-activations: what is stored is computed once, in a
+kernel of its own, where XLA's CPU code would fuse its sigmoids into a slower one.
+"""
 
 from __future__ import annotations
 
@@ -50,30 +54,29 @@ def _forward_before(projected, kernel, h, real, reverse):
     def body(h, inputs):
         x, keep = inputs
         x_gates, x_candidate = split_candidate(x)
-        pre_gates = x_gates + h @ gate_kernel
-        r, z = jnp.split(jax.nn.sigmoid(pre_gates), 2, axis=-1)
-        pre_candidate = x_candidate + (r * h) @ candidate_kernel
-        new = z * h + (1 - z) * jnp.tanh(pre_candidate)
+        gates = jax.nn.sigmoid(x_gates + h @ gate_kernel)
+        r, z = jnp.split(gates, 2, axis=-1)
+        n = jnp.tanh(x_candidate + (r * h) @ candidate_kernel)
+        new = z * h + (1 - z) * n
         y = where_real(keep, new, jnp.zeros_like(h))
-        return where_real(keep, new, h), (y, pre_gates, pre_candidate)
+        return where_real(keep, new, h), (y, gates, n)
 
-    final, (hs, *pre) = jax.lax.scan(body, h, (projected, real), reverse=reverse)
-    return (hs, final), (kernel, h, real, hs, *pre)
+    final, (hs, gates, ns) = jax.lax.scan(body, h, (projected, real), reverse=reverse)
+    return (hs, final), (kernel, h, real, hs, gates, ns)
 
 
 def _backward_before(reverse, residuals, cotangents):
-    kernel, first, real, hs, pre_gates, pre_candidate = residuals
+    kernel, first, real, hs, gates, ns = residuals
     dhs, dfinal = cotangents
     gate_kernel, candidate_kernel = split_candidate(kernel)
     before = previous(hs, first, real, reverse)
 
     def body(dh, inputs):
-        pre_gates, pre_candidate, h, dy, keep = inputs
-        r, z = jnp.split(jax.nn.sigmoid(pre_gates), 2, axis=-1)
-        n = jnp.tanh(pre_candidate)
+        gates, n, h, dy, keep = inputs
+        r, z = jnp.split(gates, 2, axis=-1)
         dh_new = where_real(keep, dh + dy, jnp.zeros_like(dh))
-        dpre_candidate = dh_new * (1 - z) * (1 - n * n)
-        dreset_h = dpre_candidate @ candidate_kernel.T
+        dpre_n = dh_new * (1 - z) * (1 - n * n)
+        dreset_h = dpre_n @ candidate_kernel.T
         dpre_r = dreset_h * h * r * (1 - r)
         dpre_z = dh_new * (h - n) * z * (1 - z)
         dpre_gates = jnp.concatenate([dpre_r, dpre_z], axis=-1)
@@ -81,14 +84,14 @@ def _backward_before(reverse, residuals, cotangents):
         if keep is not None:
             # A held step passes its gradient on as it is, and there the rest is 0.
             back = back + where_real(keep, jnp.zeros_like(dh), dh)
-        return back, (dpre_gates, dpre_candidate)
+        return back, (dpre_gates, dpre_n)
 
-    dfirst, (dpre_gates, dpre_candidate) = jax.lax.scan(
-        body, dfinal, (pre_gates, pre_candidate, before, dhs, real), reverse=not reverse
+    dfirst, (dpre_gates, dpre_n) = jax.lax.scan(
+        body, dfinal, (gates, ns, before, dhs, real), reverse=not reverse
     )
-    r = jnp.split(jax.nn.sigmoid(pre_gates), 2, axis=-1)[0]
-    dkernel = [summed_product(before, dpre_gates), summed_product(r * before, dpre_candidate)]
-    dprojected = jnp.concatenate([dpre_gates, dpre_candidate], axis=-1)
+    r, _ = jnp.split(gates, 2, axis=-1)
+    dkernel = [summed_product(before, dpre_gates), summed_product(r * before, dpre_n)]
+    dprojected = jnp.concatenate([dpre_gates, dpre_n], axis=-1)
     return dprojected, jnp.concatenate(dkernel, axis=-1), dfirst, None
 
 
@@ -130,29 +133,27 @@ def _forward_after(projected, kernel, bias, h, real, reverse):
         x, keep = inputs
         x_gates, x_candidate = split_candidate(x)
         u_gates, u_candidate = split_candidate(h @ kernel)
-        pre_gates = x_gates + u_gates
+        gates = jax.nn.sigmoid(x_gates + u_gates)
         inner = u_candidate + bias
-        r, z = jnp.split(jax.nn.sigmoid(pre_gates), 2, axis=-1)
+        r, z = jnp.split(gates, 2, axis=-1)
         n = jnp.tanh(x_candidate + r * inner)
         new = z * h + (1 - z) * n
         y = where_real(keep, new, jnp.zeros_like(h))
-        return where_real(keep, new, h), (y, pre_gates, inner)
+        return where_real(keep, new, h), (y, gates, inner, n)
 
-    final, (hs, *saved) = jax.lax.scan(body, h, (projected, real), reverse=reverse)
-    return (hs, final), (projected, kernel, h, real, hs, *saved)
+    final, (hs, gates, inner, ns) = jax.lax.scan(body, h, (projected, real), reverse=reverse)
+    return (hs, final), (kernel, h, real, hs, gates, inner, ns)
 
 
 def _backward_after(reverse, residuals, cotangents):
-    projected, kernel, first, real, hs, pre_gates, inner = residuals
+    kernel, first, real, hs, gates, inner, ns = residuals
     dhs, dfinal = cotangents
     before = previous(hs, first, real, reverse)
-    x_candidate = split_candidate(projected)[1]
     transposed = kernel.T
 
     def body(dh, inputs):
-        pre_gates, inner, x, h, dy, keep = inputs
-        r, z = jnp.split(jax.nn.sigmoid(pre_gates), 2, axis=-1)
-        n = jnp.tanh(x + r * inner)
+        gates, inner, n, h, dy, keep = inputs
+        r, z = jnp.split(gates, 2, axis=-1)
         dh_new = where_real(keep, dh + dy, jnp.zeros_like(dh))
         dpre_n = dh_new * (1 - z) * (1 - n * n)
         dpre_r = dpre_n * inner * r * (1 - r)
@@ -165,7 +166,7 @@ def _backward_after(reverse, residuals, cotangents):
         return back, (dinner, dpre_n)
 
     dfirst, (dinner, dpre_n) = jax.lax.scan(
-        body, dfinal, (pre_gates, inner, x_candidate, before, dhs, real), reverse=not reverse
+        body, dfinal, (gates, inner, ns, before, dhs, real), reverse=not reverse
     )
     dgates, dcandidate = split_candidate(dinner)
     dprojected = jnp.concatenate([dgates, dpre_n], axis=-1)

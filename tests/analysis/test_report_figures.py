@@ -79,10 +79,10 @@ def test_a_baseline_that_is_not_positive_does_not_spoil_a_logarithmic_axis():
 
 
 def test_looks_of_few_labels_have_a_colour_each():
-    rows = pd.DataFrame({"label": ["lstm units=16", "lstm units=8", "gru"], "model": "any"})
-    found = looks(rows)
-    assert list(found) == ["gru", "lstm units=8", "lstm units=16"]
-    assert [look.colour for look in found.values()] == list(COLOURS[:3])
+    names = ["gru", "lstm lr=1e-05", "lstm lr=0.003", "lstm lr=0.01", "rnn 8", "rnn 16"]
+    found = looks(pd.DataFrame({"label": reversed(names), "model": "any"}))
+    assert list(found) == names  # numbers by their size
+    assert [look.colour for look in found.values()] == list(COLOURS[:6])
 
 
 def test_looks_of_many_labels_share_the_colour_of_their_model():
@@ -161,3 +161,8 @@ def test_a_study_of_which_nothing_finished_has_no_cost_figures(tmp_path):
     write_run(tmp_path, "gru", "adding", 0, status="diverged", score=score("adding", None, None))
     assert set(drawn(tmp_path, "adding")) == {"adding-learning-examples", "adding-learning-seconds"}
     assert matplotlib.rcParams["svg.hashsalt"] is None  # nothing leaks into the user's settings
+
+
+def test_a_name_is_not_taken_for_mathematics(tmp_path):
+    write_run(tmp_path, "gru", "adding", 0)
+    assert ">$x_{</text>" in drawn(tmp_path, "adding", {"$x_{": 0.5})["adding-cost-parameters"]

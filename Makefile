@@ -1,0 +1,44 @@
+# make frontier   environment, install, the flagship sweep, its report
+# make jsb        the JSB chorales rows of Bai et al. 2018 (downloads 96 kB)
+# make test       environment, install, the test suite
+# make test-full  the exhaustive matrix as well
+# make check      lint, format and types
+PYTHON ?= python3
+BIN := .venv/bin
+
+# Where a local mirror of the data stands beside the checkout, it serves the tests.
+ifneq ($(wildcard ../shared/data/SOURCES.json),)
+export SEQEXP_DATA_DIR ?= $(abspath ../shared/data)
+endif
+
+.PHONY: install frontier jsb test test-full check clean
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "seqexp needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+frontier: install
+	$(BIN)/seqexp sweep experiment=frontier
+
+jsb: install
+	$(BIN)/seqexp sweep experiment=jsb
+
+test: install
+	$(BIN)/python -m pytest -n 2 -m "not full"
+
+test-full: install
+	$(BIN)/python -m pytest -n 2
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache
