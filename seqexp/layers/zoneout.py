@@ -71,14 +71,8 @@ class Zoneout(nnx.Module):
             return self.cell.step(carry, x, noise)
         if noise is None or noise.zone is None:
             new, _ = self.cell.step(carry, x, noise)
-            old_parts, structure = jax.tree.flatten(carry)
-            parts = [
-                rate * old + (1 - rate) * part
-                for rate, old, part in zip(
-                    self.rates, old_parts, jax.tree.leaves(new), strict=True
-                )
-            ]
-            carry = jax.tree.unflatten(structure, parts)
+            rates = jax.tree.unflatten(jax.tree.structure(carry), self.rates)
+            carry = jax.tree.map(lambda p, old, n: p * old + (1 - p) * n, rates, carry, new)
         else:
             new, _ = self.cell.step(carry, x, noise._replace(zone=None))
             carry = jax.tree.map(jnp.where, noise.zone, carry, new)
@@ -116,4 +110,3 @@ def _rates(cell: Cell, rate: float | Mapping[str, float]) -> tuple[float, ...]:
     for name, value in by_name.items():
         require_rate(f"zoneout rate of {name}", value)
     return tuple(by_name[name] for name in names)
-

@@ -1,0 +1,57 @@
+"""kill -9 in the middle of a sweep, start again: the records of a sweep that never stopped."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from seqexp.runs.store import read
+from tests.sweeps.tiny import TINY, deterministic, runs, start
+
+SWEEP = ["sweep", *TINY, "model=rnn,gru", "seed=0,1,2", "trainer.steps=300", "study=a"]
+
+
+def test_a_killed_sweep_goes_on_to_bitwise_the_same_records(tmp_path):
+    whole = start(*SWEEP, f"runs_dir={tmp_path / 'whole'}")
+    said, _ = whole.communicate(timeout=300)
+    assert whole.returncode == 0, said
+
+    # Once in the middle of the first group, once in the middle of the second.
+    for wanted in (1, 4):
+        killed = start(*SWEEP, f"runs_dir={tmp_path / 'killed'}")
+        _wait_until(tmp_path / "killed" / "a", wanted, killed)
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+        assert any(run["status"] == "running" for run in runs(tmp_path / "killed" / "a").values())
+
+    again = start(*SWEEP, f"runs_dir={tmp_path / 'killed'}")
+    said, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, said
+    assert "3 finished, 3 skipped" in said
+    expected, found = (deterministic(tmp_path / kind / "a") for kind in ("whole", "killed"))
+    assert len(expected) == 6 * 3
+    assert found.keys() == expected.keys()
+    for name in expected:
+        assert found[name] == expected[name], name
+
+
+def test_control_c_says_how_to_go_on(tmp_path):
+    stopped = start(*SWEEP, f"runs_dir={tmp_path}")
+    _wait_until(tmp_path / "a", 1, stopped)
+    stopped.send_signal(signal.SIGINT)
+    said, _ = stopped.communicate(timeout=60)
+    assert stopped.returncode == 130
+    assert "goes on from here" in said and "Traceback" not in said
+
+
+def _wait_until(study, members, process, seconds=120):
+    """Wait until so many runs have recorded something, and at least one is not finished."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the sweep ended before it could be stopped"
+        recorded = [p for p in study.glob("*/metrics.jsonl") if len(read(p)) >= 3]
+        running = [run for run in runs(study).values() if run["status"] == "running"]
+        if len(recorded) >= members and running:
+            return
+        time.sleep(0.01)
+    raise AssertionError("nothing was recorded in time")

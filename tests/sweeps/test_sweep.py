@@ -1,0 +1,173 @@
+"""A sweep from the command line: records, skipping, grouping, reruns, failures."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from seqexp.runs import checkpoint
+from seqexp.runs.store import read, read_json, write_json_atomic
+from tests.sweeps.tiny import TINY, deterministic, runs, seqexp
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """Two models, two seeds and two learning rates: two groups of four."""
+    folder = tmp_path_factory.mktemp("runs")
+    code = seqexp(
+        "sweep", *TINY, "model=rnn,gru", "seed=0,1", "optimizer.learning_rate=1e-3,1e-2",
+        f"runs_dir={folder}", "study=a",
+    )  # fmt: skip
+    assert code == 0
+    return folder / "a"
+
+
+def test_every_point_is_a_finished_run_with_all_its_records(swept):
+    found = runs(swept)
+    assert len(found) == 8
+    for name, run in found.items():
+        folder = swept / name
+        assert run["status"] == "finished"
+        metrics = read(folder / "metrics.jsonl")
+        assert [record["step"] for record in metrics] == [3, 6, 9]
+        best = max(metrics, key=lambda record: record["valid/accuracy"])
+        assert run["score"]["valid"] == best["valid/accuracy"]
+        assert run["score"]["step"] == best["step"]
+        assert 0 <= run["score"]["test"] <= 1
+        assert {"train/loss", "train/grad_norm", "train/update_norm", "train/parameter_norm"} <= (
+            metrics[0].keys()
+        )
+        cost = read_json(folder / "cost.json")
+        assert cost is not None
+        assert cost["step_seconds"] > 0 and cost["compile_seconds"] > 0
+        assert cost["training_flops_per_token"] > 2 * cost["inference_flops_per_token"]
+        manifest = read_json(folder / "manifest.json")
+        assert manifest is not None and manifest["device_kind"] == "cpu"
+        assert checkpoint.read(folder / "weights.msgpack").step == best["step"]
+        assert len(read(folder / "timing.jsonl")) == 3
+
+
+def test_the_count_of_parameters_is_the_closed_form(swept):
+    """GRU, reset after: 3 (D H + H^2 + H) + H; RNN: D H + H^2 + H; readout: 10 (H + 1)."""
+    D, H = 1, 3
+    expected = {"gru": 3 * (D * H + H * H + H) + H, "rnn": D * H + H * H + H}
+    for name, run in runs(swept).items():
+        cost = read_json(swept / name / "cost.json")
+        assert cost is not None
+        assert cost["parameters"] == expected[run["model"]] + 10 * (H + 1)
+        assert cost["carry_bytes"] == 4 * H
+
+
+def test_points_of_a_group_differ_only_in_what_is_traced(swept):
+    by_seed = {(r["model"], r["seed"], r["config"]["optimizer"]["learning_rate"]): r["group"]
+               for r in runs(swept).values()}
+    assert len(by_seed) == 8
+    assert len(set(by_seed.values())) == 4, "the group of a run is its config without the seed"
+
+
+def test_a_report_is_made(swept):
+    assert (swept / "report" / "index.html").exists()
+    assert (swept / "report" / "results.csv").read_text().count("\n") == 9
+
+
+def test_what_is_finished_is_skipped_and_the_rest_added(swept, capsys):
+    before = {path: path.stat().st_mtime_ns for path in swept.glob("*/run.json")}
+    code = seqexp("sweep", *TINY, "model=rnn", "seed=0,1,2", f"runs_dir={swept.parent}", "study=a",
+                  "optimizer.learning_rate=1e-3")  # fmt: skip
+    assert code == 0
+    after = {path: path.stat().st_mtime_ns for path in swept.glob("*/run.json")}
+    assert len(after) == 9
+    assert all(after[path] == time for path, time in before.items())
+    assert "1 finished, 2 skipped" in capsys.readouterr().err
+
+
+def test_a_member_is_the_same_in_another_group(swept, tmp_path):
+    """Law 4 through the command line: seed 1 alone is bitwise seed 1 of the sweep."""
+    code = seqexp("run", *TINY, "model=gru", "seed=1", "optimizer.learning_rate=1e-2",
+                  f"runs_dir={tmp_path}", "study=a")  # fmt: skip
+    assert code == 0
+    alone = deterministic(tmp_path / "a")
+    together = deterministic(swept)
+    assert len(alone) == 3
+    for name, content in alone.items():
+        assert together[name] == content, name
+
+
+def test_a_run_made_by_other_code_is_named_and_runs_again_when_asked(swept, capsys):
+    name, _ = next((n, r) for n, r in runs(swept).items() if r["model"] == "rnn"
+                   and r["seed"] == 0 and r["config"]["optimizer"]["learning_rate"] == 1e-3)
+    path = swept / name / "manifest.json"
+    manifest = json.loads(path.read_text())
+    write_json_atomic(path, {**manifest, "source": "0123456789abcdef"})
+    arguments = ["run", *TINY, "model=rnn", "seed=0", "optimizer.learning_rate=1e-3",
+                 f"runs_dir={swept.parent}", "study=a"]  # fmt: skip
+    before = deterministic(swept)
+    assert seqexp(*arguments) == 0
+    assert "made by other code" in capsys.readouterr().err
+    assert json.loads(path.read_text())["source"] == "0123456789abcdef"
+    assert seqexp(*arguments, "rerun=stale") == 0
+    assert json.loads(path.read_text())["source"] == manifest["source"]
+    assert deterministic(swept) == before
+
+
+def test_a_diverging_member_is_a_result_and_changes_no_other(swept, tmp_path, capsys):
+    code = seqexp("sweep", *TINY, "model=gru", "seed=1", "optimizer.clip_norm=1.0,null",
+                  "optimizer.learning_rate=1e-2,1e38", f"runs_dir={tmp_path}", "study=a")  # fmt: skip
+    assert code == 0
+    by_status = [(r["status"], r["diverged_step"]) for r in runs(tmp_path / "a").values()]
+    assert sorted(s for s, _ in by_status) == ["diverged"] * 2 + ["finished"] * 2
+    assert all((step is not None) == (status == "diverged") for status, step in by_status)
+    together = deterministic(swept)
+    same = [n for n, content in deterministic(tmp_path / "a").items() if together.get(n) == content]
+    assert len(same) == 3, "the healthy member with the sweep's own settings is bitwise its run"
+    capsys.readouterr()
+
+
+def test_a_failure_in_one_group_leaves_the_others(tmp_path, monkeypatch, capsys):
+    """The second group's training breaks half way; the first is finished, and the exit code 1."""
+    from seqexp.sweeps import group_run
+
+    healthy = group_run.train
+
+    def breaking(program, states, standings):
+        for chunk in healthy(program, states, standings):
+            yield chunk
+            if program.experiment.model.keywords["cell"].func.__name__ == "GRU":
+                raise MemoryError("out of memory\nsecond line")
+
+    monkeypatch.setattr(group_run, "train", breaking)
+    arguments = ["sweep", *TINY, "model=gru,rnn", f"runs_dir={tmp_path}", "study=a"]
+    assert seqexp(*arguments) == 1
+    said = capsys.readouterr().err
+    assert "1 finished, 1 failed" in said and "MemoryError: out of memory" in said
+    by_model = {run["model"]: run for run in runs(tmp_path / "a").values()}
+    assert by_model["rnn"]["status"] == "finished"
+    assert by_model["gru"]["status"] == "failed"
+    assert by_model["gru"]["error"] == "MemoryError: out of memory"
+
+    monkeypatch.setattr(group_run, "train", healthy)
+    assert seqexp(*arguments) == 0, "a failed run goes on when started again"
+    assert "1 finished, 1 skipped" in capsys.readouterr().err
+    assert {run["status"] for run in runs(tmp_path / "a").values()} == {"finished"}
+
+
+def test_matched_models_have_the_budget(tmp_path):
+    code = seqexp("sweep", *TINY, "model=rnn,lstm", "match=parameters", "match.budget=600",
+                  "match.tolerance=0.1", "trainer.steps=1", f"runs_dir={tmp_path}", "study=a")  # fmt: skip
+    assert code == 0
+    costs = [read_json(path) for path in (tmp_path / "a").glob("*/cost.json")]
+    assert len(costs) == 2
+    assert all(np.isclose(cost["parameters"], 600, rtol=0.1) for cost in costs if cost)
+
+
+def test_two_sweeps_of_a_study_do_not_write_at_once(tmp_path, capsys):
+    import fcntl
+
+    (tmp_path / "a").mkdir()
+    with open(tmp_path / "a" / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert seqexp("run", *TINY, f"runs_dir={tmp_path}", "study=a") == 2
+    assert "another sweep" in capsys.readouterr().err
+    assert not runs(tmp_path / "a")

@@ -1,0 +1,56 @@
+"""Sweeps small enough for tests, through the command line as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from seqexp.commands.main import main
+from seqexp.runs.identity import NOT_RESULT
+
+TINY = [
+    "task=digits",
+    "model.features=3",
+    "trainer.steps=9",
+    "trainer.eval_every=3",
+    "trainer.batch_size=4",
+    "logger.mode=disabled",
+]
+
+
+def seqexp(*arguments: str) -> int:
+    """Run a command in this process; its exit code."""
+    return main(list(arguments))
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """Start a command in a process of its own, with cores exposed as it does by itself."""
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    return subprocess.Popen(
+        [sys.executable, "-c", "import sys; from seqexp.commands.main import main; "
+         "sys.exit(main())", *arguments],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )
+
+
+def runs(study: Path) -> dict[str, dict[str, Any]]:
+    """Every run.json of a study, by run id."""
+    return {
+        path.parent.name: json.loads(path.read_text()) for path in study.glob("*/run.json")
+    }
+
+
+def deterministic(study: Path) -> dict[str, bytes]:
+    """What a repetition must reproduce bitwise: metrics, results, weights, samples."""
+    files = {}
+    for run_id, run in runs(study).items():
+        for name in ("metrics.jsonl", "weights.msgpack", "samples.jsonl"):
+            if (study / run_id / name).exists():
+                files[f"{run_id}/{name}"] = (study / run_id / name).read_bytes()
+        run["config"] = {k: v for k, v in run["config"].items() if k not in NOT_RESULT}
+        files[f"{run_id}/run.json"] = json.dumps(run).encode()
+    return files

@@ -1,0 +1,101 @@
+"""Every cell, with every option, under every wrapper: the table that the laws are tested over.
+
+A class that `seqexp.cells` exports is found by itself, and is tested with its defaults; its
+options stand in OPTIONS. A wrapper that `seqexp.layers` exports must have an entry in WRAPPERS.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+from flax import nnx
+
+from seqexp import cells, layers
+from seqexp.layers import DropConnect, RecurrentDropout, Variational, Zoneout
+from seqexp.types import Cell, SeqexpError
+
+IN_FEATURES = 3
+FEATURES = 4
+
+OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "Elman": [{"activation": "relu", "recurrent_init": "identity", "recurrent_scale": 0.5}],
+    "LSTM": [
+        {"peepholes": True},
+        {"coupled": True},
+        {"layer_norm": True},
+        {"projection": 2},
+        {"peepholes": True, "coupled": True, "layer_norm": True, "projection": 2},
+    ],
+    "GRU": [{"reset": "after"}],
+}
+
+WRAPPERS: dict[str, Callable[[Cell], Cell]] = {
+    "Variational": partial(Variational, input_rate=0.3, hidden_rate=0.4),
+    "RecurrentDropout": partial(RecurrentDropout, rate=0.4),
+    "Zoneout": partial(Zoneout, rate=0.3),
+    "DropConnect": partial(DropConnect, rate=0.4),
+}
+
+
+def everything(cell: Cell) -> Cell:
+    """The wrappers that each field of the noise needs, inside each other."""
+    zoned = Zoneout(Variational(cell, input_rate=0.3, hidden_rate=0.4), rate=0.3)
+    return DropConnect(zoned, rate=0.4)
+
+
+def cell_classes() -> dict[str, type[Cell]]:
+    """What `seqexp.cells` exports."""
+    found = {name: getattr(cells, name) for name in cells.__all__}
+    return {name: kind for name, kind in found.items() if inspect.isclass(kind)}
+
+
+def wrapper_names() -> set[str]:
+    """The classes of `seqexp.layers` that wrap a cell and draw noise."""
+    kinds = {name: getattr(layers, name) for name in layers.__all__}
+    return {n for n, kind in kinds.items() if inspect.isclass(kind) and "draw" in vars(kind)}
+
+
+def bare_cells() -> dict[str, Callable[[], Cell]]:
+    """What makes each class with its defaults, and with each of its options, by a name to show."""
+    makers: dict[str, Callable[[], Cell]] = {}
+    for name, kind in cell_classes().items():
+        makers[name] = partial(_bare, kind, {})
+        for options in OPTIONS.get(name, []):
+            shown = ",".join(f"{key}={value}" for key, value in options.items())
+            makers[f"{name}({shown})"] = partial(_bare, kind, options)
+    return makers
+
+
+def wrapped_cells(full: bool) -> dict[str, Callable[[], Cell]]:
+    """Each wrapper over each class with its defaults; if `full`, over the options instead.
+
+    A wrapper that refuses a cell is left out.
+    """
+    classes = cell_classes()
+    makers: dict[str, Callable[[], Cell]] = {}
+    for cell_name, make in bare_cells().items():
+        if (cell_name in classes) == full:
+            continue
+        for name, wrap in (WRAPPERS | {"everything": everything}).items():
+            makers[f"{name}({cell_name})"] = partial(_wrapped, wrap, make)
+    return {name: make for name, make in makers.items() if _accepted(make)}
+
+
+def _bare(kind: Callable[..., Cell], options: dict[str, Any]) -> Cell:
+    return kind(IN_FEATURES, FEATURES, **options, rngs=nnx.Rngs(0))
+
+
+def _wrapped(wrap: Callable[[Cell], Cell], make: Callable[[], Cell]) -> Cell:
+    return wrap(make())
+
+
+def _accepted(make: Callable[[], Cell]) -> bool:
+    try:
+        jax.eval_shape(make)
+    except SeqexpError:
+        return False
+    return True
