@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import numpy as np
 from flax import nnx
 
 from seqexp import cells, layers
@@ -39,6 +40,33 @@ WRAPPERS: dict[str, Callable[[Cell], Cell]] = {
     "Zoneout": partial(Zoneout, rate=0.3),
     "DropConnect": partial(DropConnect, rate=0.4),
 }
+
+
+def _fast_compilation() -> dict[str, Any]:
+    """XLA options that compile small CPU programs several times faster; none where unknown."""
+    options = {
+        "xla_backend_optimization_level": 0,
+        "xla_cpu_use_fusion_emitters": False,
+        "xla_cpu_parallel_codegen_split_count": 1,
+        "xla_llvm_disable_expensive_passes": True,
+    }
+    try:
+        jax.jit(lambda: 0, compiler_options=options)()
+    except jax.errors.JaxRuntimeError:
+        return {}
+    return options
+
+
+# Compiling takes nearly all of these tests' time.
+quick_jit = partial(jax.jit, compiler_options=_fast_compilation())
+
+
+def drawn(make: Callable[[], Any], dtype: Any = np.float64) -> Any:
+    """What `make` gives, with all parameters drawn by numpy: no initialiser is compiled."""
+    rng = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda leaf: rng.normal(0, 0.5, leaf.shape).astype(dtype), jax.eval_shape(make)
+    )
 
 
 def everything(cell: Cell) -> Cell:

@@ -38,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from here", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing may be flushed to them at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Exception as error:
         if debug or not _expected(error):
             raise
@@ -63,7 +67,7 @@ def _expected(error: Exception) -> bool:
 
     from seqexp.types import SeqexpError
 
-    return isinstance(error, SeqexpError | HydraException | OmegaConfBaseException | OSError)
+    return isinstance(error, SeqexpError | HydraException | OmegaConfBaseException)
 
 
 def _one_line(error: Exception) -> str:

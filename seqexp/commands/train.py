@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from seqexp.commands.configs import config_folder
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from seqexp.sweeps import Outcome
 
 
+ONLY_SHOW = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--resolve")
+
+
 def run(arguments: list[str]) -> int:
     """Train one point."""
-    return _exit_code(_hydra(arguments))
+    return _exit_code(_hydra(arguments, one=True))
 
 
 def sweep(arguments: list[str]) -> int:
     """Train every point of a multirun, and report on the study."""
-    outcomes = _hydra(["--multirun", *sweep_arguments(arguments)])
+    outcomes = _hydra(sweep_arguments(arguments), one=False)
     if any(outcome.status != "failed" for outcome in outcomes):
         from seqexp.commands.report import report_on
 
@@ -39,32 +42,48 @@ def _exit_code(outcomes: Sequence[Outcome]) -> int:
     return int(any(outcome.status == "failed" for outcome in outcomes))
 
 
-def _hydra(arguments: Sequence[str]) -> list[Outcome]:
-    """Let Hydra compose, and execute what it composes; the outcomes of all points."""
+def _hydra(arguments: Sequence[str], one: bool) -> list[Outcome]:
+    """Let Hydra compose, and execute what it composes; the outcomes of all points.
+
+    Args:
+        arguments: overrides and flags of Hydra.
+        one: refuse more than one point.
+    """
     outcomes: list[Outcome] = []
 
     def task(configs: DictConfig | list[DictConfig]) -> Any:
-        """All points at once from seqexp's own launcher; one from `run` or another launcher."""
+        """All points at once from seqexp's own launcher; one at a time from another."""
         _prepare_jax()
         from seqexp.sweeps import Point, execute
 
         if isinstance(configs, list):
+            if one and len(configs) > 1:
+                raise SeqexpError(
+                    f"run trains one point, and these are {len(configs)}: use seqexp sweep"
+                )
             points = [Point.of(config, config.hydra.runtime.choices) for config in configs]
             outcomes.extend(execute(points))
             return [outcome.score for outcome in outcomes]
-        own = HydraConfig.get()
-        outcome = execute([Point.of(configs, own.runtime.choices)])[0]
-        outcomes.append(outcome)
-        if outcome.status == "failed" and own.mode == RunMode.MULTIRUN:
-            # Another launcher may run this in another process, and reports by exceptions.
+        outcome = execute([Point.of(configs, HydraConfig.get().runtime.choices)])[0]
+        if outcome.status == "failed":
+            # This may be another process, which reports by exceptions.
             raise SeqexpError(f"{outcome.name}: {outcome.detail}")
+        outcomes.append(outcome)
         return outcome.score
 
+    show = any(argument.split("=")[0] in ONLY_SHOW for argument in arguments)
     previous = sys.argv
-    sys.argv = ["seqexp", *arguments]
+    sys.argv = ["seqexp", *arguments, *([] if show else ["--multirun"])]
     try:
         folder = str(config_folder())
         hydra.main(version_base="1.3", config_path=folder, config_name="config")(task)()
+    except OSError as error:
+        if isinstance(error, HydraException) or error.filename is None:
+            raise
+        raise SeqexpError(
+            f"cannot write to {error.filename} ({error.strerror}); choose another folder with "
+            "runs_dir=..."
+        ) from error
     finally:
         sys.argv = previous
     return outcomes

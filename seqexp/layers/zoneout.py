@@ -109,4 +109,4 @@ def _rates(cell: Cell, rate: float | Mapping[str, float]) -> tuple[float, ...]:
         )
     for name, value in by_name.items():
         require_rate(f"zoneout rate of {name}", value)
-    return tuple(by_name[name] for name in names)
+    return tuple(float(by_name[name]) for name in names)

@@ -9,9 +9,10 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from seqexp.runs.redaction import redact
+from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
     import wandb
@@ -101,6 +102,8 @@ class Mirror:
     def __init__(
         self, mode: Mode, project: str, entity: str | None = None, tags: Sequence[str] = ()
     ) -> None:
+        if mode not in get_args(Mode):
+            raise SeqexpError(f"logger.mode must be one of {get_args(Mode)}, not {mode!r}")
         self.mode: Mode = mode
         self.project = project
         self.entity = entity

@@ -89,18 +89,29 @@ def _shown(value: float | None) -> str:
 
 def _open(member: Planned, fresh: MemberState, mirror: Mirror) -> Opened:
     """The record of a member, resumed where it was left, or new."""
-    directory = member.directory
-    saved = None if is_finished(directory) else checkpoint.load(directory)
+    now = manifest(device_kind(), member.data_hashes)
+    left = _left(member, fresh, mirror)
+    if left is None:
+        runs_dir = member.directory.parent.parent
+        return Opened(RunRecord.create(runs_dir, member.info, now, mirror), fresh, Standing(), 0.0)
+    left.run.resume_from(int(left.state.step), now)
+    timing = read(member.directory / TIMING)
+    return left._replace(seconds=timing[-1]["seconds"] if timing else 0.0)
+
+
+def _left(member: Planned, fresh: MemberState, mirror: Mirror) -> Opened | None:
+    """What an interrupted run left, if training can go on from it."""
+    if is_finished(member.directory):
+        return None
+    try:
+        run = RunRecord.open(member.directory, mirror)
+    except SeqexpError:
+        return None  # Absent, half written, or of another version: start anew.
+    saved = checkpoint.load(member.directory)
     state = None if saved is None else _restored(saved.tree["state"], fresh)
-    if saved is None or state is None or not (directory / RUN).exists():
-        now = manifest(device_kind(), member.data_hashes)
-        run = RunRecord.create(directory.parent.parent, member.info, now, mirror)
-        return Opened(run, fresh, Standing(), 0.0)
-    run = RunRecord.open(directory, mirror)
-    run.resume_from(saved.step, manifest(device_kind(), member.data_hashes))
-    timing = read(directory / TIMING)
-    seconds = timing[-1]["seconds"] if timing else 0.0
-    return Opened(run, state, Standing(**saved.tree["standing"]), seconds)
+    if saved is None or state is None:
+        return None
+    return Opened(run, state, Standing(**saved.tree["standing"]), 0.0)
 
 
 def _restored(leaves: Sequence[Any], like: MemberState) -> MemberState | None:

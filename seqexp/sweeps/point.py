@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 import hydra.utils
 import jax
+from flax import nnx
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from seqexp.costs.matching import match_width
 from seqexp.costs.parameters import count_parameters
 from seqexp.training import Experiment, Hyper, Optimizer
-from seqexp.training.step import init_member
 from seqexp.types import SeqexpError, Task
 
 TRACED = ("learning_rate", "weight_decay", "clip_norm")
@@ -49,7 +50,11 @@ class Point:
         """
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         plain = cast(dict[str, Any], OmegaConf.to_container(own, resolve=True))
-        return cls(_matched(plain), model=choices["model"], task=choices["task"])
+        model, task = choices["model"], choices["task"]
+        try:
+            return cls(_matched(plain), model, task)
+        except SeqexpError as error:
+            raise SeqexpError(f"{model} on {task}: {error}") from error
 
     @property
     def name(self) -> str:
@@ -100,17 +105,13 @@ def build(config: dict[str, Any]) -> Experiment:
     trainer = {key: value for key, value in config["trainer"].items() if key != "batch_devices"}
     try:
         return Experiment(
-            model=_model(config),
+            model=_instantiate(config["model"]),
             task=cast(Task, _instantiate(config["task"])),
             optimizer=Optimizer(**optimizer),
             **trainer,
         )
     except TypeError as error:
         raise SeqexpError(f"trainer or optimizer: {error}") from error
-
-
-def _model(config: dict[str, Any]) -> partial[Any]:
-    return cast("partial[Any]", _instantiate(config["model"]))
 
 
 def _instantiate(node: dict[str, Any]) -> Any:
@@ -131,14 +132,22 @@ def _matched(config: dict[str, Any]) -> dict[str, Any]:
         return config
     if match["by"] != "parameters":
         raise SeqexpError(f"match.by must be 'parameters', not {match['by']!r}")
-    zero = Hyper(0, 0.0, 0.0, 0.0)
+    model = {key: value for key, value in config["model"].items() if key != "features"}
+    width = _width(*(json.dumps(part) for part in (model, config["task"], match)))
+    return {**config, "model": {**config["model"], "features": width}}
+
+
+@functools.cache
+def _width(model: str, task: str, match: str) -> int:
+    """The matched width of a model on a task; all three as JSON."""
+    wanted = json.loads(match)
+    spec = cast(Task, _instantiate(json.loads(task))).spec
 
     def count(features: int) -> int:
-        experiment = build({**config, "model": {**config["model"], "features": features}})
-        state = jax.eval_shape(partial(init_member, experiment, zero))
-        return count_parameters(state.params).total
+        build = _instantiate({**json.loads(model), "features": features})
+        shapes = jax.eval_shape(lambda: nnx.state(build(spec, rngs=nnx.Rngs(params=0))))
+        return count_parameters(shapes).total
 
-    width = match_width(
-        count, match["budget"], multiple=match["multiple"], tolerance=match["tolerance"]
+    return match_width(
+        count, wanted["budget"], multiple=wanted["multiple"], tolerance=wanted["tolerance"]
     ).width
-    return {**config, "model": {**config["model"], "features": width}}

@@ -1,0 +1,124 @@
+"""Every mistake: one clear line, an exit code, and nothing that a later sweep takes for finished."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from seqexp.data.download import DATA_DIR
+from tests.sweeps.tiny import TINY, runs, seqexp
+
+MISTAKES = {
+    "an unknown key": (["model.hidden=3"], "hidden"),
+    "a misspelt model": (["model=lstmm"], "lstmm"),
+    "a misspelt task": (["task=additon"], "additon"),
+    "an unknown cell option": (["+model.cell.forget=1"], "forget"),
+    "a negative length": (["task=adding", "task.length=-5"], "length"),
+    "hidden size 0": (["model.features=0"], "model.features"),
+    "no layers": (["model.depth=0"], "model.depth"),
+    "an odd dropout": (["model.dropout=1.5"], "dropout"),
+    "a bidirectional model of the future": (
+        ["task=copy_memory", "model.bidirectional=true"],
+        "causal",
+    ),
+    "steps that are no number": (["trainer.steps=many"], "trainer.steps"),
+    "no steps": (["trainer.steps=0"], "trainer.steps"),
+    "a batch larger than the data": (["trainer.batch_size=100000"], "batch_size"),
+    "a negative learning rate": (["optimizer.learning_rate=-1"], "learning_rate"),
+    "a negative seed": (["seed=-1"], "seed"),
+    "a misspelt optimizer constant": (["+optimizer.scale.beta=0.9"], "beta"),
+    "an impossible match": (["match=parameters", "match.budget=10"], "budget"),
+    "too many devices": (["trainer.batch_devices=64"], "batch_devices"),
+    "an unknown mode of the logger": (["logger.mode=sometimes"], "mode"),
+    "an unknown rerun": (["rerun=maybe"], "rerun"),
+    "a study outside the runs folder": (["study=../elsewhere"], "study"),
+}
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_clear_line(mistake, command, tmp_path, capsys):
+    if command == "sweep" and mistake not in ("an unknown key", "a misspelt model", "hidden size 0"):
+        pytest.skip("the same code as run")
+    overrides, said = MISTAKES[mistake]
+    settings = [setting for setting in TINY if setting.split("=")[0] not in
+                [override.split("=")[0] for override in overrides]]  # fmt: skip
+    code = seqexp(command, *settings, *overrides, f"runs_dir={tmp_path}")
+    captured = capsys.readouterr()
+    assert code in (1, 2)
+    errors = [line for line in captured.err.splitlines() if "error:" in line or "failed" in line]
+    assert any(said in line for line in errors), captured.err
+    assert "Traceback" not in captured.err + captured.out
+    assert not [run for run in runs(tmp_path / "default").values() if run["status"] == "finished"]
+
+
+def test_a_grid_with_one_bad_point_trains_nothing(tmp_path, capsys):
+    code = seqexp("sweep", *TINY, "model.features=3,0", f"runs_dir={tmp_path}")
+    assert code == 2
+    assert "model.features must be a whole number of at least 1" in capsys.readouterr().err
+    assert not runs(tmp_path / "default")
+
+
+def test_a_runs_folder_that_cannot_be_written(tmp_path, capsys):
+    """A file where the folder should be: like a read-only one, but also for root."""
+    (tmp_path / "file").write_text("")
+    for command in ("run", "sweep"):
+        assert seqexp(command, *TINY, f"runs_dir={tmp_path / 'file' / 'runs'}") == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1 and "runs" in err
+
+
+def test_missing_data_says_which_from_where_and_how_to_supply_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(DATA_DIR, str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    code = seqexp("run", "task=jsb_chorales", "logger.mode=disabled", f"runs_dir={tmp_path}")
+    assert code == 2
+    err = capsys.readouterr().err
+    assert "JSB_Chorales.mat" in err and "https://" in err and DATA_DIR in err
+    assert not runs(tmp_path / "default")
+
+
+def test_a_corrupt_data_file_is_named_and_left_as_it_is(tmp_path, monkeypatch, capsys):
+    data = tmp_path / "data" / "jsb_chorales" / "JSB_Chorales.mat"
+    data.parent.mkdir(parents=True)
+    data.write_bytes(b"not a chorale")
+    monkeypatch.setenv(DATA_DIR, str(tmp_path / "data"))
+    code = seqexp("run", "task=jsb_chorales", "logger.mode=disabled", f"runs_dir={tmp_path}")
+    assert code == 2
+    err = capsys.readouterr().err
+    assert str(data) in err and "sha256" in err
+    assert data.read_bytes() == b"not a chorale"
+    assert not runs(tmp_path / "default")
+
+
+def test_a_half_written_run_is_not_taken_for_finished(tmp_path, capsys):
+    arguments = ["run", *TINY, "model=rnn", f"runs_dir={tmp_path}", "study=a"]
+    assert seqexp(*arguments) == 0
+    (folder,) = (tmp_path / "a").glob("*/run.json")
+    whole = json.loads(folder.read_text())
+    folder.write_text(folder.read_text()[:100])
+    assert seqexp(*arguments) == 0
+    assert "1 finished" in capsys.readouterr().err
+    again = json.loads(folder.read_text())
+    assert again["score"] == whole["score"]
+
+
+def test_an_unknown_command_and_no_command(capsys):
+    assert seqexp("swep") == 2
+    assert "no command 'swep'" in capsys.readouterr().err
+    assert seqexp() == 2
+    assert seqexp("--help") == 0
+    assert "usage: seqexp" in capsys.readouterr().out
+
+
+def test_a_report_of_nothing(tmp_path, capsys):
+    assert seqexp("report", str(tmp_path / "none")) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    (tmp_path / "empty").mkdir()
+    assert seqexp("report", str(tmp_path / "empty")) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    shutil.rmtree(tmp_path / "empty")

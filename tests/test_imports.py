@@ -1,0 +1,77 @@
+"""Who may import whom: the arrows of the design, over the import statements themselves."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "seqexp"
+
+ALLOWED = {
+    "recurrences": {"types"},
+    "cells": {"types", "recurrences"},
+    "layers": {"types", "recurrences", "cells"},
+    "models": {"types", "recurrences", "cells", "layers"},
+    "data": {"types"},
+    "tasks": {"types", "data"},
+    "training": {"types"},
+    "costs": {"types"},
+    "runs": {"types"},
+    # Of runs only what defines the records: which settings make an identity.
+    "analysis": {"types", "runs"},
+    "sweeps": {"types", "training", "costs", "runs"},
+    "commands": None,
+}
+LIBRARIES = {
+    "hydra": {"commands", "sweeps"},
+    "wandb": {"runs"},
+    "matplotlib": {"analysis"},
+    "pooch": {"data"},
+    "rich": {"sweeps", "commands"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The dotted names that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    names = imports(path)
+    ours = {n.split(".")[1] for n in names if n.startswith("seqexp.") and n.count(".")}
+    if part in ("__init__", "types"):
+        assert not ours
+    elif ALLOWED[part] is not None:
+        assert ours <= ALLOWED[part] | {part}
+    for library, where in LIBRARIES.items():
+        if any(n == library or n.startswith(f"{library}.") for n in names):
+            assert part in where, f"{library} belongs in {where}"
+
+
+def test_every_folder_has_its_place():
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__"}
+    assert folders == set(ALLOWED)
+
+
+def test_the_launcher_imports_nothing_heavy():
+    plugin = PACKAGE.parent / "hydra_plugins" / "seqexp_launcher" / "launcher.py"
+    assert not any(n.split(".")[0] in ("jax", "wandb", "seqexp") for n in imports(plugin))
+
+
+def test_files_stay_short():
+    long = {str(p): n for p in FILES if (n := p.read_text().count("\n")) > 350}
+    assert not long, f"does each still hold one idea? {long}"
