@@ -75,15 +75,15 @@ def everything(cell: Cell) -> Cell:
     return DropConnect(zoned, rate=0.4)
 
 
-def cell_classes() -> dict[str, type[Cell]]:
+def cell_classes() -> dict[str, Any]:
     """What `seqexp.cells` exports."""
-    found = {name: getattr(cells, name) for name in cells.__all__}
+    found: dict[str, Any] = {name: getattr(cells, name) for name in cells.__all__}
     return {name: kind for name, kind in found.items() if inspect.isclass(kind)}
 
 
 def wrapper_names() -> set[str]:
     """The classes of `seqexp.layers` that wrap a cell and draw noise."""
-    kinds = {name: getattr(layers, name) for name in layers.__all__}
+    kinds: dict[str, Any] = {name: getattr(layers, name) for name in layers.__all__}
     return {n for n, kind in kinds.items() if inspect.isclass(kind) and "draw" in vars(kind)}
 
 

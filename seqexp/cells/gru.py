@@ -86,9 +86,7 @@ class GRU(nnx.Module):
         """None of its own."""
         return Noise()
 
-    def step(
-        self, carry: GRUCarry, x: Array, noise: Noise | None = None
-    ) -> tuple[GRUCarry, Array]:
+    def step(self, carry: GRUCarry, x: Array, noise: Noise | None = None) -> tuple[GRUCarry, Array]:
         """One step: `x` `[B, D]` to `h` `[B, H]`."""
         projected = x @ self.input_kernel[...] + self.bias[...]
         return self._advance(carry, projected, Noise() if noise is None else noise)
@@ -119,18 +117,18 @@ class GRU(nnx.Module):
             carry = GRUCarry(h)
         return jnp.swapaxes(hs, 0, 1), carry
 
-    def _advance(
-        self, carry: GRUCarry, projected: Array, noise: Noise
-    ) -> tuple[GRUCarry, Array]:
+    def _advance(self, carry: GRUCarry, projected: Array, noise: Noise) -> tuple[GRUCarry, Array]:
         h = carry.h
         seen = h if noise.hidden is None else h * noise.hidden
-        gate_kernel, candidate_kernel = gru.split_candidate(self.recurrent_kernel[...])
         x_gates, x_candidate = gru.split_candidate(projected)
-        r, z = jnp.split(jax.nn.sigmoid(x_gates + seen @ gate_kernel), 2, axis=-1)
         if self.reset_bias is None:
+            gate_kernel, candidate_kernel = gru.split_candidate(self.recurrent_kernel[...])
+            r, z = jnp.split(jax.nn.sigmoid(x_gates + seen @ gate_kernel), 2, axis=-1)
             n = jnp.tanh(x_candidate + (r * seen) @ candidate_kernel)
         else:
-            n = jnp.tanh(x_candidate + r * (seen @ candidate_kernel + self.reset_bias[...]))
+            gates, candidate = gru.split_candidate(seen @ self.recurrent_kernel[...])
+            r, z = jnp.split(jax.nn.sigmoid(x_gates + gates), 2, axis=-1)
+            n = jnp.tanh(x_candidate + r * (candidate + self.reset_bias[...]))
         if noise.update is not None:
             n = n * noise.update
         h = z * h + (1 - z) * n

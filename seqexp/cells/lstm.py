@@ -158,7 +158,9 @@ class LSTM(nnx.Module):
     @property
     def _plain(self) -> bool:
         return not (
-            self.coupled or self.layer_norm or self.peephole is not None
+            self.coupled
+            or self.layer_norm
+            or self.peephole is not None
             or self.projection is not None
         )
 
@@ -168,9 +170,7 @@ class LSTM(nnx.Module):
             projected = normalize(projected) * self.scale_input[...]
         return projected + self.bias[...]
 
-    def _advance(
-        self, carry: LSTMCarry, projected: Array, noise: Noise
-    ) -> tuple[LSTMCarry, Array]:
+    def _advance(self, carry: LSTMCarry, projected: Array, noise: Noise) -> tuple[LSTMCarry, Array]:
         c, h = carry
         seen = h if noise.hidden is None else h * noise.hidden
         recurrent = seen @ self.recurrent_kernel[...]

@@ -49,9 +49,7 @@ class Recurrent(nnx.Module):
             `[B, T, P]`, 0 at padding, and the final carry.
         """
         noise = None if key is None else self.cell.draw(key, xs.shape[0], xs.shape[1])
-        return self.cell.unroll(
-            xs, carry=carry, lengths=lengths, noise=noise, reverse=self.reverse
-        )
+        return self.cell.unroll(xs, carry=carry, lengths=lengths, noise=noise, reverse=self.reverse)
 
     def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
         """One step at evaluation: `x` `[B, D]` to `[B, P]`.

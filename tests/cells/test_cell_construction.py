@@ -10,7 +10,7 @@ from flax import nnx
 
 from seqexp.cells import GRU, LSTM, Elman
 from seqexp.types import Noise, SeqexpError
-from tests.variants import bare_cells, cell_classes
+from tests.variants import bare_cells, cell_classes, drawn
 
 
 def gate_blocks(kernel, gates):
@@ -19,36 +19,38 @@ def gate_blocks(kernel, gates):
 
 @pytest.mark.parametrize("kind, gates", [(Elman, 1), (LSTM, 4), (GRU, 3)])
 def test_each_gate_starts_with_an_orthogonal_recurrent_and_a_glorot_input_kernel(kind, gates):
-    cell = kind(3, 8, rngs=nnx.Rngs(0))
-    drawn = gate_blocks(cell.recurrent_kernel, gates)
-    for block in drawn:
-        np.testing.assert_allclose(block.T @ block, np.eye(8), atol=1e-5)
-    for one, other in zip(drawn, drawn[1:], strict=False):
+    cell = kind(3, 4, rngs=nnx.Rngs(0))
+    recurrent = gate_blocks(cell.recurrent_kernel, gates)
+    for block in recurrent:
+        np.testing.assert_allclose(block.T @ block, np.eye(4), atol=1e-5)
+    for one, other in zip(recurrent, recurrent[1:], strict=False):
         assert not np.allclose(one, other)
-    bound = np.sqrt(6 / (3 + 8))
+    bound = np.sqrt(6 / (3 + 4))
     for block in gate_blocks(cell.input_kernel, gates):
         assert 0.5 * bound < np.abs(block).max() <= bound
 
 
 def test_forget_bias_is_that_of_the_forget_gate():
-    bias = LSTM(2, 3, forget_bias=1.5, rngs=nnx.Rngs(0)).bias[...].reshape(4, 3)
-    np.testing.assert_array_equal(bias, [[0] * 3, [1.5] * 3, [0] * 3, [0] * 3])
+    bias = LSTM(3, 4, forget_bias=1.5, rngs=nnx.Rngs(0)).bias[...].reshape(4, 4)
+    np.testing.assert_array_equal(bias, [[0] * 4, [1.5] * 4, [0] * 4, [0] * 4])
 
 
 def test_a_coupled_lstm_forgets_as_much_at_first_as_a_plain_one():
-    cell = LSTM(2, 3, forget_bias=1.5, coupled=True, rngs=nnx.Rngs(0))
-    carry = cell.initial_carry(1)._replace(c=jnp.ones((1, 3)))
-    cell.recurrent_kernel[...] = jnp.zeros((3, 9))
-    (c, _), _ = cell.step(carry, jnp.zeros((1, 2)))
-    np.testing.assert_allclose(c, np.full((1, 3), 1 / (1 + np.exp(-1.5))), rtol=1e-6)
+    cell = LSTM(3, 4, forget_bias=1.5, coupled=True, rngs=nnx.Rngs(0))
+    carry = cell.initial_carry(1)._replace(c=jnp.ones((1, 4)))
+    cell.recurrent_kernel[...] = jnp.zeros((4, 12))
+    (c, _), _ = cell.step(carry, jnp.zeros((1, 3)))
+    np.testing.assert_allclose(c, np.full((1, 4), 1 / (1 + np.exp(-1.5))), rtol=1e-6)
 
 
 def test_irnn_starts_as_the_identity():
-    cell = Elman(2, 3, activation="relu", recurrent_init="identity", recurrent_scale=0.5,
-                 rngs=nnx.Rngs(0))
+    cell = Elman(
+        2, 3, activation="relu", recurrent_init="identity", recurrent_scale=0.5, rngs=nnx.Rngs(0)
+    )
     np.testing.assert_array_equal(cell.recurrent_kernel[...], 0.5 * np.eye(3))
-    ys, _ = cell.unroll(jnp.zeros((1, 2, 2)), carry=cell.initial_carry(1)._replace(
-        h=jnp.array([[4.0, 8.0, -4.0]])))
+    ys, _ = cell.unroll(
+        jnp.zeros((1, 2, 2)), carry=cell.initial_carry(1)._replace(h=jnp.array([[4.0, 8.0, -4.0]]))
+    )
     np.testing.assert_array_equal(ys[0], [[2, 4, 0], [1, 2, 0]])
 
 
@@ -59,7 +61,7 @@ def test_an_initialiser_may_be_a_callable():
 
 @pytest.mark.parametrize("name", bare_cells())
 def test_initial_carry_is_zero_and_holds_the_output(name):
-    cell = bare_cells()[name]()
+    cell = drawn(bare_cells()[name], np.float32)
     carry = cell.initial_carry(2)
     assert all(part.shape[0] == 2 and not part.any() for part in jax.tree.leaves(carry))
     new, y = cell.step(carry, jnp.ones((2, cell.in_features)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -141,6 +142,7 @@ def test_saturated_gates_hold_the_memory_or_let_it_go(forget, kept):
     still = [[0.0] * 4]
     bias = [-100.0, forget, 0.0, 100.0]
     cell = one_unit(input_kernel=still, recurrent_kernel=still, bias=bias)
-    ys, final = unroll(cell, np.ones((1, 50, 1)), LSTMCarry(np.full((1, 1), 0.7), np.ones((1, 1))))
+    carry = LSTMCarry(c=jnp.full((1, 1), 0.7), h=jnp.ones((1, 1)))
+    ys, final = unroll(cell, np.ones((1, 50, 1)), carry)
     np.testing.assert_allclose(final.c, [[kept]], atol=1e-12)
     np.testing.assert_allclose(ys[0, -1], [math.tanh(kept)], atol=1e-12)

@@ -31,7 +31,7 @@ QUICK = BARE | wrapped_cells(full=False)
 EVERY = QUICK | wrapped_cells(full=True)
 
 
-def case(make, lengths, dtype=np.float64):
+def case(make, lengths, dtype: type = np.float64):
     """A cell, inputs with NaN at padding, a carry and noise, all drawn by numpy."""
     rng = np.random.default_rng(1)
     cell = drawn(make, dtype)
@@ -114,7 +114,7 @@ def unrolled(cell, xs, carry, noise, lengths, cotangents, reverse):
     return results, pull_back(cotangents)
 
 
-def assert_agrees(make, lengths, reverse, dtype=np.float64, atol=1e-11):
+def assert_agrees(make, lengths, reverse, dtype: type = np.float64, atol=1e-11):
     cell, xs, carry, noise = case(make, lengths, dtype)
     expected = alone(cell, xs, carry, noise, lengths, reverse)
     cotangents = jax.tree.map(weights, expected[0])
@@ -123,9 +123,7 @@ def assert_agrees(make, lengths, reverse, dtype=np.float64, atol=1e-11):
     named, _ = jax.tree_util.tree_flatten_with_path(expected)
     for (path, want), got in zip(named, jax.tree.leaves(found), strict=True):
         assert got.dtype == dtype
-        np.testing.assert_allclose(
-            got, want, rtol=0, atol=atol, err_msg=jax.tree_util.keystr(path)
-        )
+        np.testing.assert_allclose(got, want, rtol=0, atol=atol, err_msg=jax.tree_util.keystr(path))
 
 
 def reach(make, reverse):

@@ -90,9 +90,7 @@ def test_a_steps_masks_do_not_depend_on_how_far_the_batch_is_padded():
     short, long = draw(cell, B, T), draw(cell, B, T + 4)
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b[:T]), short, long)
     xs = jnp.ones((B, T + 4, D))
-    np.testing.assert_array_equal(
-        plain(xs[:, :T], 0.5), plain(xs, 0.5)[:, :T]
-    )
+    np.testing.assert_array_equal(plain(xs[:, :T], 0.5), plain(xs, 0.5)[:, :T])
 
 
 def test_variational_masks_fall_on_inputs_and_on_hidden_units_entering_the_matrix():
@@ -102,8 +100,9 @@ def test_variational_masks_fall_on_inputs_and_on_hidden_units_entering_the_matri
     h, expected = np.zeros((B, H)), []
     for t in range(T):
         seen = xs[:, t] * noise.input[0], h * noise.hidden[0]
-        h = np.tanh(seen[0] @ cell.input_kernel[...] + seen[1] @ cell.recurrent_kernel[...]
-                    + cell.bias[...])
+        h = np.tanh(
+            seen[0] @ cell.input_kernel[...] + seen[1] @ cell.recurrent_kernel[...] + cell.bias[...]
+        )
         expected.append(h)
     np.testing.assert_allclose(ys, np.stack(expected, axis=1), atol=1e-5)
 
@@ -111,7 +110,7 @@ def test_variational_masks_fall_on_inputs_and_on_hidden_units_entering_the_matri
 def test_recurrent_dropout_falls_on_the_update_and_never_on_the_memory():
     cell = lstm()
     carry = jax.tree.map(lambda part: part + 0.5, cell.initial_carry(B))
-    x = sequences()[:, 0]
+    x = jnp.asarray(sequences()[:, 0])
     (c_full, _), _ = cell.step(carry, x)
     (c_none, _), _ = cell.step(carry, x, Noise(update=jnp.zeros((B, H))))
     (c_twice, _), _ = cell.step(carry, x, Noise(update=jnp.full((B, H), 2.0)))
@@ -124,7 +123,7 @@ def test_recurrent_dropout_falls_on_the_update_and_never_on_the_memory():
 def test_recurrent_dropout_of_a_gru_keeps_the_state_that_the_gate_keeps():
     cell = drawn(lambda: GRU(D, H, rngs=nnx.Rngs(0)), np.float32)
     carry = jax.tree.map(lambda part: part + 0.5, cell.initial_carry(B))
-    x = sequences()[:, 0]
+    x = jnp.asarray(sequences()[:, 0])
     (h,), _ = cell.step(carry, x, Noise(update=jnp.zeros((B, H))))
     pre = x @ cell.input_kernel[...] + carry.h @ cell.recurrent_kernel[...] + cell.bias[...]
     np.testing.assert_allclose(h, jax.nn.sigmoid(pre[:, H : 2 * H]) * carry.h, atol=1e-6)
@@ -134,16 +133,14 @@ def test_zoned_out_units_keep_their_value_and_the_others_the_cells():
     bare = lstm()
     cell = Zoneout(bare, rate=0.5)
     carry = jax.tree.map(lambda part: part + 0.5, bare.initial_carry(B))
-    x = sequences()[:, 0]
+    x = jnp.asarray(sequences()[:, 0])
     new, _ = bare.step(carry, x)
     zone = jax.tree.map(lambda mask: mask[0], draw(cell, B, T)).zone
     zoned, y = cell.step(carry, x, Noise(zone=zone))
     for part in ("c", "h"):
         kept, old = getattr(zone, part), getattr(carry, part)
         assert 0 < kept.sum() < kept.size
-        np.testing.assert_array_equal(
-            getattr(zoned, part), np.where(kept, old, getattr(new, part))
-        )
+        np.testing.assert_array_equal(getattr(zoned, part), np.where(kept, old, getattr(new, part)))
     np.testing.assert_array_equal(y, zoned.h)
     mean, y = cell.step(carry, x)
     np.testing.assert_allclose(mean.c, 0.5 * carry.c + 0.5 * new.c, atol=1e-6)
@@ -153,7 +150,7 @@ def test_zoned_out_units_keep_their_value_and_the_others_the_cells():
 def test_zoneout_takes_a_rate_for_each_part():
     bare = lstm()
     carry = jax.tree.map(lambda part: part + 0.5, bare.initial_carry(B))
-    x = sequences()[:, 0]
+    x = jnp.asarray(sequences()[:, 0])
     new, _ = bare.step(carry, x)
     mean, _ = Zoneout(bare, rate={"c": 0.9, "h": 0}).step(carry, x)
     np.testing.assert_allclose(mean.c, 0.9 * carry.c + 0.1 * new.c, atol=1e-6)

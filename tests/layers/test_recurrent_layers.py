@@ -17,11 +17,11 @@ LENGTHS = np.array([2, 5, 0])
 
 
 def gru(features=H, in_features=D):
-    return GRU(in_features, features, rngs=nnx.Rngs(0))
+    return drawn(lambda: GRU(in_features, features, rngs=nnx.Rngs(0)), np.float32)
 
 
 def lstm():
-    return LSTM(D, H, rngs=nnx.Rngs(1))
+    return drawn(lambda: LSTM(D, H, rngs=nnx.Rngs(0)), np.float32)
 
 
 LAYERS = {
@@ -30,10 +30,6 @@ LAYERS = {
     "concat": lambda: Bidirectional(gru(), lstm()),
     "sum": lambda: Bidirectional(gru(), lstm(), merge="sum"),
 }
-
-
-def layer_of(name):
-    return drawn(LAYERS[name], np.float32)
 
 
 def sequences(steps=T):
@@ -57,7 +53,7 @@ def agree(found, expected):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_each_sequence_is_as_if_it_were_alone_and_unpadded(name):
-    layer, xs = layer_of(name), sequences()
+    layer, xs = LAYERS[name](), sequences()
     ys, carry = run(layer, padded(xs, LENGTHS, np.nan), LENGTHS)
     assert ys.shape == (B, T, layer.out_features)
     for row, length in enumerate(LENGTHS[:2]):
@@ -70,7 +66,7 @@ def test_each_sequence_is_as_if_it_were_alone_and_unpadded(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_more_padding_changes_neither_results_nor_gradients(name):
-    layer, xs = layer_of(name), sequences()
+    layer, xs = LAYERS[name](), sequences()
 
     @quick_jit
     def gradients(layer, xs):
@@ -87,18 +83,23 @@ def test_more_padding_changes_neither_results_nor_gradients(name):
     assert not wider_by_xs[0, 2:].any() and not wider_by_xs[2].any()
 
 
-@pytest.mark.parametrize("name, causal, steps", [
-    ("forward", True, [0, 1, 2]), ("reverse", False, [2, 3, 4]), ("concat", False, [0, 1, 2, 3, 4])
-])
+@pytest.mark.parametrize(
+    "name, causal, steps",
+    [
+        ("forward", True, [0, 1, 2]),
+        ("reverse", False, [2, 3, 4]),
+        ("concat", False, [0, 1, 2, 3, 4]),
+    ],
+)
 def test_what_says_that_it_is_causal_is_and_nothing_else(name, causal, steps):
-    layer = layer_of(name)
+    layer = LAYERS[name]()
     gradient = quick_jit(jax.grad(lambda xs: layer(xs)[0][:, 2].sum()))(sequences())
     assert [t for t in range(T) if gradient[:, t].any()] == steps
     assert layer.causal is causal
 
 
 def test_a_bidirectional_layer_is_its_two_cells():
-    forward, backward = (drawn(make, np.float32) for make in (gru, lstm))
+    forward, backward = gru(), lstm()
     xs = sequences()
     there, there_carry = run(Recurrent(forward), xs, LENGTHS)
     back, back_carry = run(Recurrent(backward, reverse=True), xs, LENGTHS)
@@ -110,7 +111,7 @@ def test_a_bidirectional_layer_is_its_two_cells():
 
 
 def test_a_sequence_in_two_halves_is_the_whole():
-    layer, xs = layer_of("forward"), sequences()
+    layer, xs = LAYERS["forward"](), sequences()
     whole, final = run(layer, xs)
     first, carry = run(layer, xs[:, :2])
     second, last = run(layer, xs[:, 2:], carry=carry)
@@ -119,7 +120,7 @@ def test_a_sequence_in_two_halves_is_the_whole():
 
 @pytest.mark.parametrize("name", ["reverse", "concat"])
 def test_a_given_carry_is_where_each_direction_starts(name):
-    layer, xs = layer_of(name), sequences()
+    layer, xs = LAYERS[name](), sequences()
     carry = jax.tree.map(lambda part: part + 0.5, layer.initial_carry(B))
     given, _ = run(layer, xs, LENGTHS, carry)
     default, _ = run(layer, xs, LENGTHS, layer.initial_carry(B))
@@ -128,7 +129,7 @@ def test_a_given_carry_is_where_each_direction_starts(name):
 
 
 def test_stepping_is_running():
-    layer, xs = layer_of("forward"), sequences()
+    layer, xs = LAYERS["forward"](), sequences()
     expected, _ = run(layer, xs)
     carry = layer.initial_carry(B)
     for t in range(T):
@@ -138,7 +139,7 @@ def test_stepping_is_running():
 
 def test_a_key_draws_noise_and_no_key_none():
     xs, key = sequences(), jax.random.key(0)
-    bare = drawn(gru, np.float32)
+    bare = gru()
     layer = Recurrent(Variational(bare, input_rate=0.5, hidden_rate=0.5))
     agree(run(layer, xs)[0], run(Recurrent(bare), xs)[0])
     noisy = run(layer, xs, key=key)[0]
@@ -148,7 +149,7 @@ def test_a_key_draws_noise_and_no_key_none():
 
 
 def test_the_two_directions_draw_their_own_noise():
-    cell = Variational(drawn(gru, np.float32), input_rate=0.5, hidden_rate=0)
+    cell = Variational(gru(), input_rate=0.5, hidden_rate=0)
     ys, _ = run(Bidirectional(cell, cell), sequences(steps=1), key=jax.random.key(0))
     assert not np.allclose(ys[..., :H], ys[..., H:])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,20 +21,17 @@ KEY = jax.random.key(0)
 
 
 def recurrent(in_features=H, features=H):
-    return Recurrent(GRU(in_features, features, rngs=nnx.Rngs(0)))
+    return Recurrent(gru(in_features, features))
 
 
-def stack(dropout=0.0, residual=False, norm="none", depth=3):
-    return drawn(
-        lambda: Stack(
-            [recurrent(D), *(recurrent() for _ in range(depth - 1))],
-            dropout=dropout,
-            residual=residual,
-            norm=norm,
-            rngs=nnx.Rngs(0),
-        ),
-        np.float32,
-    )
+def gru(in_features=H, features=H):
+    return drawn(lambda: GRU(in_features, features, rngs=nnx.Rngs(0)), np.float32)
+
+
+def stack(dropout=0.0, residual=False, norm: Any = "none", depth=3):
+    layers = [recurrent(D), *(recurrent() for _ in range(depth - 1))]
+    rngs = nnx.Rngs(0)
+    return Stack(layers, dropout=dropout, residual=residual, norm=norm, rngs=rngs)
 
 
 def sequences():
@@ -66,10 +65,11 @@ def test_a_stack_is_its_layers_on_top_of_each_other(residual, norm):
     xs = np.nan_to_num(sequences())
     for index, layer in enumerate(module.layers):
         inputs = xs
+        parameters: Any = module.norms[index]
         if norm == "layer":
-            inputs = layer_norm(xs, module.norms[index].scale[...], module.norms[index].bias[...])
+            inputs = layer_norm(xs, parameters.scale[...], parameters.bias[...])
         if norm == "rms":
-            inputs = rms_norm(xs, module.norms[index].scale[...])
+            inputs = rms_norm(xs, parameters.scale[...])
         out, final = run(layer, inputs.astype(np.float32), LENGTHS)
         agree((hidden[index], carry[index]), (out, final))
         xs = np.asarray(xs + out if residual and index > 0 else out)
@@ -133,11 +133,8 @@ def test_dropout_leaves_the_residual_path_alone():
     ys, hidden, _ = run(module, xs, key=KEY)
     # All of layer 1's and 2's output is dropped, and layer 1 has no residual: nothing is left.
     agree(ys, hidden[2])
-    same_width = drawn(
-        lambda: Stack([recurrent(), recurrent()], dropout=0.999999, residual=True, norm="none",
-                      rngs=nnx.Rngs(0)),
-        np.float32,
-    )
+    layers = [recurrent(), recurrent()]
+    same_width = Stack(layers, dropout=0.999999, residual=True, norm="none", rngs=nnx.Rngs(0))
     xs = np.random.default_rng(1).normal(size=(B, T, H)).astype(np.float32)
     ys, hidden, _ = run(same_width, xs, key=KEY)
     agree(ys, xs + hidden[1])
@@ -153,9 +150,10 @@ def test_without_a_key_nothing_is_dropped_and_each_key_drops_its_own():
 
 def test_a_stack_is_causal_if_all_its_layers_are():
     assert stack().causal
-    both = Bidirectional(GRU(D, H, rngs=nnx.Rngs(0)), GRU(D, H, rngs=nnx.Rngs(0)))
-    mixed = Stack([both, recurrent(2 * H)], dropout=0, residual=False, norm="none",
-                  rngs=nnx.Rngs(0))
+    both = Bidirectional(gru(D), gru(D))
+    mixed = Stack(
+        [both, recurrent(2 * H)], dropout=0, residual=False, norm="none", rngs=nnx.Rngs(0)
+    )
     assert not mixed.causal
     assert (mixed.in_features, mixed.out_features) == (D, H)
     with pytest.raises(SeqexpError, match="cannot go step by step"):

@@ -44,9 +44,7 @@ def test_gradients_are_those_of_finite_differences(name):
     inputs = arrays(shapes)
     with jax.enable_x64(True):
         run = quick_jit(
-            jax.value_and_grad(
-                lambda inputs: score(unroll(*inputs, real=REAL, reverse=False))
-            )
+            jax.value_and_grad(lambda inputs: score(unroll(*inputs, real=REAL, reverse=False)))
         )
         _, gradients = run(inputs)
         for index, direction in enumerate(arrays(shapes, seed=1)):
@@ -92,9 +90,9 @@ def test_members_under_vmap_are_each_alone(name):
     members = [arrays(shapes, seed) for seed in range(2)]
 
     def gradients(inputs):
-        return jax.value_and_grad(
-            lambda inputs: score(unroll(*inputs, real=REAL, reverse=False))
-        )(inputs)
+        return jax.value_and_grad(lambda inputs: score(unroll(*inputs, real=REAL, reverse=False)))(
+            inputs
+        )
 
     with jax.enable_x64(True):
         stacked = jax.tree.map(lambda *parts: np.stack(parts), *members)

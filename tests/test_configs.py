@@ -1,0 +1,90 @@
+"""Every config of the menu composes, builds, and gives a model that fits its task."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import jax
+import pytest
+from hydra import compose, initialize_config_dir
+
+from seqexp.commands.configs import config_folder
+from seqexp.data.download import DATA_DIR
+from seqexp.sweeps.point import Point
+from seqexp.training import Hyper
+from seqexp.training.step import graph, init_member, loss_and_metrics
+
+MENU = config_folder()
+
+
+def menu(group: str) -> list[str]:
+    return sorted(path.stem for path in (MENU / group).glob("[!_]*.yaml"))
+
+
+def point(*overrides: str) -> Point:
+    with initialize_config_dir(str(MENU), version_base="1.3"):
+        config = compose("config", list(overrides), return_hydra_config=True)
+    return Point.of(config, config.hydra.runtime.choices)
+
+
+def loss_shape(composed: Point) -> tuple[int, ...]:
+    """Trace the training loss of a batch that has the shapes the task's spec promises."""
+    import jax.numpy as jnp
+
+    from seqexp.types import Batch
+
+    experiment = composed.build()
+    spec, B = experiment.task.spec, 2
+    tokens = spec.inputs == "tokens"
+    inputs = jnp.zeros((B, spec.length), jnp.int32) if tokens else jnp.zeros(
+        (B, spec.length, spec.input_size)
+    )
+    state = jax.eval_shape(partial(init_member, experiment, Hyper(0, 0.0, 0.0, 0.0)))
+
+    def loss(params, targets):
+        batch = Batch(inputs, targets, jnp.full(B, spec.length))
+        return loss_and_metrics(experiment, graph(experiment), params, batch, None)[0]
+
+    lead = (B,) if spec.outputs == "sequence" else (B, spec.length)
+    for shape, kind in ((lead, jnp.int32), ((*lead, spec.output_size), jnp.float32)):
+        try:
+            return jax.eval_shape(loss, state.params, jax.ShapeDtypeStruct(shape, kind)).shape
+        except (TypeError, ValueError):
+            continue
+    raise AssertionError("no shape of targets fits the task's loss")
+
+
+@pytest.mark.parametrize("task", menu("task"))
+@pytest.mark.parametrize("model", menu("model"))
+def test_every_model_fits_every_task(model, task):
+    assert loss_shape(point(f"model={model}", f"task={task}")) == ()
+
+
+@pytest.mark.parametrize("name", menu("cell_dropout"))
+@pytest.mark.parametrize("model", menu("model"))
+def test_every_dropout_wraps_every_cell_that_has_what_it_drops(model, name):
+    assert loss_shape(point(f"model={model}", f"cell_dropout={name}")) == ()
+
+
+@pytest.mark.parametrize("name", menu("optimizer"))
+def test_every_optimizer_builds(name):
+    experiment = point(f"optimizer={name}").build()
+    assert experiment.optimizer.scale.init is not None
+
+
+@pytest.mark.parametrize("name", menu("experiment"))
+def test_every_experiment_composes_with_the_grid_that_it_names(name):
+    with initialize_config_dir(str(MENU), version_base="1.3"):
+        config = compose("config", [f"experiment={name}"], return_hydra_config=True)
+    params = config.hydra.sweeper.params
+    assert params, "an experiment is a sweep"
+    assert config.study == name, "its runs go to a folder of its name"
+    for key, value in params.items():
+        for choice in str(value).split(","):
+            assert point(f"experiment={name}", f"{key}={choice}").build()
+
+
+def test_the_menu_is_found_in_the_checkout():
+    assert MENU == Path(__file__).parents[1] / "conf"
+    assert DATA_DIR == "SEQEXP_DATA_DIR"

@@ -1,0 +1,54 @@
+"""The README's commands are real: its targets exist, its overrides compose, its names are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from seqexp.commands.main import main
+from tests.test_configs import point
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line.split("#")[0].strip().replace("\\\n", " ")
+    for block in BLOCKS
+    for line in block.replace("\\\n", " ").splitlines()
+    if line.strip() and not line.startswith("#")
+]
+
+
+def test_the_two_commands_stand_at_the_top():
+    top = "\n".join(README.splitlines()[:25])
+    assert "make frontier" in top and "make test" in top
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
+def test_make_targets_exist(command):
+    makefile = (ROOT / "Makefile").read_text()
+    for target in command.split()[1:]:
+        assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in COMMANDS if re.match(r"seqexp (run|sweep) ", c) and "--" not in c]
+)
+def test_overrides_compose_at_every_value(command):
+    overrides = shlex.split(command)[2:]
+    first = [re.sub(r"^([^=]+)=([^,\[{]*),.*$", r"\1=\2", override) for override in overrides]
+    assert point(*first).build()
+
+
+@pytest.mark.parametrize("name", re.findall(r"`((?:seqexp|conf|tests|experiments)/[\w./]+)`", README))
+def test_paths_exist(name):
+    assert (ROOT / name).exists()
+
+
+def test_every_command_of_the_usage_is_in_the_readme(capsys):
+    assert main(["--help"]) == 0
+    for command in re.findall(r"^  (\w+) ", capsys.readouterr().out, re.MULTILINE):
+        assert f"seqexp {command}" in README

@@ -1,0 +1,42 @@
+"""The update rule against the published formulas, in plain numpy."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from seqexp.training import Optimizer
+from seqexp.training.schedules import constant, warmup_cosine
+
+
+def one_step(optimizer, params, grads, rate, decay, clip, progress=0.0):
+    transformation = optimizer.transformation(*map(jnp.float32, (rate, decay, clip, progress)))
+    updates, _ = transformation.update(grads, transformation.init(params), params)
+    return optax.apply_updates(params, updates)
+
+
+@pytest.mark.parametrize("clip", [0.5, 5.0, float("inf")])
+def test_adamw_with_clipping_by_hand(clip):
+    """At the first step Adam's corrected moments are g and g^2."""
+    theta, g = np.array([1.0, -2.0]), np.array([3.0, 4.0])
+    g_clipped = g * min(1, clip / 5)
+    direction = g_clipped / (np.abs(g_clipped) + 1e-8)
+    expected = theta - 0.1 * (direction + 0.01 * theta)
+    optimizer = Optimizer(optax.scale_by_adam(), constant())
+    ours = one_step(optimizer, jnp.array(theta), jnp.array(g), 0.1, 0.01, clip)
+    np.testing.assert_allclose(ours, expected, rtol=1e-5)
+
+
+def test_clipping_keeps_the_direction_and_caps_the_norm():
+    optimizer = Optimizer(optax.identity(), constant())
+    theta, g = jnp.zeros(2), jnp.array([3.0, 4.0])
+    np.testing.assert_allclose(one_step(optimizer, theta, g, 1, 0, 1.0), [-0.6, -0.8], rtol=1e-6)
+    np.testing.assert_allclose(one_step(optimizer, theta, g, 1, 0, 6.0), [-3, -4], rtol=1e-6)
+
+
+def test_the_schedule_scales_the_rate_and_the_decay():
+    optimizer = Optimizer(optax.identity(), warmup_cosine(warmup=0.5, final=0))
+    ours = one_step(optimizer, jnp.array([2.0]), jnp.array([1.0]), 0.1, 0.5, float("inf"), 0.25)
+    np.testing.assert_allclose(ours, 2 - 0.05 * (1 + 0.5 * 2), rtol=1e-6)
