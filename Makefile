@@ -33,7 +33,7 @@ test: install
 	$(BIN)/python -m pytest -n 2 -m "not full"
 
 test-full: install
-	$(BIN)/python -m pytest -n 2
+	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2
 
 check: install
 	$(BIN)/ruff check .

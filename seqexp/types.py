@@ -24,7 +24,7 @@ Carry = Any
 
 
 class SeqexpError(Exception):
-    """A mistake that the user can mend; the message says in one line what is wrong and what to do."""
+    """A mistake that the user can mend; the message says what is wrong and what to do."""
 
 
 class Batch(NamedTuple):
@@ -32,7 +32,8 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: `[B, T]` integer tokens, or `[B, T, D]` float features.
-        targets: `[B]` or `[B, C]` for one answer a sequence, `[B, T]` or `[B, T, C]` for one a step.
+        targets: `[B]` or `[B, C]` for one answer a sequence, `[B, T]` or `[B, T, C]` for one
+            a step.
         lengths: `[B]` int32, true lengths; 0 for an example that is only padding.
     """
 
@@ -184,9 +185,7 @@ class Cell(Protocol):
 
     def initial_carry(self, batch_size: int) -> Carry: ...
 
-    def step(
-        self, carry: Carry, x: Array, noise: Noise | None = None
-    ) -> tuple[Carry, Array]:
+    def step(self, carry: Carry, x: Array, noise: Noise | None = None) -> tuple[Carry, Array]:
         """One step: `x` `[B, D]` to `y` `[B, P]`. `noise` holds this step's masks, without time."""
         ...
 

@@ -43,7 +43,9 @@ def test_overrides_compose_at_every_value(command):
     assert point(*first).build()
 
 
-@pytest.mark.parametrize("name", re.findall(r"`((?:seqexp|conf|tests|experiments)/[\w./]+)`", README))
+@pytest.mark.parametrize(
+    "name", re.findall(r"`((?:seqexp|conf|tests|experiments)/[\w./]+)`", README)
+)
 def test_paths_exist(name):
     assert (ROOT / name).exists()
 

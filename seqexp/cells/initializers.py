@@ -39,5 +39,8 @@ def initializer(init: str | Initializer) -> Initializer:
 def gate_kernel(init: str | Initializer, key: Array, rows: int, columns: int, gates: int) -> Array:
     """A kernel `[rows, gates * columns]`, each gate's block drawn by itself."""
     draw = initializer(init)
-    blocks = [draw(block_key, (rows, columns)) for block_key in jax.random.split(key, gates)]
-    return jnp.concatenate(blocks, axis=1)
+    # One program for all blocks, under vmap, compiles in a fraction of the time of one a block.
+    blocks = jax.vmap(lambda block_key: draw(block_key, (rows, columns)))(
+        jax.random.split(key, gates)
+    )
+    return jnp.moveaxis(blocks, 0, 1).reshape(rows, gates * columns)

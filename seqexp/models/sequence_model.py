@@ -137,9 +137,20 @@ class SequenceModel(nnx.Module):
         return self.embed(jnp.clip(inputs, 0, self.spec.input_size - 1))
 
 
-def _check(spec: TaskSpec, features: Any, depth: Any, bidirectional: bool, merge: str,
-           pooling: str, embed_features: Any) -> None:
-    for name, size in (("features", features), ("depth", depth), ("embed_features", embed_features)):
+def _check(
+    spec: TaskSpec,
+    features: Any,
+    depth: Any,
+    bidirectional: bool,
+    merge: str,
+    pooling: str,
+    embed_features: Any,
+) -> None:
+    for name, size in (
+        ("features", features),
+        ("depth", depth),
+        ("embed_features", embed_features),
+    ):
         if size is None and name == "embed_features":
             continue
         if not isinstance(size, int) or size < 1:

@@ -81,4 +81,3 @@ def _flops(program: Program, state: MemberState, split: Batch) -> tuple[int, int
         return train_step(experiment, graphdef, state, program.hypers[0], batch)
 
     return count(forward, state.params, batch).total, count(training, state, batch).total
-

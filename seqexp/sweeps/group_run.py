@@ -187,7 +187,10 @@ def _close(
     """Read the test split, once, with the weights that were best on validation."""
     members = program.take(states)
     scored = np.asarray(
-        [bool(m.alive) and s.best_score is not None for m, s in zip(members, standings, strict=True)]
+        [
+            bool(m.alive) and s.best_score is not None
+            for m, s in zip(members, standings, strict=True)
+        ]
     )
     weights = [state.best_params for state in states]
     test = program.evaluate(weights, scored, "test") if scored.any() else {}

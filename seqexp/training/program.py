@@ -27,7 +27,6 @@ from seqexp.training.step import (
 )
 from seqexp.types import Array, Batch, Mean, SeqexpError, Splits, Stream
 
-
 GroupState = tuple[MemberState, ...]
 """All members of a group: one state a slice, each stacked over the slice's members."""
 
@@ -49,9 +48,7 @@ class Program:
         SeqexpError: if the batch cannot be split evenly over the mesh's batch devices.
     """
 
-    def __init__(
-        self, experiment: Experiment, splits: Splits, hypers: Sequence[Hyper], mesh: Mesh
-    ):
+    def __init__(self, experiment: Experiment, splits: Splits, hypers: Sequence[Hyper], mesh: Mesh):
         rows, columns = mesh.devices.shape
         if experiment.batch_size % columns:
             raise SeqexpError(
@@ -102,9 +99,7 @@ class Program:
         until = self._slices([np.int32(0)] * self.members)
         return self._advance.lower(states[0], self._sliced_hypers[0], until[0], self._stream)
 
-    def advance(
-        self, states: GroupState, until: np.ndarray
-    ) -> tuple[GroupState, dict[str, Mean]]:
+    def advance(self, states: GroupState, until: np.ndarray) -> tuple[GroupState, dict[str, Mean]]:
         """Train each member up to a step of its own.
 
         Args:

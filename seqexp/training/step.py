@@ -58,7 +58,11 @@ def init_member(experiment: Experiment, hyper: Hyper) -> MemberState:
 
 
 def loss_and_metrics(
-    experiment: Experiment, graphdef: nnx.GraphDef, params: Any, batch: Batch, key: Array | None,
+    experiment: Experiment,
+    graphdef: nnx.GraphDef,
+    params: Any,
+    batch: Batch,
+    key: Array | None,
     batch_axis: str | None = None,
 ) -> tuple[Array, Metrics]:
     """The mean training loss of a batch, and all metrics of this device's part of it.
@@ -75,7 +79,11 @@ def loss_and_metrics(
 
 
 def train_step(
-    experiment: Experiment, graphdef: nnx.GraphDef, state: MemberState, hyper: Hyper, batch: Batch,
+    experiment: Experiment,
+    graphdef: nnx.GraphDef,
+    state: MemberState,
+    hyper: Hyper,
+    batch: Batch,
     batch_axis: str | None = None,
 ) -> tuple[MemberState, dict[str, Mean]]:
     """One update.
@@ -99,7 +107,10 @@ def train_step(
         grads, metrics = jax.lax.psum((grads, metrics), batch_axis)
     progress = state.step / experiment.steps
     optimizer = experiment.optimizer.transformation(
-        hyper.learning_rate, hyper.weight_decay, hyper.clip_norm, progress  # type: ignore[arg-type]
+        hyper.learning_rate,
+        hyper.weight_decay,
+        hyper.clip_norm,
+        progress,  # type: ignore[arg-type]
     )
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)

@@ -1,4 +1,4 @@
-"""Every mistake: one clear line, an exit code, and nothing that a later sweep takes for finished."""
+"""Every mistake: one clear line, an exit code, nothing a later sweep takes for finished."""
 
 from __future__ import annotations
 
@@ -40,11 +40,18 @@ MISTAKES = {
 @pytest.mark.parametrize("command", ["run", "sweep"])
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_clear_line(mistake, command, tmp_path, capsys):
-    if command == "sweep" and mistake not in ("an unknown key", "a misspelt model", "hidden size 0"):
+    if command == "sweep" and mistake not in (
+        "an unknown key",
+        "a misspelt model",
+        "hidden size 0",
+    ):
         pytest.skip("the same code as run")
     overrides, said = MISTAKES[mistake]
-    settings = [setting for setting in TINY if setting.split("=")[0] not in
-                [override.split("=")[0] for override in overrides]]  # fmt: skip
+    settings = [
+        setting
+        for setting in TINY
+        if setting.split("=")[0] not in [override.split("=")[0] for override in overrides]
+    ]
     code = seqexp(command, *settings, *overrides, f"runs_dir={tmp_path}")
     captured = capsys.readouterr()
     assert code in (1, 2)

@@ -17,9 +17,14 @@ def swept(tmp_path_factory):
     """Two models, two seeds and two learning rates: two groups of four."""
     folder = tmp_path_factory.mktemp("runs")
     code = seqexp(
-        "sweep", *TINY, "model=rnn,gru", "seed=0,1", "optimizer.learning_rate=1e-3,1e-2",
-        f"runs_dir={folder}", "study=a",
-    )  # fmt: skip
+        "sweep",
+        *TINY,
+        "model=rnn,gru",
+        "seed=0,1",
+        "optimizer.learning_rate=1e-3,1e-2",
+        f"runs_dir={folder}",
+        "study=a",
+    )
     assert code == 0
     return folder / "a"
 
@@ -61,8 +66,10 @@ def test_the_count_of_parameters_is_the_closed_form(swept):
 
 
 def test_points_of_a_group_differ_only_in_what_is_traced(swept):
-    by_seed = {(r["model"], r["seed"], r["config"]["optimizer"]["learning_rate"]): r["group"]
-               for r in runs(swept).values()}
+    by_seed = {
+        (r["model"], r["seed"], r["config"]["optimizer"]["learning_rate"]): r["group"]
+        for r in runs(swept).values()
+    }
     assert len(by_seed) == 8
     assert len(set(by_seed.values())) == 4, "the group of a run is its config without the seed"
 
@@ -74,8 +81,15 @@ def test_a_report_is_made(swept):
 
 def test_what_is_finished_is_skipped_and_the_rest_added(swept, capsys):
     before = {path: path.stat().st_mtime_ns for path in swept.glob("*/run.json")}
-    code = seqexp("sweep", *TINY, "model=rnn", "seed=0,1,2", f"runs_dir={swept.parent}", "study=a",
-                  "optimizer.learning_rate=1e-3")  # fmt: skip
+    code = seqexp(
+        "sweep",
+        *TINY,
+        "model=rnn",
+        "seed=0,1,2",
+        f"runs_dir={swept.parent}",
+        "study=a",
+        "optimizer.learning_rate=1e-3",
+    )
     assert code == 0
     after = {path: path.stat().st_mtime_ns for path in swept.glob("*/run.json")}
     assert len(after) == 9
@@ -85,8 +99,15 @@ def test_what_is_finished_is_skipped_and_the_rest_added(swept, capsys):
 
 def test_a_member_is_the_same_in_another_group(swept, tmp_path):
     """Law 4 through the command line: seed 1 alone is bitwise seed 1 of the sweep."""
-    code = seqexp("run", *TINY, "model=gru", "seed=1", "optimizer.learning_rate=1e-2",
-                  f"runs_dir={tmp_path}", "study=a")  # fmt: skip
+    code = seqexp(
+        "run",
+        *TINY,
+        "model=gru",
+        "seed=1",
+        "optimizer.learning_rate=1e-2",
+        f"runs_dir={tmp_path}",
+        "study=a",
+    )
     assert code == 0
     alone = deterministic(tmp_path / "a")
     together = deterministic(swept)
@@ -96,13 +117,25 @@ def test_a_member_is_the_same_in_another_group(swept, tmp_path):
 
 
 def test_a_run_made_by_other_code_is_named_and_runs_again_when_asked(swept, capsys):
-    name, _ = next((n, r) for n, r in runs(swept).items() if r["model"] == "rnn"
-                   and r["seed"] == 0 and r["config"]["optimizer"]["learning_rate"] == 1e-3)
+    name, _ = next(
+        (n, r)
+        for n, r in runs(swept).items()
+        if r["model"] == "rnn"
+        and r["seed"] == 0
+        and r["config"]["optimizer"]["learning_rate"] == 1e-3
+    )
     path = swept / name / "manifest.json"
     manifest = json.loads(path.read_text())
     write_json_atomic(path, {**manifest, "source": "0123456789abcdef"})
-    arguments = ["run", *TINY, "model=rnn", "seed=0", "optimizer.learning_rate=1e-3",
-                 f"runs_dir={swept.parent}", "study=a"]  # fmt: skip
+    arguments = [
+        "run",
+        *TINY,
+        "model=rnn",
+        "seed=0",
+        "optimizer.learning_rate=1e-3",
+        f"runs_dir={swept.parent}",
+        "study=a",
+    ]
     before = deterministic(swept)
     assert seqexp(*arguments) == 0
     assert "made by other code" in capsys.readouterr().err
@@ -113,8 +146,16 @@ def test_a_run_made_by_other_code_is_named_and_runs_again_when_asked(swept, caps
 
 
 def test_a_diverging_member_is_a_result_and_changes_no_other(swept, tmp_path, capsys):
-    code = seqexp("sweep", *TINY, "model=gru", "seed=1", "optimizer.clip_norm=1.0,null",
-                  "optimizer.learning_rate=1e-2,1e38", f"runs_dir={tmp_path}", "study=a")  # fmt: skip
+    code = seqexp(
+        "sweep",
+        *TINY,
+        "model=gru",
+        "seed=1",
+        "optimizer.clip_norm=1.0,null",
+        "optimizer.learning_rate=1e-2,1e38",
+        f"runs_dir={tmp_path}",
+        "study=a",
+    )
     assert code == 0
     by_status = [(r["status"], r["diverged_step"]) for r in runs(tmp_path / "a").values()]
     assert sorted(s for s, _ in by_status) == ["diverged"] * 2 + ["finished"] * 2
@@ -154,8 +195,17 @@ def test_a_failure_in_one_group_leaves_the_others(tmp_path, monkeypatch, capsys)
 
 
 def test_matched_models_have_the_budget(tmp_path):
-    code = seqexp("sweep", *TINY, "model=rnn,lstm", "match=parameters", "match.budget=600",
-                  "match.tolerance=0.1", "trainer.steps=1", f"runs_dir={tmp_path}", "study=a")  # fmt: skip
+    code = seqexp(
+        "sweep",
+        *TINY,
+        "model=rnn,lstm",
+        "match=parameters",
+        "match.budget=600",
+        "match.tolerance=0.1",
+        "trainer.steps=1",
+        f"runs_dir={tmp_path}",
+        "study=a",
+    )
     assert code == 0
     costs = [read_json(path) for path in (tmp_path / "a").glob("*/cost.json")]
     assert len(costs) == 2

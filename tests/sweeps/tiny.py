@@ -31,17 +31,22 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     """Start a command in a process of its own, with cores exposed as it does by itself."""
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     return subprocess.Popen(
-        [sys.executable, "-c", "import sys; from seqexp.commands.main import main; "
-         "sys.exit(main())", *arguments],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [
+            sys.executable,
+            "-c",
+            "import sys; from seqexp.commands.main import main; sys.exit(main())",
+            *arguments,
+        ],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
 def runs(study: Path) -> dict[str, dict[str, Any]]:
     """Every run.json of a study, by run id."""
-    return {
-        path.parent.name: json.loads(path.read_text()) for path in study.glob("*/run.json")
-    }
+    return {path.parent.name: json.loads(path.read_text()) for path in study.glob("*/run.json")}
 
 
 def deterministic(study: Path) -> dict[str, bytes]:

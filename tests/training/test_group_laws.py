@@ -13,7 +13,15 @@ from flax import serialization
 from seqexp.training import Hyper
 from seqexp.training.loop import Standing, train
 from seqexp.types import Batch
-from tests.training.small import HYPERS, adding, assert_bitwise, digits, experiment, program, trained
+from tests.training.small import (
+    HYPERS,
+    adding,
+    assert_bitwise,
+    digits,
+    experiment,
+    program,
+    trained,
+)
 
 TASKS = {"generated": adding, "finite": digits}
 

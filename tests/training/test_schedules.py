@@ -22,7 +22,9 @@ def test_warmup_cosine():
     schedule = warmup_cosine(warmup=0.2, final=0.1)
     expected = [0, 0.5, 1, (1 + 0.1) / 2, 0.1]
     np.testing.assert_allclose(at(schedule, 0, 0.1, 0.2, 0.6, 1), expected, atol=1e-6)
-    np.testing.assert_allclose(at(warmup_cosine(warmup=0, final=0), 0, 0.5, 1), [1, 0.5, 0], atol=1e-6)
+    np.testing.assert_allclose(
+        at(warmup_cosine(warmup=0, final=0), 0, 0.5, 1), [1, 0.5, 0], atol=1e-6
+    )
 
 
 def test_warmup_stable_decay():
