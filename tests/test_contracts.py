@@ -80,7 +80,7 @@ def test_law_3_a_causal_model_does_not_look_ahead(case):
         def output(embedding, t=t, tokens=distinct):
             graph, state = nnx.split(net)
             state["embed"]["embedding"] = state["embed"]["embedding"].replace(embedding)
-            return nnx.merge(graph, state)(tokens, jnp.array([T])).outputs[0, t].sum()
+            return run(nnx.merge(graph, state), tokens, jnp.array([T])).outputs[0, t].sum()
 
         used = np.abs(jax.grad(output)(table[...])).sum(-1) > 0
         assert used[1 : t + 2].any() and not used[t + 2 :].any()

@@ -54,3 +54,11 @@ def test_every_command_of_the_usage_is_in_the_readme(capsys):
     assert main(["--help"]) == 0
     for command in re.findall(r"^  (\w+) ", capsys.readouterr().out, re.MULTILINE):
         assert f"seqexp {command}" in README
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_python_runs_and_learns(block, capsys):
+    exec(compile(block, "README.md", "exec"), {})
+    printed = [eval(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(printed) == 4 and len(printed[0]) == 4
+    assert min(printed[-1]) < min(printed[0])

@@ -9,6 +9,8 @@ import optax
 from seqexp.training.schedules import Schedule
 from seqexp.types import Array
 
+Scalar = float | Array
+
 
 @dataclass(frozen=True)
 class Optimizer:
@@ -27,7 +29,7 @@ class Optimizer:
     schedule: Schedule
 
     def transformation(
-        self, learning_rate: Array, weight_decay: Array, clip_norm: Array, progress: Array
+        self, learning_rate: Scalar, weight_decay: Scalar, clip_norm: Scalar, progress: Array
     ) -> optax.GradientTransformation:
         """The optax chain of one step; the four values may be traced."""
         return optax.chain(

@@ -38,7 +38,7 @@ def member_key(seed: Array | int, use: int) -> Array:
     return jax.random.fold_in(jax.random.key(seed), use)
 
 
-def build(experiment: Experiment, seed: Array | int) -> nnx.Module:
+def build(experiment: Experiment, seed: Array | int) -> Any:
     """The model with the parameters that a seed draws."""
     rngs = nnx.Rngs(params=member_key(seed, INIT))
     return experiment.model(experiment.task.spec, rngs=rngs)

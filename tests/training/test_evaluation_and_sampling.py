@@ -27,15 +27,14 @@ def test_every_example_is_evaluated_once(n, size, batches):
 
 
 def test_batches_of_unequal_weight_pool_to_the_mean_of_the_whole():
-    values, weights = np.array([3.0, 10.0, 1.0]), np.array([3, 5, 1])
-    sums = [{"x": Mean(np.array([v]), np.array([w]))} for v, w in zip(values, weights, strict=True)]
+    values, weights = jnp.array([3.0, 10.0, 1.0]), jnp.array([3, 5, 1])
+    sums = [{"x": Mean(v[None], w[None])} for v, w in zip(values, weights, strict=True)]
     assert pooled(sums)["x"] == values.sum() / weights.sum()
 
 
 def test_many_small_numbers_are_not_lost_to_float32():
-    sums = [{"x": Mean(np.float32([1e8]), np.float32([1]))}] + [
-        {"x": Mean(np.float32([1]), np.float32([1]))}
-    ] * 100
+    large, small, one = jnp.array([1e8]), jnp.array([1.0]), jnp.array([1.0])
+    sums = [{"x": Mean(large, one)}] + [{"x": Mean(small, one)}] * 100
     assert pooled(sums)["x"] == (1e8 + 100) / 101
 
 

@@ -11,10 +11,10 @@ from seqexp.training import Optimizer
 from seqexp.training.schedules import constant, warmup_cosine
 
 
-def one_step(optimizer, params, grads, rate, decay, clip, progress=0.0):
+def one_step(optimizer, params, grads, rate, decay, clip, progress=0.0) -> np.ndarray:
     transformation = optimizer.transformation(*map(jnp.float32, (rate, decay, clip, progress)))
     updates, _ = transformation.update(grads, transformation.init(params), params)
-    return optax.apply_updates(params, updates)
+    return np.asarray(optax.apply_updates(params, updates))
 
 
 @pytest.mark.parametrize("clip", [0.5, 5.0, float("inf")])
