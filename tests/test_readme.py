@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -38,9 +39,14 @@ def test_make_targets_exist(command):
     "command", [c for c in COMMANDS if re.match(r"seqexp (run|sweep) ", c) and "--" not in c]
 )
 def test_overrides_compose_at_every_value(command):
-    overrides = shlex.split(command)[2:]
-    first = [re.sub(r"^([^=]+)=([^,\[{]*),.*$", r"\1=\2", override) for override in overrides]
-    assert point(*first).build()
+    keys, values = zip(*(o.split("=", 1) for o in shlex.split(command)[2:]), strict=True)
+    for chosen in itertools.product(*(value.split(",") for value in values)):
+        assert point(*(f"{k}={v}" for k, v in zip(keys, chosen, strict=True))).build()
+
+
+def test_nothing_is_left_to_fill_in():
+    for page in (ROOT / "README.md", *(ROOT / "experiments").rglob("*.md")):
+        assert "@@" not in page.read_text(), page
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,16 @@ def test_the_wheel_works_from_any_directory(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = subprocess.run(
-        [sys.executable, str(site / "bin" / "seqexp"), "sweep", "model=rnn,gru", "task=digits",
-         "model.features=2", "trainer.steps=1", "logger.mode=disabled"],
+        [
+            sys.executable,
+            str(site / "bin" / "seqexp"),
+            "sweep",
+            "model=rnn,gru",
+            "task=digits",
+            "model.features=2",
+            "trainer.steps=1",
+            "logger.mode=disabled",
+        ],
         cwd=elsewhere,
         env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,

@@ -128,10 +128,16 @@ def _row(
     row |= {"score": score.get("name"), "goal": score.get("goal"), "score_step": score.get("step")}
     row |= {split: score.get(split) for split in ("valid", "test")}
     row |= {key: run.get(key) for key in ("diverged_step", "error")}
+    row |= {"architecture": architecture(settings)}
     row |= {key: files.cost.get(key) for key in NUMBERS}
     row |= {f"valid/{metric}": value for metric, value in run.get("valid", {}).items()}
     row |= {f"test/{metric}": value for metric, value in run.get("test", {}).items()}
     return row | {f"config/{key}": value for key, value in settings.items()}
+
+
+def architecture(settings: Mapping[str, str]) -> str:
+    """What makes a model, apart from how it is trained: all settings under `model`."""
+    return "; ".join(f"{k}={v}" for k, v in sorted(settings.items()) if k.startswith("model."))
 
 
 def _settings(read: RunFiles) -> dict[str, str]:

@@ -24,7 +24,7 @@ HOW_TO_READ = (
     "Scores are means over the finished seeds with Student's 95 % interval; one seed has none. A "
     "run's score is that of the weights that were best on validation; the test split is read once, "
     "with them.",
-    "Settings of a model with equally many parameters compete on validation: the best stands for "
+    "Training settings of one model compete on validation: the best stands for "
     "the model in figures and comparisons, the others are grey in the table. Costs are medians "
     "over seeds.",
     "A model is on the Pareto front against a cost if no other costs no more and scores no worse, "

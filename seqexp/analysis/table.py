@@ -26,9 +26,9 @@ def tabulate(study: Study) -> pd.DataFrame:
     intervals (`test_half`, `valid_half`, NaN for one seed), and `n` is their number; `finished`,
     `diverged`, `failed` and `running` count the runs. Costs are medians over the runs.
 
-    Settings of a model that have the same number of parameters differ in how they are trained. One
-    of them is `chosen`, the best on validation, and stands for the model in comparisons. Whether it
-    is on the Pareto front of the test score against a cost is in `front/<cost>`.
+    Of the settings of a model that differ only in how they are trained, one is `chosen`: the best
+    on validation, which stands for the model in comparisons. Whether it is on the Pareto front of
+    the test score against a cost is in `front/<cost>`.
     """
     table = pd.DataFrame([_row(runs) for _, runs in study.runs.groupby(["task_label", "label"])])
     sign = np.where(table["goal"] == "max", -1, 1)
@@ -55,7 +55,7 @@ def _row(runs: pd.DataFrame) -> dict[str, Any]:
     judged = [*runs.dropna(subset=["score"])[["score", "goal"]].to_numpy(), (None, None)]
     ends = list(runs["status"])
     row = {"task": runs["task_label"].iloc[0]}
-    row |= {key: runs[key].iloc[0] for key in ("label", "model", "group")}
+    row |= {key: runs[key].iloc[0] for key in ("label", "model", "group", "architecture")}
     row |= dict(zip(("score", "goal"), judged[0], strict=True))
     row |= {"n": test.n, "test": test.mean, "test_half": test.half}
     row |= {"valid": valid.mean, "valid_half": valid.half}
@@ -64,9 +64,13 @@ def _row(runs: pd.DataFrame) -> dict[str, Any]:
 
 
 def _chosen(table: pd.DataFrame, valid_loss: np.ndarray) -> pd.Series:
-    """True for the best on validation among the settings of a model that have equal parameters."""
-    order = table.assign(loss=valid_loss).sort_values(["loss", "label"])
-    return ~order.duplicated(["task", "model", "parameters"]).reindex(table.index)
+    """True for the best on validation among the training settings of one model on a task.
+
+    Settings that lost fewer seeds come first: a mean over survivors is no better for its losses.
+    """
+    lost = table["diverged"] + table["failed"]
+    order = table.assign(lost=lost, loss=valid_loss).sort_values(["lost", "loss", "label"])
+    return ~order.duplicated(["task", "model", "architecture", "parameters"]).reindex(table.index)
 
 
 def to_text(table: pd.DataFrame) -> str:
@@ -78,7 +82,7 @@ def to_text(table: pd.DataFrame) -> str:
     if has_front(table):
         notes.append("* on the Pareto front of the test score against this cost")
     if False in set(table["chosen"]):
-        notes.append("( ) another setting with as many parameters was better on validation")
+        notes.append("( ) another training setting of the same model was better on validation")
     return "\n".join(parts + notes)
 
 

@@ -13,7 +13,6 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from seqexp.commands.configs import config_folder
-from seqexp.commands.grid import sweep_arguments
 from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def run(arguments: list[str]) -> int:
 
 def sweep(arguments: list[str]) -> int:
     """Train every point of a multirun, and report on the study."""
-    outcomes = _hydra(sweep_arguments(arguments), one=False)
+    outcomes = _hydra(arguments, one=False)
     if any(outcome.status != "failed" for outcome in outcomes):
         from seqexp.commands.report import report_on
 

@@ -17,8 +17,10 @@ NOT_RESULT = (
     "progress",
     "labels",
     "rerun",
+    "match",
 )
-"""Top-level keys of a config that say where and how a run is kept, not what it computes."""
+"""Top-level keys of a config that do not determine what a run computes: where and how it is kept,
+and what was matched, for the width that it led to stands in the model's own config."""
 
 
 def identity(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:

@@ -17,7 +17,7 @@ _BLOCK = 4096
 
 
 def append(path: Path, record: Mapping[str, Any]) -> None:
-    """Add one record as one line, in the hands of the operating system before this returns.
+    """Add one record as one line, on the disk before this returns.
 
     A killed process thus loses nothing that was appended, and at worst leaves a torn last line,
     which the next append cuts off. NaN and infinities are written as null, and named in the
@@ -27,6 +27,8 @@ def append(path: Path, record: Mapping[str, Any]) -> None:
     with open(path, "ab+") as file:
         _cut_torn_line(file)
         file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -83,8 +85,18 @@ def write_atomic(path: Path, *parts: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put a folder's list of files on the disk: a renamed file is only then where it belongs."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def dumps(record: Mapping[str, Any], indent: int | None = None) -> str:

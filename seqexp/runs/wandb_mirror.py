@@ -104,6 +104,8 @@ class Mirror:
     ) -> None:
         if mode not in get_args(Mode):
             raise SeqexpError(f"logger.mode must be one of {get_args(Mode)}, not {mode!r}")
+        if isinstance(tags, str):
+            raise SeqexpError(f"logger.tags must be a list, like [{tags}], not {tags!r}")
         self.mode: Mode = mode
         self.project = project
         self.entity = entity

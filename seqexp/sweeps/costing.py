@@ -18,7 +18,7 @@ from seqexp.training import GroupState, Program
 from seqexp.training.step import MemberState, train_step
 from seqexp.types import Batch, Splits
 
-REPEATS = 5
+REPEATS = 9
 SECONDS_A_REPEAT = 0.15
 DECODE_STEPS = 100
 
@@ -27,26 +27,28 @@ def measure_costs(program: Program, states: GroupState, splits: Splits) -> CostL
     """The ledger of one member of a group.
 
     The time of a step is that of the compiled loop that trains, with one member at work and the
-    others resting, over as many steps a repeat as fill `SECONDS_A_REPEAT`. Nothing of it is kept.
+    others resting, over as many steps a repeat as fill `SECONDS_A_REPEAT`. The rates are zero
+    meanwhile: a member that diverged would rest too. A token is a true step, padding is not.
     """
     experiment = program.experiment
     compiled, compile_time = compile_seconds(program.lower(states))
     state = program.take(states)[0]
-    until = np.asarray(program.take(states)[0].step)
+    until = state.step
+    still = [hyper._replace(learning_rate=0.0, weight_decay=0.0) for hyper in program.hypers]
 
     def steps(n: int) -> Any:
         nonlocal states, until
         until = until + n
         resting = np.zeros(program.members - 1, np.int32)
-        states, sums = program.advance(states, np.concatenate([[until], resting]))
+        states, sums = program.advance(states, np.concatenate([[until], resting]), still)
         return sums
 
     once = seconds(steps, 1, repeats=2).median
-    n = int(np.clip(SECONDS_A_REPEAT / once, 1, experiment.eval_every))
+    n = int(np.clip(SECONDS_A_REPEAT / once, 1, experiment.most_steps))
     step = seconds(steps, n, repeats=REPEATS)
     model = nnx.merge(program.graphdef, state.params)
     inference, training = _flops(program, state, splits.valid)
-    tokens = experiment.batch_size * experiment.task.spec.length
+    tokens = experiment.batch_size * float(np.mean(splits.valid.lengths))
     first_inputs = splits.valid.inputs[:1, 0]
     sizes = count_parameters(state.params)
     return CostLedger(

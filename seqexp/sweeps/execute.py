@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from seqexp.runs.manifest import source_hash
@@ -36,6 +36,9 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
             another sweep of the study is under way.
     """
     first = points[0].config
+    for key in ("study", "runs_dir", "rerun", "logger"):
+        if any(point.config[key] != first[key] for point in points):
+            raise SeqexpError(f"{key} must be the same for all points of a sweep")
     rerun = first["rerun"]
     if rerun not in RERUN:
         raise SeqexpError(f"rerun must be one of {RERUN}, not {rerun!r}")
@@ -84,9 +87,12 @@ def _isolated(
         progress.say(f"{group.name} failed: {why}")
         for member in members:
             if member.directory.is_dir() and not isinstance(error, SeqexpError):
-                (member.directory / "error.txt").write_text(traceback.format_exc())
+                with suppress(OSError):
+                    (member.directory / "error.txt").write_text(traceback.format_exc())
         return {
-            member.info.id: Outcome(member.info.name, member.directory, "failed", why, None)
+            member.info.id: outcome_of(member)
+            if is_finished(member.directory)
+            else Outcome(member.info.name, member.directory, "failed", why, None)
             for member in members
         }
     return {member.info.id: outcome_of(member) for member in members}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,8 +12,8 @@ from flax import nnx
 
 from seqexp.costs.ledger import CostLedger
 from seqexp.runs import checkpoint
-from seqexp.runs.manifest import manifest
-from seqexp.runs.record import COST, METRICS, RUN, TIMING, RunRecord, is_finished
+from seqexp.runs.manifest import manifest, source_hash
+from seqexp.runs.record import COST, MANIFEST, METRICS, RUN, TIMING, RunRecord, is_finished
 from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.costing import measure_costs
@@ -60,7 +61,9 @@ def run_group(
     except Exception as error:
         for member in opened:
             if member.run.status == "running":
-                member.run.fail(reason(error))
+                # A full disk, say, must not hide the reason, nor keep it from the other members.
+                with contextlib.suppress(OSError):
+                    member.run.fail(reason(error))
         raise
 
 
@@ -107,11 +110,17 @@ def _left(member: Planned, fresh: MemberState, mirror: Mirror) -> Opened | None:
         run = RunRecord.open(member.directory, mirror)
     except SeqexpError:
         return None  # Absent, half written, or of another version: start anew.
+    if (read_json(member.directory / MANIFEST) or {}).get("source") != source_hash():
+        return None  # Half of a run by one code and half by another would be neither's.
     saved = checkpoint.load(member.directory)
     state = None if saved is None else _restored(saved.tree["state"], fresh)
     if saved is None or state is None:
         return None
-    return Opened(run, state, Standing(**saved.tree["standing"]), 0.0)
+    standing = Standing(**saved.tree["standing"])
+    recorded = {record["step"] for record in read(member.directory / METRICS)}
+    if not {saved.step, standing.best_step or saved.step} <= recorded:
+        return None  # A machine that lost its power may keep the one file and not the other.
+    return Opened(run, state, standing, 0.0)
 
 
 def _restored(leaves: Sequence[Any], like: MemberState) -> MemberState | None:
@@ -128,10 +137,12 @@ def _restored(leaves: Sequence[Any], like: MemberState) -> MemberState | None:
 
 def _costs(program: Program, opened: Sequence[Opened], splits: Splits) -> CostLedger:
     """The ledger of the group: the one it was measured with before, or measured now."""
-    known = read_json(opened[0].run.directory / COST)
-    if known is not None:
-        ledger = CostLedger.from_json(known)
-    else:
+    try:
+        known = read_json(opened[0].run.directory / COST)
+        ledger = None if known is None else CostLedger.from_json(known)
+    except SeqexpError:
+        ledger = None
+    if ledger is None:
         ledger = measure_costs(program, program.init(), splits)
     for member in opened:
         member.run.write_cost(ledger.to_json())

@@ -12,8 +12,10 @@ import jax
 
 from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.record import RunInfo, run_directory
+from seqexp.sweeps.foreign import foreign_code
 from seqexp.sweeps.point import Point
 from seqexp.training import Experiment, Hyper
+from seqexp.training.mesh import group_mesh
 from seqexp.training.step import graph, init_member, loss_and_metrics
 from seqexp.types import SeqexpError, Splits
 
@@ -112,6 +114,13 @@ def _checked(point: Point, data: _Data) -> Experiment:
     experiment = point.build()
     splits = data.load(point.config["task"], experiment)
     splits.train.steps_per_epoch(experiment.batch_size)
+    devices = point.config["trainer"]["batch_devices"]
+    group_mesh(1, devices)
+    if experiment.batch_size % devices:
+        raise SeqexpError(
+            f"trainer.batch_size={experiment.batch_size} cannot be split over "
+            f"trainer.batch_devices={devices}: choose a multiple"
+        )
     try:
         state = jax.eval_shape(partial(init_member, experiment, Hyper(0, 0.0, 0.0, 0.0)))
         jax.eval_shape(
@@ -127,7 +136,7 @@ def _checked(point: Point, data: _Data) -> Experiment:
 
 def _planned(point: Point, experiment: Experiment) -> Planned:
     task = experiment.task
-    hashes = task.data_hashes()
+    hashes = {**task.data_hashes(), **foreign_code(point.config)}
     kind = device_kind()
     info = RunInfo(
         id=identity(point.config, hashes, kind),
@@ -141,4 +150,5 @@ def _planned(point: Point, experiment: Experiment) -> Planned:
         score=task.score,
         baselines=task.baselines,
     )
+    run_directory(Path(point.config["runs_dir"]), info.study, info.id)
     return Planned(point, info, point.hyper, hashes)

@@ -50,6 +50,10 @@ class Point:
         """
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         plain = cast(dict[str, Any], OmegaConf.to_container(own, resolve=True))
+        for key in ("study", "runs_dir"):
+            if plain[key] is None:
+                raise SeqexpError(f"{key} must be a name, not null")
+            plain[key] = str(plain[key])
         model, task = choices["model"], choices["task"]
         try:
             return cls(_matched(plain), model, task)
@@ -83,7 +87,7 @@ class Point:
 
     def shared_config(self) -> dict[str, Any]:
         """The config without what is traced: points where this is equal share a program."""
-        config = {key: value for key, value in self.config.items() if key != "seed"}
+        config = {k: v for k, v in self.config.items() if k not in ("seed", "match")}
         optimizer = config["optimizer"]
         config["optimizer"] = {k: v for k, v in optimizer.items() if k not in TRACED}
         return config

@@ -51,6 +51,11 @@ class Experiment:
     eval_every: int
     eval_batch_size: int
 
+    @property
+    def most_steps(self) -> int:
+        """The most steps between two evaluations."""
+        return min(self.eval_every, self.steps)
+
     def __post_init__(self):
         for name in ("steps", "batch_size", "eval_every", "eval_batch_size"):
             value = getattr(self, name)

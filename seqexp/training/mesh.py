@@ -35,7 +35,7 @@ def group_mesh(members: int, batch_devices: int) -> Mesh:
         SeqexpError: if there are fewer devices than `batch_devices`.
     """
     devices = jax.local_devices()
-    if not 1 <= batch_devices <= len(devices):
+    if not isinstance(batch_devices, int) or not 1 <= batch_devices <= len(devices):
         raise SeqexpError(
             f"trainer.batch_devices={batch_devices}, but this machine has {len(devices)} "
             f"{devices[0].platform} device(s): choose from 1 to {len(devices)}"

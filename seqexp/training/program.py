@@ -35,8 +35,9 @@ class Program:
     """A group's programs on a mesh. Compiled at first use, and not again for the group.
 
     Members are trained a slice at a time: as many as the mesh has rows on a CPU, one on each
-    device, which is bitwise what each gives alone; all of them on an accelerator, where those of a
-    device run side by side (`vmap`). A slice's program does not depend on how many there are.
+    device, which is bitwise what each gives alone, so that the program does not depend on their
+    number; all of them on an accelerator, where those of a device run side by side (`vmap`), which
+    is the same to rounding.
 
     Args:
         experiment: what all members share.
@@ -45,7 +46,8 @@ class Program:
         mesh: from `group_mesh`.
 
     Raises:
-        SeqexpError: if the batch cannot be split evenly over the mesh's batch devices.
+        SeqexpError: if the batch cannot be split evenly over the mesh's batch devices, or if there
+            are 2**32 time steps or more between two evaluations.
     """
 
     def __init__(self, experiment: Experiment, splits: Splits, hypers: Sequence[Hyper], mesh: Mesh):
@@ -54,6 +56,12 @@ class Program:
             raise SeqexpError(
                 f"trainer.batch_size={experiment.batch_size} cannot be split over "
                 f"trainer.batch_devices={columns}: choose a multiple"
+            )
+        steps_a_chunk = experiment.most_steps * experiment.batch_size * experiment.task.spec.length
+        if steps_a_chunk >= 2**32:
+            raise SeqexpError(
+                f"trainer.eval_every={experiment.eval_every} is {steps_a_chunk:,} time steps "
+                "between evaluations, more than are counted: evaluate more often"
             )
         self.experiment = experiment
         self.hypers = [_typed(hyper) for hyper in hypers]
@@ -99,20 +107,24 @@ class Program:
         until = self._slices([np.int32(0)] * self.members)
         return self._advance.lower(states[0], self._sliced_hypers[0], until[0], self._stream)
 
-    def advance(self, states: GroupState, until: np.ndarray) -> tuple[GroupState, dict[str, Mean]]:
+    def advance(
+        self, states: GroupState, until: np.ndarray, hypers: Sequence[Hyper] | None = None
+    ) -> tuple[GroupState, dict[str, Mean]]:
         """Train each member up to a step of its own.
 
         Args:
             states: of all members.
             until: `[M]` int32, at most `eval_every` steps ahead; a member already there rests.
+            hypers: in place of the members' own.
 
         Returns:
             The states, and the training metrics summed over the steps done, `[M]` on the host.
         """
         untils = self._slices(list(until.astype(np.int32)))
+        own = self._slices([_typed(hyper) for hyper in hypers]) if hypers else self._sliced_hypers
         done = [
             self._advance(state, hyper, last, self._stream)
-            for state, hyper, last in zip(states, self._sliced_hypers, untils, strict=True)
+            for state, hyper, last in zip(states, own, untils, strict=True)
         ]
         return tuple(state for state, _ in done), self._gathered([sums for _, sums in done])
 
@@ -215,11 +227,11 @@ def _advance_member(
     """Steps until `until` or divergence; the metrics are summed over them."""
     size = experiment.batch_size
     data_key = member_key(hyper.seed, DATA)
-    plan = stream.plan(data_key, state.step, experiment.eval_every, size)
+    plan = stream.plan(data_key, state.step, experiment.most_steps, size)
 
     def one(state: MemberState) -> tuple[MemberState, dict[str, Mean]]:
         batch = stream.batch(plan, data_key, state.step, size)
-        tokens = batch.lengths.sum()
+        tokens = batch.lengths.sum().astype(jnp.uint32)
         if batch_axis is not None:
             share = size // batch_devices
             start = jax.lax.axis_index(batch_axis) * share

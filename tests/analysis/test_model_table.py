@@ -99,12 +99,46 @@ def test_sizes_of_a_model_stand_side_by_side(tmp_path):
     assert list(table["chosen"]) == list(table["front/parameters"]) == [True, True]
 
 
+def test_architectures_of_a_model_stand_side_by_side(tmp_path):
+    """Equal sizes, another pooling: not two ways to train one model."""
+    for pooling, valid in (("last", 0.2), ("mean", 0.3)):
+        write_run(
+            *(tmp_path, "gru", "adding", 0),
+            id=pooling,
+            group=pooling,
+            config={"task": {"length": 10}, "model": {"units": 8, "pooling": pooling}},
+            score=score("adding", valid, valid),
+        )
+    assert list(tabulate(load(tmp_path))["chosen"]) == [True, True]
+
+
+def test_a_lucky_survivor_is_not_chosen(tmp_path):
+    """One seed of two lived and did better than both of the setting that lost none."""
+    write_setting(tmp_path, 0.1, valid=0.3, test=0.3)
+    write_setting(tmp_path, 0.9, valid=0.1, test=0.1)
+    config = {"optimizer": {"learning_rate": 0.9}, "task": {"length": 10}}
+    write_run(
+        *(tmp_path, "gru", "adding", 9),
+        group="group of 0.9",
+        status="diverged",
+        diverged_step=3,
+        config=config,
+    )
+    table = tabulate(load(tmp_path)).set_index("label")
+    assert table["diverged"].sum() == 1
+    assert list(table.index[table["chosen"]]) == ["gru lr=0.1"]
+
+
 def test_text_is_plain_and_fits_a_terminal(tmp_path):
     write_study(tmp_path, known_scores())
     write_run(
         *(tmp_path, "rnn", "adding", 7),
         group="other",
-        config={"task": {"length": 10}, "model": {"units": 8, "a_long_name" * 5: "x" * 80}},
+        config={
+            "task": {"length": 10},
+            "model": {"units": 8},
+            "trainer": {"a_long_name" * 5: "x" * 80},
+        },
         score=score("adding", 3.0, 3.0),
     )
     table = tabulate(load(tmp_path))
@@ -117,5 +151,5 @@ def test_text_is_plain_and_fits_a_terminal(tmp_path):
     assert lines[5].startswith("  (rnn a_") and lines[5].split()[-5:-4] == ["1,000"]
     assert lines[-2:] == [
         "* on the Pareto front of the test score against this cost",
-        "( ) another setting with as many parameters was better on validation",
+        "( ) another training setting of the same model was better on validation",
     ]

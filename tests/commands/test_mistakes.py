@@ -34,6 +34,10 @@ MISTAKES = {
     "an unknown mode of the logger": (["logger.mode=sometimes"], "mode"),
     "an unknown rerun": (["rerun=maybe"], "rerun"),
     "a study outside the runs folder": (["study=../elsewhere"], "study"),
+    "no study": (["study=null"], "study"),
+    "a batch that cannot be split": (["trainer.batch_devices=2", "trainer.batch_size=3"], "split"),
+    "half a device": (["trainer.batch_devices=0.5"], "batch_devices"),
+    "tags that are no list": (["logger.tags=one"], "tags"),
 }
 
 
@@ -52,13 +56,14 @@ def test_a_mistake_is_one_clear_line(mistake, command, tmp_path, capsys):
         for setting in TINY
         if setting.split("=")[0] not in [override.split("=")[0] for override in overrides]
     ]
-    code = seqexp(command, *settings, *overrides, f"runs_dir={tmp_path}")
+    code = seqexp(command, *settings, *overrides, f"runs_dir={tmp_path / 'runs'}")
     captured = capsys.readouterr()
     assert code in (1, 2)
     errors = [line for line in captured.err.splitlines() if "error:" in line or "failed" in line]
     assert any(said in line for line in errors), captured.err
     assert "Traceback" not in captured.err + captured.out
-    assert not [run for run in runs(tmp_path / "default").values() if run["status"] == "finished"]
+    assert not runs(tmp_path / "runs" / "default")
+    assert {path.name for path in tmp_path.iterdir()} <= {"runs"}, "nothing outside its place"
 
 
 def test_a_grid_with_one_bad_point_trains_nothing(tmp_path, capsys):
@@ -66,6 +71,16 @@ def test_a_grid_with_one_bad_point_trains_nothing(tmp_path, capsys):
     assert code == 2
     assert "model.features must be a whole number of at least 1" in capsys.readouterr().err
     assert not runs(tmp_path / "default")
+
+
+def test_a_sweep_over_studies_is_refused(tmp_path, capsys):
+    assert seqexp("sweep", *TINY, "study=a,b", f"runs_dir={tmp_path}") == 2
+    assert "study must be the same" in capsys.readouterr().err
+
+
+def test_a_study_may_be_called_2024(tmp_path):
+    assert seqexp("run", *TINY, "study=2024", "trainer.steps=1", f"runs_dir={tmp_path}") == 0
+    assert len(runs(tmp_path / "2024")) == 1
 
 
 def test_a_runs_folder_that_cannot_be_written(tmp_path, capsys):

@@ -166,6 +166,53 @@ def test_a_diverging_member_is_a_result_and_changes_no_other(swept, tmp_path, ca
     capsys.readouterr()
 
 
+def test_the_time_of_a_step_is_not_that_of_a_member_that_diverged(tmp_path):
+    """The first member blows up at once; the loop that is timed must still take its steps."""
+    rates = {}
+    for name, values in (("alone", "1e-3"), ("beside", "1e38,1e-3")):
+        code = seqexp(
+            "sweep",
+            *TINY,
+            "model=gru",
+            "trainer.batch_size=64",
+            "optimizer.clip_norm=null",
+            f"optimizer.learning_rate={values}",
+            f"runs_dir={tmp_path}",
+            f"study={name}",
+        )
+        assert code == 0
+        costs = [read_json(path) for path in (tmp_path / name).glob("*/cost.json")]
+        rates[name] = max(cost["tokens_per_second"] for cost in costs if cost)
+    assert rates["beside"] < 5 * rates["alone"], "an empty loop would be far faster"
+
+
+def test_what_other_code_left_unfinished_starts_anew(swept, tmp_path):
+    """A checkpoint is only resumed by the code that wrote it."""
+    import shutil
+
+    shutil.copytree(swept, tmp_path / "a")
+    name, run = next((n, r) for n, r in runs(tmp_path / "a").items() if r["model"] == "gru")
+    folder = tmp_path / "a" / name
+    write_json_atomic(folder / "run.json", {**run, "status": "running"})
+    manifest = json.loads((folder / "manifest.json").read_text())
+    write_json_atomic(folder / "manifest.json", {**manifest, "source": "0123456789abcdef"})
+    rate = run["config"]["optimizer"]["learning_rate"]
+    assert (
+        seqexp(
+            "run",
+            *TINY,
+            "model=gru",
+            f"seed={run['seed']}",
+            f"runs_dir={tmp_path}",
+            "study=a",
+            f"optimizer.learning_rate={rate}",
+        )
+        == 0
+    )
+    assert "resumed" not in json.loads((folder / "manifest.json").read_text())
+    assert deterministic(tmp_path / "a") == deterministic(swept)
+
+
 def test_a_failure_in_one_group_leaves_the_others(tmp_path, monkeypatch, capsys):
     """The second group's training breaks half way; the first is finished, and the exit code 1."""
     from seqexp.sweeps import group_run
