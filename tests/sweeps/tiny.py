@@ -22,6 +22,15 @@ TINY = [
 ]
 
 
+# Started from a background job it would inherit that Control-C is ignored.
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from seqexp.commands.main import main
+sys.exit(main())
+"""
+
+
 def seqexp(*arguments: str) -> int:
     """Run a command in this process; its exit code."""
     return main(list(arguments))
@@ -34,7 +43,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         [
             sys.executable,
             "-c",
-            "import sys; from seqexp.commands.main import main; sys.exit(main())",
+            PROGRAM,
             *arguments,
         ],
         env=environment,
