@@ -11,7 +11,7 @@ from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import elman
 from seqexp.recurrences.masking import time_first
-from seqexp.recurrences.products import project
+from seqexp.recurrences.products import affine
 from seqexp.recurrences.scan import scan
 from seqexp.types import Array, Noise, SeqexpError
 
@@ -102,12 +102,11 @@ class Elman(nnx.Module):
         carry = self.initial_carry(xs.shape[0]) if carry is None else carry
         noise = Noise() if noise is None else noise
         xs, real = time_first(xs, lengths)
-        projected = project(xs, self.input_kernel[...]) + self.bias[...]
+        kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
         if noise.hidden is None and noise.update is None:
-            hs, h = elman.unroll(
-                projected, self.recurrent_kernel[...], carry.h, real, self.activation, reverse
-            )
+            hs, h = elman.unroll(xs, *kernels, carry.h, real, self.activation, reverse)
             return jnp.swapaxes(hs, 0, 1), ElmanCarry(h)
+        projected = affine(xs, self.input_kernel[...], self.bias[...])
         hs, carry = scan(self._advance, carry, projected, real, noise, reverse)
         return jnp.swapaxes(hs, 0, 1), carry
 

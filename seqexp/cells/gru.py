@@ -12,7 +12,7 @@ from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import gru
 from seqexp.recurrences.masking import time_first
-from seqexp.recurrences.products import project
+from seqexp.recurrences.products import affine
 from seqexp.recurrences.scan import scan
 from seqexp.types import Array, Noise, SeqexpError
 
@@ -104,16 +104,16 @@ class GRU(nnx.Module):
         carry = self.initial_carry(xs.shape[0]) if carry is None else carry
         noise = Noise() if noise is None else noise
         xs, real = time_first(xs, lengths)
-        projected = project(xs, self.input_kernel[...]) + self.bias[...]
-        kernel = self.recurrent_kernel[...]
+        kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
         if noise.hidden is not None or noise.update is not None:
+            projected = affine(xs, self.input_kernel[...], self.bias[...])
             hs, carry = scan(self._advance, carry, projected, real, noise, reverse)
         elif self.reset_bias is None:
-            hs, h = gru.unroll_before(projected, kernel, carry.h, real, reverse)
+            hs, h = gru.unroll_before(xs, *kernels, carry.h, real, reverse)
             carry = GRUCarry(h)
         else:
             bias = self.reset_bias[...]
-            hs, h = gru.unroll_after(projected, kernel, bias, carry.h, real, reverse)
+            hs, h = gru.unroll_after(xs, *kernels, bias, carry.h, real, reverse)
             carry = GRUCarry(h)
         return jnp.swapaxes(hs, 0, 1), carry
 

@@ -146,13 +146,11 @@ class LSTM(nnx.Module):
         carry = self.initial_carry(xs.shape[0]) if carry is None else carry
         noise = Noise() if noise is None else noise
         xs, real = time_first(xs, lengths)
-        projected = self._project(xs)
         if self._plain and noise.hidden is None and noise.update is None:
-            hs, (c, h) = lstm.unroll(
-                projected, self.recurrent_kernel[...], carry.c, carry.h, real, reverse
-            )
+            kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
+            hs, (c, h) = lstm.unroll(xs, *kernels, carry.c, carry.h, real, reverse)
             return jnp.swapaxes(hs, 0, 1), LSTMCarry(c, h)
-        hs, carry = scan(self._advance, carry, projected, real, noise, reverse)
+        hs, carry = scan(self._advance, carry, self._project(xs), real, noise, reverse)
         return jnp.swapaxes(hs, 0, 1), carry
 
     @property

@@ -1,4 +1,4 @@
-"""The simple recurrence h_t = f(x_t + h_{t-1} U), with a backward pass written by hand."""
+"""The simple recurrence h_t = f(x_t W + h_{t-1} U + b), with a backward pass written by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from seqexp.recurrences.masking import where_real
-from seqexp.recurrences.products import previous, summed_product
+from seqexp.recurrences.products import affine, affine_gradients, previous, project
 from seqexp.types import Array
 
 Activation = Literal["tanh", "relu"]
@@ -20,8 +20,10 @@ def activate(pre: Array, activation: Activation) -> Array:
 
 
 def unroll(
-    projected: Array,
-    kernel: Array,
+    xs: Array,
+    input_kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
     h: Array,
     real: Array | None,
     activation: Activation,
@@ -29,14 +31,17 @@ def unroll(
 ) -> tuple[Array, Array]:
     """All steps of an Elman network, time first.
 
-        h_t = f(projected_t + h_{t-1} kernel)
+        h_t = f(x_t W + h_{t-1} U + b)
 
-    The backward pass gathers the gradients of the pre-activations in its scan, and multiplies
-    them into the kernel's gradient once, after it: that is what makes it fast.
+    The input's share is one product before the loop. The backward pass gathers the gradients of
+    the pre-activations in its scan, and those of W, U and b are one product after it: that is what
+    makes it fast.
 
     Args:
-        projected: `[T, B, H]`, the input's share of the pre-activations, bias included.
-        kernel: `[H, H]`.
+        xs: `[T, B, D]`, finite at padding.
+        input_kernel: W `[D, H]`.
+        recurrent_kernel: U `[H, H]`.
+        bias: b `[H]`.
         h: `[B, H]`, before the first step.
         real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
         activation: "tanh" or "relu".
@@ -45,13 +50,14 @@ def unroll(
     Returns:
         `hs` `[T, B, H]` and the final `h` `[B, H]`.
     """
-
-    return _unroll(projected, kernel, h, real, activation, reverse)
+    return _unroll(xs, input_kernel, recurrent_kernel, bias, h, real, activation, reverse)
 
 
 def _primal(
-    projected: Array,
-    kernel: Array,
+    xs: Array,
+    input_kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
     h: Array,
     real: Array | None,
     activation: Activation,
@@ -59,22 +65,23 @@ def _primal(
 ) -> tuple[Array, Array]:
     def body(h: Array, inputs: tuple[Array, Array | None]) -> tuple[Array, Array]:
         x, keep = inputs
-        new = activate(x + h @ kernel, activation)
+        new = activate(x + h @ recurrent_kernel, activation)
         return where_real(keep, new, h), where_real(keep, new, jnp.zeros_like(new))
 
+    projected = affine(xs, input_kernel, bias)
     final, hs = jax.lax.scan(body, h, (projected, real), reverse=reverse)
     return hs, final
 
 
-def _forward(projected, kernel, h, real, activation, reverse):
-    hs, final = _primal(projected, kernel, h, real, activation, reverse)
-    return (hs, final), (kernel, h, real, hs)
+def _forward(xs, input_kernel, recurrent_kernel, bias, h, real, activation, reverse):
+    hs, final = _primal(xs, input_kernel, recurrent_kernel, bias, h, real, activation, reverse)
+    return (hs, final), (xs, input_kernel, recurrent_kernel, h, real, hs)
 
 
 def _backward(activation, reverse, residuals, cotangents):
-    kernel, first, real, hs = residuals
+    xs, input_kernel, recurrent_kernel, first, real, hs = residuals
     dhs, dfinal = cotangents
-    transposed = kernel.T
+    transposed = recurrent_kernel.T
 
     def body(dh: Array, inputs: tuple[Array, Array, Array | None]) -> tuple[Array, Array]:
         h, dy, keep = inputs
@@ -85,8 +92,9 @@ def _backward(activation, reverse, residuals, cotangents):
         return back if keep is None else back + where_real(keep, jnp.zeros_like(dh), dh), dpre
 
     dfirst, dpre = jax.lax.scan(body, dfinal, (hs, dhs, real), reverse=not reverse)
-    return dpre, summed_product(previous(hs, first, real, reverse), dpre), dfirst, None
+    gradients = affine_gradients(previous(hs, first, real, reverse), xs, dpre)
+    return project(dpre, input_kernel.T), *gradients, dfirst, None
 
 
-_unroll = jax.custom_vjp(_primal, nondiff_argnums=(4, 5))
+_unroll = jax.custom_vjp(_primal, nondiff_argnums=(6, 7))
 _unroll.defvjp(_forward, _backward)

@@ -10,7 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from seqexp.recurrences.masking import where_real
-from seqexp.recurrences.products import previous, summed_product
+from seqexp.recurrences.products import (
+    affine,
+    affine_gradients,
+    previous,
+    project,
+    summed_product,
+    with_ones,
+)
 from seqexp.types import Array
 
 
@@ -21,17 +28,25 @@ def split_candidate(array: Array) -> tuple[Array, Array]:
 
 
 def unroll_before(
-    projected: Array, kernel: Array, h: Array, real: Array | None, reverse: bool
+    xs: Array,
+    input_kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    h: Array,
+    real: Array | None,
+    reverse: bool,
 ) -> tuple[Array, Array]:
     """All steps of a GRU that resets before the product, time first.
 
-        r, z = sigmoid(projected_t + h_{t-1} kernel)           (their two thirds)
-        n = tanh(projected_t + (r * h_{t-1}) kernel)           (the last third)
+        r, z = sigmoid(x_t W + h_{t-1} U + b)                  (their two thirds)
+        n = tanh(x_t W + (r * h_{t-1}) U + b)                  (the last third)
         h_t = z * h_{t-1} + (1 - z) * n
 
     Args:
-        projected: `[T, B, 3 * H]`, the input's share of the pre-activations, bias included.
-        kernel: `[H, 3 * H]`.
+        xs: `[T, B, D]`, finite at padding.
+        input_kernel: W `[D, 3 * H]`.
+        recurrent_kernel: U `[H, 3 * H]`.
+        bias: b `[3 * H]`.
         h: `[B, H]`, before the first step.
         real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
         reverse: from the last step to the first.
@@ -39,17 +54,15 @@ def unroll_before(
     Returns:
         `hs` `[T, B, H]` and the final `h` `[B, H]`.
     """
-    return _unroll_before(projected, kernel, h, real, reverse)
+    return _unroll_before(xs, input_kernel, recurrent_kernel, bias, h, real, reverse)
 
 
-def _primal_before(
-    projected: Array, kernel: Array, h: Array, real: Array | None, reverse: bool
-) -> tuple[Array, Array]:
-    return _forward_before(projected, kernel, h, real, reverse)[0]
+def _primal_before(xs, input_kernel, recurrent_kernel, bias, h, real, reverse):
+    return _forward_before(xs, input_kernel, recurrent_kernel, bias, h, real, reverse)[0]
 
 
-def _forward_before(projected, kernel, h, real, reverse):
-    gate_kernel, candidate_kernel = split_candidate(kernel)
+def _forward_before(xs, input_kernel, recurrent_kernel, bias, h, real, reverse):
+    gate_kernel, candidate_kernel = split_candidate(recurrent_kernel)
 
     def body(h, inputs):
         x, keep = inputs
@@ -61,14 +74,15 @@ def _forward_before(projected, kernel, h, real, reverse):
         y = where_real(keep, new, jnp.zeros_like(h))
         return where_real(keep, new, h), (y, gates, n)
 
+    projected = affine(xs, input_kernel, bias)
     final, (hs, gates, ns) = jax.lax.scan(body, h, (projected, real), reverse=reverse)
-    return (hs, final), (kernel, h, real, hs, gates, ns)
+    return (hs, final), (xs, input_kernel, recurrent_kernel, h, real, hs, gates, ns)
 
 
 def _backward_before(reverse, residuals, cotangents):
-    kernel, first, real, hs, gates, ns = residuals
+    xs, input_kernel, recurrent_kernel, first, real, hs, gates, ns = residuals
     dhs, dfinal = cotangents
-    gate_kernel, candidate_kernel = split_candidate(kernel)
+    gate_kernel, candidate_kernel = split_candidate(recurrent_kernel)
     before = previous(hs, first, real, reverse)
 
     def body(dh, inputs):
@@ -90,28 +104,44 @@ def _backward_before(reverse, residuals, cotangents):
         body, dfinal, (gates, ns, before, dhs, real), reverse=not reverse
     )
     r, _ = jnp.split(gates, 2, axis=-1)
-    dkernel = [summed_product(before, dpre_gates), summed_product(r * before, dpre_n)]
+    gradients = [
+        jnp.concatenate(parts, axis=-1)
+        for parts in zip(
+            affine_gradients(before, xs, dpre_gates),
+            affine_gradients(r * before, xs, dpre_n),
+            strict=True,
+        )
+    ]
     dprojected = jnp.concatenate([dpre_gates, dpre_n], axis=-1)
-    return dprojected, jnp.concatenate(dkernel, axis=-1), dfirst, None
+    return project(dprojected, input_kernel.T), *gradients, dfirst, None
 
 
-_unroll_before = jax.custom_vjp(_primal_before, nondiff_argnums=(4,))
+_unroll_before = jax.custom_vjp(_primal_before, nondiff_argnums=(6,))
 _unroll_before.defvjp(_forward_before, _backward_before)
 
 
 def unroll_after(
-    projected: Array, kernel: Array, bias: Array, h: Array, real: Array | None, reverse: bool
+    xs: Array,
+    input_kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    reset_bias: Array,
+    h: Array,
+    real: Array | None,
+    reverse: bool,
 ) -> tuple[Array, Array]:
     """All steps of a GRU that resets after the product, time first.
 
-        r, z = sigmoid(projected_t + h_{t-1} kernel)                 (their two thirds)
-        n = tanh(projected_t + r * (h_{t-1} kernel + bias))          (the last third)
+        r, z = sigmoid(x_t W + h_{t-1} U + b)                        (their two thirds)
+        n = tanh(x_t W + b + r * (h_{t-1} U + a))                    (the last third)
         h_t = z * h_{t-1} + (1 - z) * n
 
     Args:
-        projected: `[T, B, 3 * H]`, the input's share of the pre-activations, bias included.
-        kernel: `[H, 3 * H]`.
-        bias: `[H]`, inside the reset.
+        xs: `[T, B, D]`, finite at padding.
+        input_kernel: W `[D, 3 * H]`.
+        recurrent_kernel: U `[H, 3 * H]`.
+        bias: b `[3 * H]`.
+        reset_bias: a `[H]`, inside the reset.
         h: `[B, H]`, before the first step.
         real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
         reverse: from the last step to the first.
@@ -119,37 +149,36 @@ def unroll_after(
     Returns:
         `hs` `[T, B, H]` and the final `h` `[B, H]`.
     """
-    return _unroll_after(projected, kernel, bias, h, real, reverse)
+    return _unroll_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, real, reverse)
 
 
-def _primal_after(
-    projected: Array, kernel: Array, bias: Array, h: Array, real: Array | None, reverse: bool
-) -> tuple[Array, Array]:
-    return _forward_after(projected, kernel, bias, h, real, reverse)[0]
+def _primal_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, real, reverse):
+    return _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, real, reverse)[0]
 
 
-def _forward_after(projected, kernel, bias, h, real, reverse):
+def _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, real, reverse):
     def body(h, inputs):
         x, keep = inputs
         x_gates, x_candidate = split_candidate(x)
-        u_gates, u_candidate = split_candidate(h @ kernel)
+        u_gates, u_candidate = split_candidate(h @ recurrent_kernel)
         gates = jax.nn.sigmoid(x_gates + u_gates)
-        inner = u_candidate + bias
+        inner = u_candidate + reset_bias
         r, z = jnp.split(gates, 2, axis=-1)
         n = jnp.tanh(x_candidate + r * inner)
         new = z * h + (1 - z) * n
         y = where_real(keep, new, jnp.zeros_like(h))
         return where_real(keep, new, h), (y, gates, inner, n)
 
+    projected = affine(xs, input_kernel, bias)
     final, (hs, gates, inner, ns) = jax.lax.scan(body, h, (projected, real), reverse=reverse)
-    return (hs, final), (kernel, h, real, hs, gates, inner, ns)
+    return (hs, final), (xs, input_kernel, recurrent_kernel, h, real, hs, gates, inner, ns)
 
 
 def _backward_after(reverse, residuals, cotangents):
-    kernel, first, real, hs, gates, inner, ns = residuals
+    xs, input_kernel, recurrent_kernel, first, real, hs, gates, inner, ns = residuals
     dhs, dfinal = cotangents
     before = previous(hs, first, real, reverse)
-    transposed = kernel.T
+    transposed = recurrent_kernel.T
 
     def body(dh, inputs):
         gates, inner, n, h, dy, keep = inputs
@@ -168,11 +197,15 @@ def _backward_after(reverse, residuals, cotangents):
     dfirst, (dinner, dpre_n) = jax.lax.scan(
         body, dfinal, (gates, inner, ns, before, dhs, real), reverse=not reverse
     )
-    dgates, dcandidate = split_candidate(dinner)
+    dgates, _ = split_candidate(dinner)
     dprojected = jnp.concatenate([dgates, dpre_n], axis=-1)
-    dbias = dcandidate.sum(axis=(0, 1))
-    return dprojected, summed_product(before, dinner), dbias, dfirst, None
+    # The reset lies between the candidate's two shares, so W and U see different gradients.
+    dinput = summed_product(with_ones(xs), dprojected)
+    drecurrent = summed_product(with_ones(before), dinner)
+    _, dreset_bias = split_candidate(drecurrent[-1])
+    dxs = project(dprojected, input_kernel.T)
+    return dxs, dinput[:-1], drecurrent[:-1], dinput[-1], dreset_bias, dfirst, None
 
 
-_unroll_after = jax.custom_vjp(_primal_after, nondiff_argnums=(5,))
+_unroll_after = jax.custom_vjp(_primal_after, nondiff_argnums=(7,))
 _unroll_after.defvjp(_forward_after, _backward_after)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from seqexp.recurrences.masking import where_real
-from seqexp.recurrences.products import previous, summed_product
+from seqexp.recurrences.products import affine, affine_gradients, previous, project
 from seqexp.types import Array
 
 
@@ -20,21 +20,31 @@ def gates(pre: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def unroll(
-    projected: Array, kernel: Array, c: Array, h: Array, real: Array | None, reverse: bool
+    xs: Array,
+    input_kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    c: Array,
+    h: Array,
+    real: Array | None,
+    reverse: bool,
 ) -> tuple[Array, tuple[Array, Array]]:
     """All steps of a plain LSTM, time first.
 
-        i, f, g, o = gates(projected_t + h_{t-1} kernel)
+        i, f, g, o = gates(x_t W + h_{t-1} U + b)
         c_t = f * c_{t-1} + i * g
         h_t = o * tanh(c_t)
 
-    The forward scan keeps the pre-activations and c_{t-1}, from which the backward scan computes
-    the gates again: cheaper than storing them. The backward scan gathers the gradients of the
-    pre-activations, and the kernel's gradient is one product after it.
+    The input's share is one product before the loop. The forward scan keeps the pre-activations
+    and c_{t-1}, from which the backward scan computes the gates again: cheaper than storing them.
+    The backward scan gathers the gradients of the pre-activations, and those of W, U and b are one
+    product after it.
 
     Args:
-        projected: `[T, B, 4 * H]`, the input's share of the pre-activations, bias included.
-        kernel: `[H, 4 * H]`.
+        xs: `[T, B, D]`, finite at padding.
+        input_kernel: W `[D, 4 * H]`.
+        recurrent_kernel: U `[H, 4 * H]`.
+        bias: b `[4 * H]`.
         c: `[B, H]`, before the first step.
         h: `[B, H]`, before the first step.
         real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
@@ -43,34 +53,33 @@ def unroll(
     Returns:
         `hs` `[T, B, H]`, and the final `(c, h)`.
     """
-    return _unroll(projected, kernel, c, h, real, reverse)
+    return _unroll(xs, input_kernel, recurrent_kernel, bias, c, h, real, reverse)
 
 
-def _primal(
-    projected: Array, kernel: Array, c: Array, h: Array, real: Array | None, reverse: bool
-) -> tuple[Array, tuple[Array, Array]]:
-    return _forward(projected, kernel, c, h, real, reverse)[0]
+def _primal(xs, input_kernel, recurrent_kernel, bias, c, h, real, reverse):
+    return _forward(xs, input_kernel, recurrent_kernel, bias, c, h, real, reverse)[0]
 
 
-def _forward(projected, kernel, c, h, real, reverse):
+def _forward(xs, input_kernel, recurrent_kernel, bias, c, h, real, reverse):
     def body(carry, inputs):
         x, keep = inputs
         c, h = carry
-        pre = x + h @ kernel
+        pre = x + h @ recurrent_kernel
         i, f, g, o = gates(pre)
         new_c = f * c + i * g
         new_h = o * jnp.tanh(new_c)
         held = where_real(keep, (new_c, new_h), carry)
         return held, (where_real(keep, new_h, jnp.zeros_like(h)), pre, c)
 
+    projected = affine(xs, input_kernel, bias)
     final, (hs, pre, c_before) = jax.lax.scan(body, (c, h), (projected, real), reverse=reverse)
-    return (hs, final), (kernel, h, real, hs, pre, c_before)
+    return (hs, final), (xs, input_kernel, recurrent_kernel, h, real, hs, pre, c_before)
 
 
 def _backward(reverse, residuals, cotangents):
-    kernel, first_h, real, hs, pre, c_before = residuals
+    xs, input_kernel, recurrent_kernel, first_h, real, hs, pre, c_before = residuals
     dhs, (dc_final, dh_final) = cotangents
-    transposed = kernel.T
+    transposed = recurrent_kernel.T
 
     def body(carry, inputs):
         dc, dh = carry
@@ -98,9 +107,9 @@ def _backward(reverse, residuals, cotangents):
     (dc, dh), dpre = jax.lax.scan(
         body, (dc_final, dh_final), (pre, c_before, dhs, real), reverse=not reverse
     )
-    dkernel = summed_product(previous(hs, first_h, real, reverse), dpre)
-    return dpre, dkernel, dc, dh, None
+    gradients = affine_gradients(previous(hs, first_h, real, reverse), xs, dpre)
+    return project(dpre, input_kernel.T), *gradients, dc, dh, None
 
 
-_unroll = jax.custom_vjp(_primal, nondiff_argnums=(5,))
+_unroll = jax.custom_vjp(_primal, nondiff_argnums=(7,))
 _unroll.defvjp(_forward, _backward)

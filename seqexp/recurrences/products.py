@@ -14,6 +14,35 @@ def project(xs: Array, kernel: Array) -> Array:
     return (xs.reshape(-1, xs.shape[-1]) @ kernel).reshape(*xs.shape[:-1], -1)
 
 
+def affine(xs: Array, kernel: Array, bias: Array) -> Array:
+    """`xs` `[T, B, D]` times `kernel` `[D, K]`, plus `bias` `[K]`."""
+    # The bias as one more row of the kernel: added apart, it costs a pass over the whole result.
+    return project(with_ones(xs), jnp.concatenate([kernel, bias[None]]))
+
+
+def affine_gradients(h: Array, xs: Array, dpre: Array) -> tuple[Array, Array, Array]:
+    """The gradients of W, U and b in `pre = x W + h U + b`, summed over T and B.
+
+    One product for all three: apart, they would read `dpre` three times.
+
+    Args:
+        h: `[T, B, H]`, the state before each step.
+        xs: `[T, B, D]`.
+        dpre: `[T, B, K]`.
+
+    Returns:
+        `[D, K]`, `[H, K]` and `[K]`.
+    """
+    joint = summed_product(with_ones(jnp.concatenate([h, xs], axis=-1)), dpre)
+    width = h.shape[-1]
+    return joint[width:-1], joint[:width], joint[-1]
+
+
+def with_ones(xs: Array) -> Array:
+    """`xs` `[..., D]` with a column of ones behind: `[..., D + 1]`."""
+    return jnp.concatenate([xs, jnp.ones_like(xs[..., :1])], axis=-1)
+
+
 def summed_product(left: Array, right: Array) -> Array:
     """The sum over T and B of outer products: `[T, B, I]` and `[T, B, J]` to `[I, J]`."""
     return left.reshape(-1, left.shape[-1]).T @ right.reshape(-1, right.shape[-1])

@@ -19,12 +19,20 @@ from tests.variants import quick_jit
 T, B, H = 4, 2, 3
 REAL = np.arange(T)[:, None] < np.array([T, 2])
 
+D = 5
+
+
+def shapes_of(gates, *more):
+    """xs, W, U and b of so many gates, and what else an unroll takes."""
+    return [(T, B, D), (D, gates * H), (H, gates * H), (gates * H,), *more]
+
+
 PATHS = {
-    "elman tanh": (partial(elman.unroll, activation="tanh"), [(T, B, H), (H, H), (B, H)]),
-    "elman relu": (partial(elman.unroll, activation="relu"), [(T, B, H), (H, H), (B, H)]),
-    "lstm": (lstm.unroll, [(T, B, 4 * H), (H, 4 * H), (B, H), (B, H)]),
-    "gru before": (gru.unroll_before, [(T, B, 3 * H), (H, 3 * H), (B, H)]),
-    "gru after": (gru.unroll_after, [(T, B, 3 * H), (H, 3 * H), (H,), (B, H)]),
+    "elman tanh": (partial(elman.unroll, activation="tanh"), shapes_of(1, (B, H))),
+    "elman relu": (partial(elman.unroll, activation="relu"), shapes_of(1, (B, H))),
+    "lstm": (lstm.unroll, shapes_of(4, (B, H), (B, H))),
+    "gru before": (gru.unroll_before, shapes_of(3, (B, H))),
+    "gru after": (gru.unroll_after, shapes_of(3, (H,), (B, H))),
 }
 
 
@@ -57,16 +65,17 @@ def test_gradients_are_those_of_finite_differences(name):
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_the_kernels_gradient_is_one_product_after_the_loop(name):
+def test_the_gradients_of_kernels_and_bias_are_one_product_after_the_loop(name):
     unroll, shapes = PATHS[name]
 
     def loss(*inputs):
         return jnp.sum(unroll(*inputs, real=REAL, reverse=False)[0])
 
-    jaxpr = jax.make_jaxpr(jax.grad(loss, argnums=1))(*arrays(shapes)).jaxpr
+    jaxpr = jax.make_jaxpr(jax.grad(loss, argnums=(1, 2, 3)))(*arrays(shapes)).jaxpr
     inside, outside = products(jaxpr, in_loop=False)
-    kernels = [shape for shape in outside if shape[0] == H]
-    assert sum(columns for _, columns in kernels) == shapes[1][1]
+    # Rows for h, x and the bias together; GRU's reset after the product keeps h and x apart.
+    kernels = [shape for shape in outside if shape[0] in (H + D + 1, H + 1)]
+    assert sum(columns for _, columns in kernels) == shapes[2][1]
     assert all(shape[0] == B for shape in inside)
 
 
