@@ -16,12 +16,16 @@ METHODS: Mapping[str, str] = {
     "carry_bytes": "Bytes of one sequence's carry between two steps, from its shapes.",
     "inference_flops_per_token": "Counted on the jaxpr of a forward pass, over its true steps.",
     "training_flops_per_token": "Counted on the jaxpr of a training step, over its true steps.",
-    "step_seconds": "Median wall clock of a compiled training step, waited for.",
+    "slice_width": "Members that a device trains side by side, the fastest of those tried.",
+    "step_seconds": "Median wall clock of a compiled training step, waited for; of a slice of "
+    "members side by side, over their number.",
     "step_seconds_q25": "Lower quartile of the same runs.",
     "step_seconds_q75": "Upper quartile of the same runs.",
+    "step_seconds_at_width": "The step_seconds of each slice width that was tried.",
     "tokens_per_second": "True steps in a batch over the median seconds of its training step.",
     "compile_seconds": "Wall clock of compiling the training step, no compilation cache.",
-    "program_bytes": "XLA's plan: arguments + outputs + temporaries - aliased buffers.",
+    "program_bytes": "XLA's plan for a slice's training program on one device: arguments + "
+    "outputs + temporaries - aliased buffers.",
     "decode_seconds_per_token": "Median wall clock of one compiled step at batch size 1.",
 }
 
@@ -37,9 +41,11 @@ class CostLedger:
     carry_bytes: int | None = None
     inference_flops_per_token: float | None = None
     training_flops_per_token: float | None = None
+    slice_width: int | None = None
     step_seconds: float | None = None
     step_seconds_q25: float | None = None
     step_seconds_q75: float | None = None
+    step_seconds_at_width: Mapping[str, float] | None = None
     tokens_per_second: float | None = None
     compile_seconds: float | None = None
     program_bytes: int | None = None
@@ -70,5 +76,5 @@ class CostLedger:
         return {
             f"cost/{name}": value
             for name, value in asdict(self).items()
-            if name != "methods" and value is not None
+            if isinstance(value, int | float)
         }

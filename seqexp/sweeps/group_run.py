@@ -22,7 +22,7 @@ from seqexp.sweeps.outcome import Outcome
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.training import Chunk, GroupState, Program, train
 from seqexp.training.loop import Standing
-from seqexp.training.mesh import group_mesh
+from seqexp.training.mesh import AUTO, group_mesh, slice_widths
 from seqexp.training.step import MemberState
 from seqexp.types import SeqexpError, Splits
 
@@ -54,7 +54,7 @@ def run_group(
             opened.append(_open(member, state, mirror))
         progress.advance(sum(int(member.state.step) for member in opened))
         progress.working_on(f"{group.name}: measuring costs")
-        ledger = _costs(program, opened, splits)
+        program, ledger = _with_costs(program, fresh, opened, splits)
         progress.working_on(f"{group.name}: training {len(members)} at once")
         progress.say(f"{group.name}: {_describe(group, ledger)}")
         _train(program, opened, progress)
@@ -135,18 +135,24 @@ def _restored(leaves: Sequence[Any], like: MemberState) -> MemberState | None:
     return jax.tree.unflatten(structure, leaves)
 
 
-def _costs(program: Program, opened: Sequence[Opened], splits: Splits) -> CostLedger:
-    """The ledger of the group: the one it was measured with before, or measured now."""
+def _with_costs(
+    program: Program, fresh: Sequence[MemberState], opened: Sequence[Opened], splits: Splits
+) -> tuple[Program, CostLedger]:
+    """The program at the slice width that the ledger of the group names, and that ledger: the one
+    it was measured with before, or measured now."""
+    widths = slice_widths(program.members, program.mesh)
     try:
         known = read_json(opened[0].run.directory / COST)
         ledger = None if known is None else CostLedger.from_json(known)
     except SeqexpError:
         ledger = None
     if ledger is None:
-        ledger = measure_costs(program, program.init(), splits)
+        program, ledger = measure_costs(program, fresh, splits, widths)
+    else:
+        program = program.at_width(min(ledger.slice_width or 1, widths[-1]))
     for member in opened:
         member.run.write_cost(ledger.to_json())
-    return ledger
+    return program, ledger
 
 
 def _describe(group: Group, ledger: CostLedger) -> str:
@@ -156,7 +162,18 @@ def _describe(group: Group, ledger: CostLedger) -> str:
         f"width {width}, {ledger.parameters:,} parameters, "
         f"{1e3 * (ledger.step_seconds or 0):.2f} ms a step, "
         f"compiled in {ledger.compile_seconds:.1f} s; {experiment.steps:,} steps"
+        f"{_describe_mesh(group, ledger)}"
     )
+
+
+def _describe_mesh(group: Group, ledger: CostLedger) -> str:
+    """What was chosen for the user, where there was a choice."""
+    said = f"; batch_devices={AUTO} is {group.batch_devices}" if group.auto else ""
+    tried = ledger.step_seconds_at_width or {}
+    if len(tried) > 1:
+        times = ", ".join(f"{1e3 * step:.2f} ms at {width}" for width, step in tried.items())
+        said += f"; {ledger.slice_width} side by side (a step and member takes {times})"
+    return said
 
 
 def _train(program: Program, opened: Sequence[Opened], progress: SweepProgress) -> None:

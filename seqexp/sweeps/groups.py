@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ import jax
 
 from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.record import RunInfo, run_directory
+from seqexp.sweeps.costing import training_flops
 from seqexp.sweeps.foreign import foreign_code
 from seqexp.sweeps.point import Point
 from seqexp.training import Experiment, Hyper
-from seqexp.training.mesh import group_mesh
+from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
 from seqexp.training.step import graph, init_member, loss_and_metrics
 from seqexp.types import SeqexpError, Splits
 
@@ -36,10 +37,16 @@ class Planned:
 
 @dataclass(frozen=True)
 class Group:
-    """Points that one compiled program trains."""
+    """Points that one compiled program trains.
+
+    Attributes:
+        batch_devices: how many devices share one member's batch.
+        auto: a config left that number to us.
+    """
 
     experiment: Experiment
     batch_devices: int
+    auto: bool
     load: Callable[[], Splits]
     members: tuple[Planned, ...]
 
@@ -67,17 +74,26 @@ def plan(points: Sequence[Point]) -> tuple[list[Group], list[str]]:
     ids: list[str] = []
     groups: dict[str, list[Planned]] = {}
     experiments: dict[str, Experiment] = {}
+    checked: dict[str, tuple[Experiment, int]] = {}
+    left_to_us: set[str] = set()
     wrong: dict[str, list[str]] = {}
+    alike = _alike(points)
     for point in points:
-        key = canonical(point.shared_config())
+        asked = canonical(point.shared_config())
         try:
-            if key not in experiments:
-                experiments[key] = _checked(point, data)
-            planned = _planned(point, experiments[key])
+            if asked not in checked:
+                checked[asked] = _checked(point, len(alike[asked]), data)
+            experiment, batch_devices = checked[asked]
+            resolved = _on_devices(point, batch_devices)
+            planned = _planned(resolved, experiment)
         except SeqexpError as error:
             wrong.setdefault(str(error), []).append(point.name)
             continue
         ids.append(planned.info.id)
+        key = canonical(resolved.shared_config())
+        experiments.setdefault(key, experiment)
+        if key != asked:
+            left_to_us.add(key)
         members = groups.setdefault(key, [])
         if planned.info.id not in [member.info.id for member in members]:
             members.append(planned)
@@ -88,6 +104,7 @@ def plan(points: Sequence[Point]) -> tuple[list[Group], list[str]]:
         Group(
             experiment=experiments[key],
             batch_devices=members[0].point.config["trainer"]["batch_devices"],
+            auto=key in left_to_us,
             load=partial(data.load, members[0].point.config["task"], experiments[key]),
             members=tuple(members),
         )
@@ -109,29 +126,54 @@ class _Data:
         return self._splits[key]
 
 
-def _checked(point: Point, data: _Data) -> Experiment:
-    """The experiment of a point, built, its data there, its shapes traced."""
+def _alike(points: Sequence[Point]) -> dict[str, set[str]]:
+    """The points that differ in traced values only, each of them once, by what they share."""
+    alike: dict[str, set[str]] = {}
+    for point in points:
+        own = canonical([point.config["seed"], point.config["optimizer"]])
+        alike.setdefault(canonical(point.shared_config()), set()).add(own)
+    return alike
+
+
+def _on_devices(point: Point, batch_devices: int) -> Point:
+    trainer = {**point.config["trainer"], "batch_devices": batch_devices}
+    return replace(point, config={**point.config, "trainer": trainer})
+
+
+def _checked(point: Point, members: int, data: _Data) -> tuple[Experiment, int]:
+    """The experiment of a point, built, its data there, its shapes traced; its batch devices.
+
+    Args:
+        members: how many points share the experiment; `auto_batch_devices` asks for it.
+    """
     experiment = point.build()
     splits = data.load(point.config["task"], experiment)
     splits.train.steps_per_epoch(experiment.batch_size)
     devices = point.config["trainer"]["batch_devices"]
-    group_mesh(1, devices)
-    if experiment.batch_size % devices:
-        raise SeqexpError(
-            f"trainer.batch_size={experiment.batch_size} cannot be split over "
-            f"trainer.batch_devices={devices}: choose a multiple"
-        )
+    if devices != AUTO:
+        group_mesh(1, devices)
+        if experiment.batch_size % devices:
+            raise SeqexpError(
+                f"trainer.batch_size={experiment.batch_size} cannot be split over "
+                f"trainer.batch_devices={devices}: choose a multiple"
+            )
     try:
+        graphdef = graph(experiment)
         state = jax.eval_shape(partial(init_member, experiment, Hyper(0, 0.0, 0.0, 0.0)))
         jax.eval_shape(
-            partial(loss_and_metrics, experiment, graph(experiment), key=None),
+            partial(loss_and_metrics, experiment, graphdef, key=None),
             state.params,
             batch=splits.valid,
         )
     except (TypeError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise SeqexpError(f"{point.model} does not fit {point.task}: {first}") from error
-    return experiment
+    if devices == AUTO:
+        flops = training_flops(experiment, graphdef, state, splits.valid)
+        devices = auto_batch_devices(
+            members, experiment.batch_size, flops / experiment.task.spec.length
+        )
+    return experiment, devices
 
 
 def _planned(point: Point, experiment: Experiment) -> Planned:

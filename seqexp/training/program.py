@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -34,24 +35,31 @@ GroupState = tuple[MemberState, ...]
 class Program:
     """A group's programs on a mesh. Compiled at first use, and not again for the group.
 
-    Members are trained a slice at a time: as many as the mesh has rows on a CPU, one on each
-    device, which is bitwise what each gives alone, so that the program does not depend on their
-    number; all of them on an accelerator, where those of a device run side by side (`vmap`), which
-    is the same to rounding.
+    Members are trained a slice at a time, `slice_width` of them on each row of the mesh. One by one
+    is bitwise what each gives alone; more run side by side (`vmap`), which is the same to rounding.
+    The program does not depend on the number of members, only on these two.
 
     Args:
         experiment: what all members share.
         splits: the task's data.
         hypers: what each member has of its own.
         mesh: from `group_mesh`.
+        slice_width: how many members a device trains side by side, one of `slice_widths`.
 
     Raises:
         SeqexpError: if the batch cannot be split evenly over the mesh's batch devices, or if there
             are 2**32 time steps or more between two evaluations.
     """
 
-    def __init__(self, experiment: Experiment, splits: Splits, hypers: Sequence[Hyper], mesh: Mesh):
-        rows, columns = mesh.devices.shape
+    def __init__(
+        self,
+        experiment: Experiment,
+        splits: Splits,
+        hypers: Sequence[Hyper],
+        mesh: Mesh,
+        slice_width: int = 1,
+    ):
+        columns = mesh.devices.shape[1]
         if experiment.batch_size % columns:
             raise SeqexpError(
                 f"trainer.batch_size={experiment.batch_size} cannot be split over "
@@ -67,11 +75,9 @@ class Program:
         self.hypers = [_typed(hyper) for hyper in hypers]
         self.members = len(hypers)
         self.graphdef = graph(experiment)
-        on_cpu = mesh.devices.flat[0].platform == "cpu"
-        self.slice_size = rows * (1 if on_cpu else -(-self.members // rows))
+        self.mesh = mesh
         self._by_member = NamedSharding(mesh, PartitionSpec(MEMBERS))
         everywhere = NamedSharding(mesh, PartitionSpec())
-        self._sliced_hypers = self._slices(self.hypers)
         self._stream = jax.device_put(splits.train, everywhere)
         self._splits = {
             name: [
@@ -80,15 +86,36 @@ class Program:
             ]
             for name, split in (("valid", splits.valid), ("test", splits.test))
         }
-        axis = BATCH if columns > 1 else None
-        over_members = partial(_over_members, mesh, self.slice_size // rows)
-        self._advance = over_members(
-            partial(_advance_member, experiment, self.graphdef, axis, columns), 3, 1
-        )
-        self._evaluate = over_members(partial(_evaluate_member, experiment, self.graphdef), 2, 1)
-        self._keep_best = over_members(_keep_best, 2, 0)
         self._init = jax.jit(partial(init_member, experiment))
         self._sample = jax.jit(sample_tokens, static_argnums=(0, 4))
+        self._slice(slice_width)
+
+    def at_width(self, slice_width: int) -> Program:
+        """The same group, its data shared, with so many members of a device side by side."""
+        other = copy.copy(self)
+        if slice_width != self.slice_width:
+            other._slice(slice_width)
+        return other
+
+    def first_slice(self) -> Program:
+        """The same programs, compiled once for both, for the members of the first slice alone."""
+        other = copy.copy(self)
+        other.hypers = self.hypers[: self.slice_size]
+        other.members = len(other.hypers)
+        other._sliced_hypers = self._sliced_hypers[:1]
+        return other
+
+    def _slice(self, width: int) -> None:
+        rows, columns = self.mesh.devices.shape
+        self.slice_width, self.slice_size = width, rows * width
+        self._sliced_hypers = self._slices(self.hypers)
+        axis = BATCH if columns > 1 else None
+        advance = partial(_advance_member, self.experiment, self.graphdef, axis, columns)
+        evaluate = partial(_evaluate_member, self.experiment, self.graphdef)
+        over_members = partial(_over_members, self.mesh, width)
+        self._advance = over_members("advance", advance, 3, 1)
+        self._evaluate = over_members("evaluate", evaluate, 2, 1)
+        self._keep_best = over_members("keep_best", _keep_best, 2, 0)
 
     def init(self) -> GroupState:
         """All members before their first step."""
@@ -182,21 +209,23 @@ class Program:
 
 
 def _over_members(
-    mesh: Mesh, members: int, function: Callable[..., Any], sharded: int, shared: int
+    mesh: Mesh, width: int, name: str, function: Callable[..., Any], sharded: int, shared: int
 ) -> Any:
     """Compile `function` of one member for a slice, with so many of them on each device.
 
     The first `sharded` arguments are stacked over members, the other `shared` are every member's.
+    Profiles and logs of compilation show the name.
     """
 
     def on_a_device(*arguments: Any) -> Any:
         own, common = arguments[:sharded], arguments[sharded:]
-        if members > 1:
+        if width > 1:
             return jax.vmap(lambda *a: function(*a, *common))(*own)
         # Not vmap over one: a batch axis of size 1 changes which products XLA chooses.
         alone = jax.tree.map(lambda a: a[0], own)
         return jax.tree.map(lambda a: a[None], function(*alone, *common))
 
+    on_a_device.__name__ = name
     by_member = PartitionSpec(MEMBERS)
     return jax.jit(
         jax.shard_map(

@@ -10,6 +10,7 @@ import optax
 from flax import nnx
 
 from seqexp.training.experiment import Experiment, Hyper
+from seqexp.training.mesh import summed
 from seqexp.types import Array, Batch, Mean, Metrics
 
 INIT, DATA, NOISE, SAMPLE = range(4)
@@ -104,7 +105,7 @@ def train_step(
 
     grads, metrics = jax.grad(loss, has_aux=True)(state.params)
     if batch_axis is not None:
-        grads, metrics = jax.lax.psum((grads, metrics), batch_axis)
+        grads, metrics = summed((grads, metrics), batch_axis)
     progress = state.step / experiment.steps
     optimizer = experiment.optimizer.transformation(
         hyper.learning_rate,
