@@ -1,5 +1,6 @@
 # make frontier   environment, install, the flagship sweep, its report
 # make jsb        the JSB chorales rows of Bai et al. 2018 (downloads 96 kB)
+# make speed      our recurrent layers and loops against torch, Flax and Keras (QUICK=1: 3 minutes)
 # make test       environment, install, the test suite
 # make test-full  the exhaustive matrix as well
 # make check      lint, format and types
@@ -11,7 +12,7 @@ ifneq ($(wildcard ../shared/data/SOURCES.json),)
 export SEQEXP_DATA_DIR ?= $(abspath ../shared/data)
 endif
 
-.PHONY: install frontier jsb test test-full check clean
+.PHONY: install frontier jsb speed test test-full check clean
 
 install: .venv/installed
 
@@ -28,6 +29,13 @@ frontier: install
 
 jsb: install
 	$(BIN)/seqexp sweep experiment=jsb
+
+# Without the opponents the study runs all the same, and says who is left out.
+speed: install
+	@$(BIN)/python -c 'import importlib.util as u, sys; \
+	  sys.exit(not all(map(u.find_spec, ("torch", "keras"))))' || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0' 'keras>=3.15' || true
+	$(BIN)/python experiments/speed/run.py $(if $(QUICK),--quick)
 
 test: install
 	$(BIN)/python -m pytest -n 2 -m "not full"

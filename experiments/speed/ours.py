@@ -1,0 +1,135 @@
+"""Our layers, on one device or with the batch split over several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from problem import Answer, Problem, Weights
+from shapes import Case
+
+from seqexp.cells import GRU, LSTM, Elman
+from seqexp.layers import Bidirectional, Recurrent, Stack
+
+CELLS: dict[str, Callable[..., Any]] = {
+    "LSTM": LSTM,
+    "GRU": partial(GRU, reset="after"),
+    "GRU before": partial(GRU, reset="before"),
+    "RNN": Elman,
+}
+BATCH = "batch"
+
+
+class Ours:
+    """A case in our layers.
+
+    Args:
+        problem: what to compute.
+        devices: how many share the batch.
+    """
+
+    def __init__(self, problem: Problem, devices: int):
+        self.problem = problem
+        model = build(problem.case, problem.weights)
+        graph, state = nnx.split(model)
+        # Bare arrays: flattening an nnx state anew at each call would cost Python time.
+        leaves, tree = jax.tree.flatten(state)
+        self._merge = lambda leaves: nnx.merge(graph, jax.tree.unflatten(tree, leaves))
+        arguments = (leaves, problem.xs, problem.lengths, problem.cotangent)
+        compute = partial(_compute, self._merge, problem.case.backward, devices > 1)
+        if devices == 1:
+            program = jax.jit(compute)
+            self._arguments = jax.device_put(arguments, jax.local_devices()[0])
+        else:
+            mesh = Mesh(np.asarray(jax.local_devices()[:devices]), (BATCH,))
+            everywhere, split = PartitionSpec(), PartitionSpec(BATCH)
+            given = (everywhere, split, split, split)
+            program = jax.jit(
+                jax.shard_map(
+                    compute,
+                    mesh=mesh,
+                    in_specs=given,
+                    out_specs=(split, everywhere, split) if problem.case.backward else split,
+                    check_vma=False,
+                )
+            )
+            self._arguments = tuple(
+                jax.device_put(argument, NamedSharding(mesh, spec))
+                for argument, spec in zip(arguments, given, strict=True)
+            )
+        self._program = program.lower(*self._arguments).compile()
+
+    def run(self) -> Any:
+        """Compute it once."""
+        return jax.block_until_ready(self._program(*self._arguments))
+
+    def answer(self) -> Answer:
+        """What a run gives."""
+        if not self.problem.case.backward:
+            return Answer(np.asarray(self.run()))
+        outputs, gradients, by_input = self.run()
+        return Answer(np.asarray(outputs), np.asarray(by_input), read(self._merge(gradients)))
+
+
+def build(case: Case, weights: list[list[Weights]]) -> Any:
+    """The layers of a case, with these weights: a `Recurrent`, a `Bidirectional` or a `Stack`."""
+    layers = [
+        _layer([_cell(case, features, own) for own in layer])
+        for features, layer in zip(case.inputs, weights, strict=True)
+    ]
+    if len(layers) == 1:
+        return layers[0]
+    return Stack(layers, dropout=0.0, residual=False, norm="none", rngs=nnx.Rngs(0))
+
+
+def read(layers: Any) -> list[list[Weights]]:
+    """The weights of layers, or the gradients that stand in their place."""
+    stacked = layers.layers if isinstance(layers, Stack) else [layers]
+    return [[_read(cell) for cell in _cells(layer)] for layer in stacked]
+
+
+def _compute(merge: Any, backward: bool, split: bool, leaves, xs, lengths, cotangent) -> Any:
+    def outputs(leaves, xs):
+        return merge(leaves)(xs, lengths)[0]
+
+    if not backward:
+        return outputs(leaves, xs)
+    ys, pull = jax.vjp(outputs, leaves, xs)
+    by_leaves, by_xs = pull(cotangent)
+    return ys, jax.lax.psum(by_leaves, BATCH) if split else by_leaves, by_xs
+
+
+def _layer(cells: list[Any]) -> Any:
+    return Recurrent(cells[0]) if len(cells) == 1 else Bidirectional(*cells)
+
+
+def _cells(layer: Any) -> list[Any]:
+    if isinstance(layer, Bidirectional):
+        return [layer.forward.cell, layer.backward.cell]
+    return [layer.cell]
+
+
+def _cell(case: Case, features: int, weights: Weights) -> Any:
+    # eval_shape: no initialiser is compiled for weights that are written over.
+    cell = nnx.eval_shape(lambda: CELLS[case.cell](features, case.shape.hidden, rngs=nnx.Rngs(0)))
+    cell.input_kernel = nnx.Param(jax.device_put(weights.input))
+    cell.recurrent_kernel = nnx.Param(jax.device_put(weights.recurrent))
+    cell.bias = nnx.Param(jax.device_put(weights.bias))
+    if weights.reset_bias is not None:
+        cell.reset_bias = nnx.Param(jax.device_put(weights.reset_bias))
+    return cell
+
+
+def _read(cell: Any) -> Weights:
+    inside = cell.reset_bias if isinstance(cell, GRU) else None
+    return Weights(
+        np.asarray(cell.input_kernel[...]),
+        np.asarray(cell.recurrent_kernel[...]),
+        np.asarray(cell.bias[...]),
+        None if inside is None else np.asarray(inside[...]),
+    )

@@ -1,0 +1,95 @@
+"""One part of the study, in a process of its own, as the number of cores is settled at its start.
+
+    python part.py PART THREADS FILE [--quick]
+
+Prints each measurement as it comes, and leaves rows, failures and what was left out in FILE.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+Measurement = tuple[str, Callable[[], list[dict[str, Any]]]]
+
+BUDGETS = {  # seconds for each contestant, and rounds at least
+    "cell": (0.25, 5),
+    "sweep": (0.25, 5),
+    "loop": (0.0, 5),
+}
+QUICK = {"cell": (0.05, 3), "sweep": (0.05, 3), "loop": (0.0, 3)}
+STEPS, QUICK_STEPS = 25, 10
+"""Training steps in a turn of a loop."""
+
+
+def measurements(part: str, threads: int, quick: bool) -> Iterator[Measurement]:
+    """What a part measures: names, and functions that give the rows."""
+    from functools import partial
+
+    import cell_level
+    import loop_level
+    from shapes import CELLS, cell_cases, sweep_cases
+    from timing import Budget
+
+    budget = Budget(*(QUICK if quick else BUDGETS)[part])
+    if part == "cell":
+        for case in cell_cases(threads, quick):
+            yield str(case), partial(cell_level.measure, "cell", case, threads, budget)
+    elif part == "sweep":
+        for case in sweep_cases(quick):
+            yield str(case), partial(cell_level.measure, "sweep", case, threads, budget)
+    else:
+        for cell in CELLS[:1] if quick else CELLS:
+            steps = QUICK_STEPS if quick else STEPS
+            yield f"loop {cell}", partial(loop_level.measure, cell, steps, budget)
+
+
+def main(part: str, threads: int, file: Path, quick: bool) -> None:
+    """Measure a part and write what came out, be it a failure."""
+    # Before jax and torch start: both count the cores they may use.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    rows: list[dict[str, Any]] = []
+    failures: list[str] = []
+    where = f"{part}, {threads} thread" + "s" * (threads > 1)
+    try:
+        import jax
+
+        jax.config.update("jax_num_cpu_devices", threads)
+        planned = list(measurements(part, threads, quick))
+    except Exception as error:
+        planned = []
+        failures.append(_reason(where, error))
+    for number, (name, measure) in enumerate(planned, start=1):
+        start = time.perf_counter()
+        try:
+            found = measure()
+        except Exception as error:
+            failures.append(_reason(f"{where}: {name}", error))
+            continue
+        rows += found
+        took = time.perf_counter() - start
+        progress = f"[{number}/{len(planned)}] {where}: {name}"
+        print(f"{progress}: {_said(found)} [{took:.1f} s]", flush=True)
+    file.write_text(json.dumps({"rows": rows, "failures": failures}))
+
+
+def _said(rows: list[dict[str, Any]]) -> str:
+    """A measurement in a line: our time, and how many times it each opponent takes."""
+    ratios = ", ".join(f"{row['opponent']} {row['ratio']:.2f}" for row in rows)
+    return f"ours {rows[0]['ours_ms']:.4g} ms ({rows[0]['ours_how']}); times ours: {ratios}"
+
+
+def _reason(where: str, error: Exception) -> str:
+    traceback.print_exc()
+    return f"{where}: {type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    PART, THREADS, FILE, *FLAGS = sys.argv[1:]
+    main(PART, int(THREADS), Path(FILE), "--quick" in FLAGS)

@@ -1,0 +1,135 @@
+"""The speed study: `python experiments/speed/run.py [--quick]`, or `make speed [QUICK=1]`.
+
+Runs the parts one after another, each in a process of its own, and writes results.json; and, unless
+quick, the README's tables and the plot. The exit code is 1 if anything failed; what succeeded is
+written all the same, and the failures with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import plots
+import tables
+from part import BUDGETS, QUICK, QUICK_STEPS, STEPS
+from rows import FOLDER, RESULTS, save
+from timing import TURN
+
+LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch", "keras")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the study; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small shapes, few repeats")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where to write the results")
+    options = parser.parse_args(arguments)
+    if sys.platform != "linux":
+        print("the study needs Linux: it limits cores by sched_setaffinity", file=sys.stderr)
+        return 1
+    start = time.monotonic()
+    cores = len(os.sched_getaffinity(0))
+    left_out = [
+        f"{library} is not installed: pip install '.[speed]'"
+        for library in ("torch", "keras")
+        if importlib.util.find_spec(library) is None
+    ]
+    if cores < 2:
+        left_out.append("this process may use one core only: nothing was measured on two")
+    for reason in left_out:
+        print(f"left out: {reason}", flush=True)
+    rows: list[dict[str, Any]] = []
+    failures: list[str] = []
+    threads = min(cores, 2)
+    for part, count in dict.fromkeys(
+        [("cell", threads), ("cell", 1), ("loop", threads), ("sweep", threads)]
+    ):
+        found = run_part(part, count, options.quick)
+        rows += found["rows"]
+        failures += found["failures"]
+    minutes = round((time.monotonic() - start) / 60, 1)
+    head = header(options.quick, minutes, left_out, failures)
+    results = {"header": head, "rows": rows}
+    print(f"\n{tables.aims_table(rows)}\n\n{len(rows)} measurements in {minutes} minutes")
+    if rows:
+        save(results, options.out)
+        if not options.quick and options.out == RESULTS:
+            tables.write(results)
+            plots.write(results)
+    for failure in failures:
+        print(f"FAILED {failure}", file=sys.stderr)
+    return 1 if failures or not rows else 0
+
+
+def run_part(part: str, threads: int, quick: bool) -> dict[str, Any]:
+    """The rows and failures of a part, from a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.json"
+        command = [sys.executable, str(FOLDER / "part.py"), part, str(threads), str(file)]
+        done = subprocess.run(
+            command + ["--quick"] * quick,
+            env=os.environ | {"JAX_PLATFORMS": "cpu", "KERAS_HOME": folder},
+            check=False,
+        )
+        if done.returncode or not file.exists():
+            reason = f"{part}, {threads} threads: the process ended with code {done.returncode}"
+            return {"rows": [], "failures": [reason]}
+        return json.loads(file.read_text())
+
+
+def header(quick: bool, minutes: float, left_out: list[str], failures: list[str]) -> dict[str, Any]:
+    """What the rows were measured with."""
+    installed = {
+        library: importlib.metadata.version(library)
+        for library in LIBRARIES
+        if importlib.util.find_spec(library) is not None
+    }
+    budgets = {
+        part: {"seconds a contestant": seconds, "rounds at least": rounds}
+        for part, (seconds, rounds) in (QUICK if quick else BUDGETS).items()
+    }
+    return {
+        "machine": {
+            "cpu": cpu(),
+            "cores": len(os.sched_getaffinity(0)),
+            "system": f"{platform.system()} {platform.machine()}",
+        },
+        "versions": {"python": platform.python_version()} | installed,
+        "command": "make speed" + " QUICK=1" * quick,
+        "date": datetime.date.today().isoformat(),
+        "quick": quick,
+        "repeats": {
+            "seconds a turn at least": TURN,
+            "training steps a turn": QUICK_STEPS if quick else STEPS,
+        }
+        | budgets,
+        "minutes": minutes,
+        "left_out": left_out,
+        "failures": failures,
+    }
+
+
+def cpu() -> str:
+    """The processor's name, where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
