@@ -1,6 +1,6 @@
 """One part of the study, in a process of its own, as the number of cores is settled at its start.
 
-    python part.py PART THREADS FILE [--quick]
+    python part.py PART THREADS FILE [--quick | --training]
 
 Prints each measurement as it comes, and leaves rows, failures and what was left out in FILE.
 """
@@ -19,8 +19,8 @@ from typing import Any
 Measurement = tuple[str, Callable[[], list[dict[str, Any]]]]
 
 BUDGETS = {  # seconds for each contestant, and rounds at least
-    "cell": (0.25, 5),
-    "sweep": (0.25, 5),
+    "cell": (0.15, 5),
+    "sweep": (0.15, 5),
     "loop": (0.0, 5),
 }
 QUICK = {"cell": (0.05, 3), "sweep": (0.05, 3), "loop": (0.0, 3)}
@@ -28,18 +28,21 @@ STEPS, QUICK_STEPS = 25, 10
 """Training steps in a turn of a loop."""
 
 
-def measurements(part: str, threads: int, quick: bool) -> Iterator[Measurement]:
+def measurements(part: str, threads: int, flags: list[str]) -> Iterator[Measurement]:
     """What a part measures: names, and functions that give the rows."""
     from functools import partial
 
     import cell_level
     import loop_level
-    from shapes import CELLS, cell_cases, sweep_cases
+    from shapes import CELLS, cell_cases, in_training, sweep_cases
     from timing import Budget
 
+    quick = "--quick" in flags
     budget = Budget(*(QUICK if quick else BUDGETS)[part])
     if part == "cell":
         for case in cell_cases(threads, quick):
+            if "--training" in flags and not in_training(case):
+                continue
             yield str(case), partial(cell_level.measure, "cell", case, threads, budget)
     elif part == "sweep":
         for case in sweep_cases(quick):
@@ -50,7 +53,7 @@ def measurements(part: str, threads: int, quick: bool) -> Iterator[Measurement]:
             yield f"loop {cell}", partial(loop_level.measure, cell, steps, budget)
 
 
-def main(part: str, threads: int, file: Path, quick: bool) -> None:
+def main(part: str, threads: int, file: Path, flags: list[str]) -> None:
     """Measure a part and write what came out, be it a failure."""
     # Before jax and torch start: both count the cores they may use.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
@@ -61,7 +64,7 @@ def main(part: str, threads: int, file: Path, quick: bool) -> None:
         import jax
 
         jax.config.update("jax_num_cpu_devices", threads)
-        planned = list(measurements(part, threads, quick))
+        planned = list(measurements(part, threads, flags))
     except Exception as error:
         planned = []
         failures.append(_reason(where, error))
@@ -92,4 +95,4 @@ def _reason(where: str, error: Exception) -> str:
 
 if __name__ == "__main__":
     PART, THREADS, FILE, *FLAGS = sys.argv[1:]
-    main(PART, int(THREADS), Path(FILE), "--quick" in FLAGS)
+    main(PART, int(THREADS), Path(FILE), FLAGS)

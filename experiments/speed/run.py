@@ -1,8 +1,8 @@
-"""The speed study: `python experiments/speed/run.py [--quick]`, or `make speed [QUICK=1]`.
+"""The speed study: `python experiments/speed/run.py [--quick | --training]`, or `make speed`.
 
-Runs the parts one after another, each in a process of its own, and writes results.json; and, unless
-quick, the README's tables and the plot. The exit code is 1 if anything failed; what succeeded is
-written all the same, and the failures with it.
+Runs the parts one after another, each in a process of its own, and writes results.json after each;
+in the end, unless quick, also the README's tables and the plot. The exit code is 1 if anything
+failed; what succeeded is written all the same, and the failures with it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ def main(arguments: list[str]) -> int:
     """Run the study; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small shapes, few repeats")
+    parser.add_argument(
+        "--training", action="store_true", help="single layers backward, and loops, on two threads"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="where to write the results")
     options = parser.parse_args(arguments)
     if sys.platform != "linux":
@@ -53,33 +56,35 @@ def main(arguments: list[str]) -> int:
     rows: list[dict[str, Any]] = []
     failures: list[str] = []
     threads = min(cores, 2)
-    for part, count in dict.fromkeys(
-        [("cell", threads), ("cell", 1), ("loop", threads), ("sweep", threads)]
-    ):
-        found = run_part(part, count, options.quick)
+    parts = [("cell", threads), ("loop", threads)]
+    if not options.training:
+        parts += [("cell", 1), ("sweep", threads)]
+    flags = ["--quick"] * options.quick + ["--training"] * options.training
+    for part, count in dict.fromkeys(parts):
+        found = run_part(part, count, flags)
         rows += found["rows"]
         failures += found["failures"]
-    minutes = round((time.monotonic() - start) / 60, 1)
-    head = header(options.quick, minutes, left_out, failures)
-    results = {"header": head, "rows": rows}
+        minutes = round((time.monotonic() - start) / 60, 1)
+        results = {"header": header(flags, minutes, left_out, failures), "rows": rows}
+        if rows:
+            save(results, options.out)
     print(f"\n{tables.aims_table(rows)}\n\n{len(rows)} measurements in {minutes} minutes")
-    if rows:
-        save(results, options.out)
-        if not options.quick and options.out == RESULTS:
-            tables.write(results)
+    if rows and not options.quick and options.out == RESULTS:
+        tables.write(results)
+        if not options.training:
             plots.write(results)
     for failure in failures:
         print(f"FAILED {failure}", file=sys.stderr)
     return 1 if failures or not rows else 0
 
 
-def run_part(part: str, threads: int, quick: bool) -> dict[str, Any]:
+def run_part(part: str, threads: int, flags: list[str]) -> dict[str, Any]:
     """The rows and failures of a part, from a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.json"
         command = [sys.executable, str(FOLDER / "part.py"), part, str(threads), str(file)]
         done = subprocess.run(
-            command + ["--quick"] * quick,
+            command + flags,
             env=os.environ | {"JAX_PLATFORMS": "cpu", "KERAS_HOME": folder},
             check=False,
         )
@@ -89,8 +94,11 @@ def run_part(part: str, threads: int, quick: bool) -> dict[str, Any]:
         return json.loads(file.read_text())
 
 
-def header(quick: bool, minutes: float, left_out: list[str], failures: list[str]) -> dict[str, Any]:
+def header(
+    flags: list[str], minutes: float, left_out: list[str], failures: list[str]
+) -> dict[str, Any]:
     """What the rows were measured with."""
+    quick = "--quick" in flags
     installed = {
         library: importlib.metadata.version(library)
         for library in LIBRARIES
@@ -107,7 +115,7 @@ def header(quick: bool, minutes: float, left_out: list[str], failures: list[str]
             "system": f"{platform.system()} {platform.machine()}",
         },
         "versions": {"python": platform.python_version()} | installed,
-        "command": "make speed" + " QUICK=1" * quick,
+        "command": " ".join([".venv/bin/python experiments/speed/run.py", *flags]),
         "date": datetime.date.today().isoformat(),
         "quick": quick,
         "repeats": {

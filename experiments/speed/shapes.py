@@ -92,6 +92,12 @@ def cell_cases(threads: int, quick: bool) -> list[Case]:
     return list(_quick_cases(threads)) if quick else list(_full_cases(threads))
 
 
+def in_training(case: Case) -> bool:
+    """Whether a case is one of training single layers, its ragged ones at `SOME` only."""
+    single = case.layers == 1 and not case.bidirectional
+    return case.backward and single and (not case.ragged or case.shape in SOME)
+
+
 def _full_cases(threads: int) -> Iterator[Case]:
     for cell in CELLS:
         for shape in SHAPES:

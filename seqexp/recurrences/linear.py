@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from seqexp.recurrences.masking import where_real
+from seqexp.recurrences.products import previous
 from seqexp.types import Array, SeqexpError
 
 Pair = tuple[Array, Array]
@@ -198,16 +199,7 @@ def _zeros(x):
 
 
 def _previous(hs, first, real, reverse):
-    """The state before each real step: `hs` shifted by one, with `first` put in."""
-    if not reverse:
-        return jax.tree.map(lambda hs, h: jnp.concatenate([h[None], hs[:-1]]), hs, first)
-    shifted = jax.tree.map(lambda hs, h: jnp.concatenate([hs[1:], h[None]]), hs, first)
-    if real is None:
-        return shifted
-    # Against time a sequence starts at its own last step, behind which padding stands.
-    inside = jnp.concatenate([real[1:], jnp.zeros_like(real[:1])])
-    spread = jax.tree.map(lambda h, hs: jnp.broadcast_to(h, hs.shape), first, hs)
-    return where_real(inside, shifted, spread)
+    return jax.tree.map(lambda hs, first: previous(hs, first, real, reverse), hs, first)
 
 
 def _sum_to(array: Array, like: Array) -> Array:

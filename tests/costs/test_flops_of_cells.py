@@ -45,9 +45,10 @@ def unroll(graph):
 
 
 @pytest.mark.parametrize("name", cells.__all__)
-def test_unrolling_multiplies_as_often_as_stepping(name):
+def test_unrolling_multiplies_as_often_as_stepping_and_by_the_bias_as_one_more_row(name):
     graph, args = build(name)
-    assert count(unroll(graph), *args).matmul == T * products(name, args[0])
+    bias_row = 2 * B * args[0]["bias"].size
+    assert count(unroll(graph), *args).matmul == T * (products(name, args[0]) + bias_row)
 
 
 @pytest.mark.parametrize("name", cells.__all__)
