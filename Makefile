@@ -34,7 +34,7 @@ jsb: install
 speed: install
 	@$(BIN)/python -c 'import importlib.util as u, sys; \
 	  sys.exit(not all(map(u.find_spec, ("torch", "keras"))))' || \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0' 'keras>=3.15' || true
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[speed]' || true
 	$(BIN)/python experiments/speed/run.py $(if $(QUICK),--quick)
 
 test: install

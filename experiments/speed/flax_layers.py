@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from passes import passes
 from problem import Answer, Problem, Weights, masked
 from shapes import Case
 
@@ -64,10 +65,7 @@ class Flax:
                 xs = layer(xs, initial_carry=_zeros(layer, xs), seq_lengths=lengths)
             return xs
 
-        if not self.problem.case.backward:
-            return outputs(leaves, xs)
-        ys, pull = jax.vjp(outputs, leaves, xs)
-        return ys, *pull(cotangent)
+        return passes(self.problem.case.backward, outputs, leaves, xs, cotangent)
 
 
 def _layer(case: Case, kind: Any, features: int, weights: list[Weights]) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import keras
 import numpy as np
+from passes import passes
 from problem import Answer, Problem, Weights
 from shapes import Case
 
@@ -54,10 +55,7 @@ class Keras:
         def outputs(leaves, xs):
             return self._layer.stateless_call(leaves, self._rest, xs, training=False)[0]
 
-        if not self.problem.case.backward:
-            return outputs(leaves, xs)
-        ys, pull = jax.vjp(outputs, leaves, xs)
-        return ys, *pull(cotangent)
+        return passes(self.problem.case.backward, outputs, leaves, xs, cotangent)
 
 
 def _layer(case: Case) -> Any:

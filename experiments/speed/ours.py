@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from passes import passes
 from problem import Answer, Problem, Weights
 from shapes import Case
 
@@ -97,11 +98,11 @@ def _compute(merge: Any, backward: bool, split: bool, leaves, xs, lengths, cotan
     def outputs(leaves, xs):
         return merge(leaves)(xs, lengths)[0]
 
-    if not backward:
-        return outputs(leaves, xs)
-    ys, pull = jax.vjp(outputs, leaves, xs)
-    by_leaves, by_xs = pull(cotangent)
-    return ys, jax.lax.psum(by_leaves, BATCH) if split else by_leaves, by_xs
+    results = passes(backward, outputs, leaves, xs, cotangent)
+    if not (backward and split):
+        return results
+    ys, by_leaves, by_xs = results
+    return ys, jax.lax.psum(by_leaves, BATCH), by_xs
 
 
 def _layer(cells: list[Any]) -> Any:

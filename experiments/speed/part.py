@@ -1,8 +1,8 @@
 """One part of the study, in a process of its own, as the number of cores is settled at its start.
 
-    python part.py PART THREADS FILE [--quick | --training]
+    python part.py PART THREADS FILE SCOPE
 
-Prints each measurement as it comes, and leaves rows, failures and what was left out in FILE.
+Prints each measurement as it comes, and leaves rows and failures in FILE.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from shapes import Scope, cell_cases, cells, sweep_cases
 
 Measurement = tuple[str, Callable[[], list[dict[str, Any]]]]
 
@@ -28,32 +31,24 @@ STEPS, QUICK_STEPS = 25, 10
 """Training steps in a turn of a loop."""
 
 
-def measurements(part: str, threads: int, flags: list[str]) -> Iterator[Measurement]:
+def measurements(part: str, threads: int, scope: Scope) -> Iterator[Measurement]:
     """What a part measures: names, and functions that give the rows."""
-    from functools import partial
-
     import cell_level
     import loop_level
-    from shapes import CELLS, cell_cases, in_training, sweep_cases
     from timing import Budget
 
-    quick = "--quick" in flags
+    quick = scope == "quick"
     budget = Budget(*(QUICK if quick else BUDGETS)[part])
-    if part == "cell":
-        for case in cell_cases(threads, quick):
-            if "--training" in flags and not in_training(case):
-                continue
-            yield str(case), partial(cell_level.measure, "cell", case, threads, budget)
-    elif part == "sweep":
-        for case in sweep_cases(quick):
-            yield str(case), partial(cell_level.measure, "sweep", case, threads, budget)
-    else:
-        for cell in CELLS[:1] if quick else CELLS:
-            steps = QUICK_STEPS if quick else STEPS
+    if part == "loop":
+        steps = QUICK_STEPS if quick else STEPS
+        for cell in cells(scope):
             yield f"loop {cell}", partial(loop_level.measure, cell, steps, budget)
+        return
+    for case in cell_cases(scope, threads) if part == "cell" else sweep_cases(scope):
+        yield str(case), partial(cell_level.measure, part, case, threads, budget)
 
 
-def main(part: str, threads: int, file: Path, flags: list[str]) -> None:
+def main(part: str, threads: int, file: Path, scope: Scope) -> None:
     """Measure a part and write what came out, be it a failure."""
     # Before jax and torch start: both count the cores they may use.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
@@ -64,7 +59,7 @@ def main(part: str, threads: int, file: Path, flags: list[str]) -> None:
         import jax
 
         jax.config.update("jax_num_cpu_devices", threads)
-        planned = list(measurements(part, threads, flags))
+        planned = list(measurements(part, threads, scope))
     except Exception as error:
         planned = []
         failures.append(_reason(where, error))
@@ -94,5 +89,5 @@ def _reason(where: str, error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    PART, THREADS, FILE, *FLAGS = sys.argv[1:]
-    main(PART, int(THREADS), Path(FILE), FLAGS)
+    PART, THREADS, FILE, SCOPE = sys.argv[1:]
+    main(PART, int(THREADS), Path(FILE), SCOPE)  # type: ignore

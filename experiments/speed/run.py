@@ -25,16 +25,23 @@ import plots
 import tables
 from part import BUDGETS, QUICK, QUICK_STEPS, STEPS
 from rows import FOLDER, RESULTS, save
+from shapes import Scope, parts
 from timing import TURN
 
+COMMANDS: dict[Scope, str] = {
+    "full": "make speed",
+    "training": ".venv/bin/python experiments/speed/run.py --training",
+    "quick": "make speed QUICK=1",
+}
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch", "keras")
 
 
 def main(arguments: list[str]) -> int:
     """Run the study; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small shapes, few repeats")
-    parser.add_argument(
+    less = parser.add_mutually_exclusive_group()
+    less.add_argument("--quick", action="store_true", help="one small shape, few repeats")
+    less.add_argument(
         "--training", action="store_true", help="single layers backward, and loops, on two threads"
     )
     parser.add_argument("--out", type=Path, default=RESULTS, help="where to write the results")
@@ -55,36 +62,34 @@ def main(arguments: list[str]) -> int:
         print(f"left out: {reason}", flush=True)
     rows: list[dict[str, Any]] = []
     failures: list[str] = []
-    threads = min(cores, 2)
-    parts = [("cell", threads), ("loop", threads)]
-    if not options.training:
-        parts += [("cell", 1), ("sweep", threads)]
-    flags = ["--quick"] * options.quick + ["--training"] * options.training
-    for part, count in dict.fromkeys(parts):
-        found = run_part(part, count, flags)
+    scope: Scope = "quick" if options.quick else "training" if options.training else "full"
+    planned = parts(scope, min(cores, 2))
+    for number, (part, threads) in enumerate(planned, start=1):
+        found = run_part(part, threads, scope)
         rows += found["rows"]
         failures += found["failures"]
         minutes = round((time.monotonic() - start) / 60, 1)
-        results = {"header": header(flags, minutes, left_out, failures), "rows": rows}
+        # Whoever stops here finds in the file what is missing from it.
+        waiting = [f"{name} on {n} thread(s), not measured yet" for name, n in planned[number:]]
+        head = header(scope, minutes, left_out + waiting, failures)
+        results = {"header": head, "rows": rows}
         if rows:
             save(results, options.out)
     print(f"\n{tables.aims_table(rows)}\n\n{len(rows)} measurements in {minutes} minutes")
-    if rows and not options.quick and options.out == RESULTS:
+    if rows and scope != "quick" and options.out == RESULTS:
         tables.write(results)
-        if not options.training:
-            plots.write(results)
+        plots.write(results)
     for failure in failures:
         print(f"FAILED {failure}", file=sys.stderr)
     return 1 if failures or not rows else 0
 
 
-def run_part(part: str, threads: int, flags: list[str]) -> dict[str, Any]:
+def run_part(part: str, threads: int, scope: Scope) -> dict[str, Any]:
     """The rows and failures of a part, from a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.json"
-        command = [sys.executable, str(FOLDER / "part.py"), part, str(threads), str(file)]
         done = subprocess.run(
-            command + flags,
+            [sys.executable, str(FOLDER / "part.py"), part, str(threads), str(file), scope],
             env=os.environ | {"JAX_PLATFORMS": "cpu", "KERAS_HOME": folder},
             check=False,
         )
@@ -95,10 +100,10 @@ def run_part(part: str, threads: int, flags: list[str]) -> dict[str, Any]:
 
 
 def header(
-    flags: list[str], minutes: float, left_out: list[str], failures: list[str]
+    scope: Scope, minutes: float, left_out: list[str], failures: list[str]
 ) -> dict[str, Any]:
     """What the rows were measured with."""
-    quick = "--quick" in flags
+    quick = scope == "quick"
     installed = {
         library: importlib.metadata.version(library)
         for library in LIBRARIES
@@ -115,7 +120,7 @@ def header(
             "system": f"{platform.system()} {platform.machine()}",
         },
         "versions": {"python": platform.python_version()} | installed,
-        "command": " ".join([".venv/bin/python experiments/speed/run.py", *flags]),
+        "command": COMMANDS[scope],
         "date": datetime.date.today().isoformat(),
         "quick": quick,
         "repeats": {

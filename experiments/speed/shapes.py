@@ -9,6 +9,9 @@ from typing import Literal, NamedTuple
 Cell = Literal["LSTM", "GRU", "GRU before", "RNN"]
 """RNN is Elman's, with tanh; a GRU resets after the recurrent product, "GRU before" before it."""
 
+Scope = Literal["full", "training", "quick"]
+"""How much is measured: everything, the training of single layers and loops, or a first look."""
+
 CELLS: tuple[Cell, ...] = ("LSTM", "GRU", "RNN")
 GATES: dict[Cell, int] = {"LSTM": 4, "GRU": 3, "GRU before": 3, "RNN": 1}
 
@@ -83,17 +86,33 @@ class Case:
         return " ".join([self.cell, what, str(tuple(self.shape)), *extras])
 
 
-def cell_cases(threads: int, quick: bool) -> list[Case]:
+def parts(scope: Scope, threads: int) -> list[tuple[str, int]]:
+    """The parts of a scope, each with its number of threads, what matters most first."""
+    found = [("cell", threads), ("loop", threads)]
+    if scope != "training":
+        found += [("cell", 1), ("sweep", threads)]
+    return list(dict.fromkeys(found))
+
+
+def cells(scope: Scope) -> tuple[Cell, ...]:
+    """The cells of the loops and of the sweeps."""
+    return CELLS[:1] if scope == "quick" else CELLS
+
+
+def cell_cases(scope: Scope, threads: int) -> list[Case]:
     """The cases of the cell level.
 
-    On two threads: every shape, full and ragged, and at `SOME` also two layers and both
-    directions; on one thread every shape full, and ragged at `SOME`. Quick: one small shape.
+    "full": on two threads every shape, full and ragged, and at `SOME` also two layers and both
+    directions; on one thread every shape full, and ragged at `SOME`. "training": of these, single
+    layers with their backward pass, ragged at `SOME`. "quick": one small shape.
     """
-    return list(_quick_cases(threads)) if quick else list(_full_cases(threads))
+    if scope == "quick":
+        return list(_quick_cases(threads))
+    cases = list(_full_cases(threads))
+    return cases if scope == "full" else [case for case in cases if _trains_one_layer(case)]
 
 
-def in_training(case: Case) -> bool:
-    """Whether a case is one of training single layers, its ragged ones at `SOME` only."""
+def _trains_one_layer(case: Case) -> bool:
     single = case.layers == 1 and not case.bidirectional
     return case.backward and single and (not case.ragged or case.shape in SOME)
 
@@ -126,13 +145,13 @@ def _quick_cases(threads: int) -> Iterator[Case]:
         yield Case("LSTM", True, SOME[0], bidirectional=True)
 
 
-def sweep_cases(quick: bool) -> Iterator[Case]:
+def sweep_cases(scope: Scope) -> Iterator[Case]:
     """Forward and backward against length at 64 units, and against width at 100 steps."""
-    lengths = LENGTHS[:2] if quick else LENGTHS
-    widths = WIDTHS[:2] if quick else WIDTHS
+    few = slice(2) if scope == "quick" else slice(None)
+    lengths, widths = LENGTHS[few], WIDTHS[few]
     by_length = [Shape(32, length, 32, 64) for length in lengths]
     by_width = [Shape(32, 100, 32, width) for width in widths]
-    for cell in CELLS[:1] if quick else CELLS:
+    for cell in cells(scope):
         # One shape is in both.
         for shape in dict.fromkeys(by_length + by_width):
             yield Case(cell, True, shape)

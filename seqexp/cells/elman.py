@@ -102,8 +102,8 @@ class Elman(nnx.Module):
         carry = self.initial_carry(xs.shape[0]) if carry is None else carry
         noise = Noise() if noise is None else noise
         xs, real = time_first(xs, lengths)
-        kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
         if noise.hidden is None and noise.update is None:
+            kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
             hs, h = elman.unroll(xs, *kernels, carry.h, real, self.activation, reverse)
             return jnp.swapaxes(hs, 0, 1), ElmanCarry(h)
         projected = affine(xs, self.input_kernel[...], self.bias[...])

@@ -104,18 +104,17 @@ class GRU(nnx.Module):
         carry = self.initial_carry(xs.shape[0]) if carry is None else carry
         noise = Noise() if noise is None else noise
         xs, real = time_first(xs, lengths)
-        kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
         if noise.hidden is not None or noise.update is not None:
             projected = affine(xs, self.input_kernel[...], self.bias[...])
             hs, carry = scan(self._advance, carry, projected, real, noise, reverse)
-        elif self.reset_bias is None:
+            return jnp.swapaxes(hs, 0, 1), carry
+        kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
+        if self.reset_bias is None:
             hs, h = gru.unroll_before(xs, *kernels, carry.h, real, reverse)
-            carry = GRUCarry(h)
         else:
             bias = self.reset_bias[...]
             hs, h = gru.unroll_after(xs, *kernels, bias, carry.h, real, reverse)
-            carry = GRUCarry(h)
-        return jnp.swapaxes(hs, 0, 1), carry
+        return jnp.swapaxes(hs, 0, 1), GRUCarry(h)
 
     def _advance(self, carry: GRUCarry, projected: Array, noise: Noise) -> tuple[GRUCarry, Array]:
         h = carry.h

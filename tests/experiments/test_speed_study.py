@@ -241,7 +241,7 @@ def test_the_limit_counts_every_product_of_a_layer(study):
 def test_the_cases_cover_the_shapes(study):
     shapes = study("shapes")
     for threads in (1, 2):
-        found = shapes.cell_cases(threads, quick=False)
+        found = shapes.cell_cases("full", threads)
         assert len(set(found)) == len(found)
         for cell in shapes.CELLS:
             plain = {
@@ -250,4 +250,8 @@ def test_the_cases_cover_the_shapes(study):
                 if (c.cell, c.ragged, c.layers, c.bidirectional) == (cell, False, 1, False)
             }
             assert plain == {(shape, b) for shape in shapes.SHAPES for b in (False, True)}
-        assert set(shapes.cell_cases(threads, quick=True)) <= set(found)
+        for scope in ("quick", "training"):
+            assert set(shapes.cell_cases(scope, threads)) <= set(found)
+    training = shapes.cell_cases("training", 2)
+    assert {c.shape for c in training} == set(shapes.SHAPES)
+    assert all(c.backward and c.layers == 1 and not c.bidirectional for c in training)

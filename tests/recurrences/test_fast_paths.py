@@ -16,10 +16,8 @@ from jax.extend.core import jaxprs_in_params
 from seqexp.recurrences import elman, gru, lstm
 from tests.variants import quick_jit
 
-T, B, H = 4, 2, 3
+T, B, D, H = 4, 2, 5, 3
 REAL = np.arange(T)[:, None] < np.array([T, 2])
-
-D = 5
 
 
 def shapes_of(gates, *more):

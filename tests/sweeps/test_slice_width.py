@@ -68,15 +68,23 @@ def test_what_does_not_fit_into_memory_is_not_taken(group, monkeypatch):
         measure_costs(program, fresh, splits, [1, 2])
 
 
-def test_measuring_counts_the_members_that_are_side_by_side(group):
-    """The real measurement, at two widths: more than nothing, and less than all one by one."""
+def test_a_slices_time_is_shared_by_the_members_that_worked_in_it(group, monkeypatch):
+    """The real loop, by a clock at which a run of whatever length takes half a second."""
     program, splits, fresh = group
     before = [np.array(leaf) for leaf in jax.tree.leaves(fresh)]
+    at_work = []
+
+    def half_a_second(run, steps, repeats):
+        done = run(steps)["loss"].weight
+        assert set(done[done > 0]) == {steps * program.experiment.batch_size}
+        at_work.append(int((done > 0).sum()))
+        return Timing(0.5, 0.5, 0.5, repeats)
+
+    monkeypatch.setattr(costing, "seconds", half_a_second)
     best, ledger = measure_costs(program, fresh, splits, [1, 5])
-    tried = ledger.step_seconds_at_width
-    assert tried is not None and set(tried) == {"1", "5"}
-    assert ledger.step_seconds == tried[str(best.slice_width)]
-    assert 0 < tried["5"] < 2 * tried["1"], "five at once are not five times as dear by member"
+    assert at_work == [1, 1, 5, 5]
+    assert ledger.step_seconds_at_width == {"1": 0.5, "5": 0.1}
+    assert (best.slice_width, ledger.step_seconds) == (5, 0.1)
     for leaf, old in zip(jax.tree.leaves(fresh), before, strict=True):
         np.testing.assert_array_equal(leaf, old)
 
