@@ -6,8 +6,9 @@ Shape letters, in every docstring and annotation of the package:
     D  input features   H  hidden units        P  units a cell gives out (H, or its projection)
     C  outputs (classes or values)             V  vocabulary
 
-Public arrays are batch-first, `[B, T, D]`; `lengths` `[B]` are the true lengths of right-padded
-sequences, and a length of 0 marks an example that is padding as a whole.
+Layers, models and tasks are batch-first, `[B, T, D]`; `lengths` `[B]` are the true lengths of
+right-padded sequences, and a length of 0 marks an example that is padding as a whole. Cells and
+recurrences unroll time first, `[T, B, D]`, with `real` `[T, B]` in the place of `lengths`.
 """
 
 from __future__ import annotations
@@ -194,11 +195,15 @@ class Cell(Protocol):
         xs: Array,
         *,
         carry: Carry | None = None,
-        lengths: Array | None = None,
+        real: Array | None = None,
         noise: Noise | None = None,
         reverse: bool = False,
     ) -> tuple[Array, Carry]:
-        """All steps: `xs` `[B, T, D]` to `ys` `[B, T, P]` (0 at padding) and the final carry."""
+        """All steps, time first: `xs` `[T, B, D]` to `ys` `[T, B, P]` and the final carry.
+
+        Where `real` `[T, B]` is False `ys` is 0 and the carry held; `xs` must be finite there, and
+        padding stand on the right. `Recurrent` is the batch-first way in.
+        """
         ...
 
     def output(self, carry: Carry) -> Array:

@@ -12,11 +12,13 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from seqexp import cells, layers
 from seqexp.layers import DropConnect, RecurrentDropout, Variational, Zoneout
+from seqexp.recurrences.masking import time_first
 from seqexp.types import Cell, SeqexpError
 
 IN_FEATURES = 3
@@ -67,6 +69,13 @@ def drawn(make: Callable[[], Any], dtype: Any = np.float64) -> Any:
     return jax.tree.map(
         lambda leaf: rng.normal(0, 0.5, leaf.shape).astype(dtype), jax.eval_shape(make)
     )
+
+
+def unroll(cell, xs, *, carry=None, lengths=None, noise=None, reverse=False) -> Any:
+    """A cell's `unroll`, batch-first, as a layer runs it."""
+    xs, real = time_first(xs, lengths)
+    ys, carry = cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=reverse)
+    return jnp.swapaxes(ys, 0, 1), carry
 
 
 def everything(cell: Cell) -> Cell:

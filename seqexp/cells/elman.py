@@ -10,7 +10,6 @@ from flax import nnx
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import elman
-from seqexp.recurrences.masking import time_first
 from seqexp.recurrences.products import affine
 from seqexp.recurrences.scan import scan
 from seqexp.types import Array, Noise, SeqexpError
@@ -94,21 +93,19 @@ class Elman(nnx.Module):
         xs: Array,
         *,
         carry: ElmanCarry | None = None,
-        lengths: Array | None = None,
+        real: Array | None = None,
         noise: Noise | None = None,
         reverse: bool = False,
     ) -> tuple[Array, ElmanCarry]:
-        """All steps: `xs` `[B, T, D]` to `hs` `[B, T, H]` and the final carry."""
-        carry = self.initial_carry(xs.shape[0]) if carry is None else carry
+        """All steps, time first: `xs` `[T, B, D]` to `hs` `[T, B, H]` and the final carry."""
+        carry = self.initial_carry(xs.shape[1]) if carry is None else carry
         noise = Noise() if noise is None else noise
-        xs, real = time_first(xs, lengths)
         if noise.hidden is None and noise.update is None:
             kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
             hs, h = elman.unroll(xs, *kernels, carry.h, real, self.activation, reverse)
-            return jnp.swapaxes(hs, 0, 1), ElmanCarry(h)
+            return hs, ElmanCarry(h)
         projected = affine(xs, self.input_kernel[...], self.bias[...])
-        hs, carry = scan(self._advance, carry, projected, real, noise, reverse)
-        return jnp.swapaxes(hs, 0, 1), carry
+        return scan(self._advance, carry, projected, real, noise, reverse)
 
     def _advance(
         self, carry: ElmanCarry, projected: Array, noise: Noise

@@ -11,7 +11,6 @@ from flax import nnx
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import gru
-from seqexp.recurrences.masking import time_first
 from seqexp.recurrences.products import affine
 from seqexp.recurrences.scan import scan
 from seqexp.types import Array, Noise, SeqexpError
@@ -96,25 +95,23 @@ class GRU(nnx.Module):
         xs: Array,
         *,
         carry: GRUCarry | None = None,
-        lengths: Array | None = None,
+        real: Array | None = None,
         noise: Noise | None = None,
         reverse: bool = False,
     ) -> tuple[Array, GRUCarry]:
-        """All steps: `xs` `[B, T, D]` to `hs` `[B, T, H]` and the final carry."""
-        carry = self.initial_carry(xs.shape[0]) if carry is None else carry
+        """All steps, time first: `xs` `[T, B, D]` to `hs` `[T, B, H]` and the final carry."""
+        carry = self.initial_carry(xs.shape[1]) if carry is None else carry
         noise = Noise() if noise is None else noise
-        xs, real = time_first(xs, lengths)
         if noise.hidden is not None or noise.update is not None:
             projected = affine(xs, self.input_kernel[...], self.bias[...])
-            hs, carry = scan(self._advance, carry, projected, real, noise, reverse)
-            return jnp.swapaxes(hs, 0, 1), carry
+            return scan(self._advance, carry, projected, real, noise, reverse)
         kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
         if self.reset_bias is None:
             hs, h = gru.unroll_before(xs, *kernels, carry.h, real, reverse)
         else:
             bias = self.reset_bias[...]
             hs, h = gru.unroll_after(xs, *kernels, bias, carry.h, real, reverse)
-        return jnp.swapaxes(hs, 0, 1), GRUCarry(h)
+        return hs, GRUCarry(h)
 
     def _advance(self, carry: GRUCarry, projected: Array, noise: Noise) -> tuple[GRUCarry, Array]:
         h = carry.h

@@ -11,7 +11,6 @@ from flax import nnx
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import lstm
-from seqexp.recurrences.masking import time_first
 from seqexp.recurrences.normalize import normalize
 from seqexp.recurrences.products import project
 from seqexp.recurrences.scan import scan
@@ -138,20 +137,18 @@ class LSTM(nnx.Module):
         xs: Array,
         *,
         carry: LSTMCarry | None = None,
-        lengths: Array | None = None,
+        real: Array | None = None,
         noise: Noise | None = None,
         reverse: bool = False,
     ) -> tuple[Array, LSTMCarry]:
-        """All steps: `xs` `[B, T, D]` to `hs` `[B, T, P]` and the final carry."""
-        carry = self.initial_carry(xs.shape[0]) if carry is None else carry
+        """All steps, time first: `xs` `[T, B, D]` to `hs` `[T, B, P]` and the final carry."""
+        carry = self.initial_carry(xs.shape[1]) if carry is None else carry
         noise = Noise() if noise is None else noise
-        xs, real = time_first(xs, lengths)
         if self._plain and noise.hidden is None and noise.update is None:
             kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
             hs, (c, h) = lstm.unroll(xs, *kernels, carry.c, carry.h, real, reverse)
-            return jnp.swapaxes(hs, 0, 1), LSTMCarry(c, h)
-        hs, carry = scan(self._advance, carry, self._project(xs), real, noise, reverse)
-        return jnp.swapaxes(hs, 0, 1), carry
+            return hs, LSTMCarry(c, h)
+        return scan(self._advance, carry, self._project(xs), real, noise, reverse)
 
     @property
     def _plain(self) -> bool:

@@ -68,16 +68,16 @@ class DropConnect(nnx.Module):
         xs: Array,
         *,
         carry: Carry | None = None,
-        lengths: Array | None = None,
+        real: Array | None = None,
         noise: Noise | None = None,
         reverse: bool = False,
     ) -> tuple[Array, Carry]:
-        """All steps: `xs` `[B, T, D]` to `[B, T, P]` and the final carry."""
+        """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
         cell = self.cell
         if noise is not None and noise.kernel is not None:
             cell = _masked(cell, noise.kernel[0])
             noise = noise._replace(kernel=None)
-        return cell.unroll(xs, carry=carry, lengths=lengths, noise=noise, reverse=reverse)
+        return cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=reverse)
 
 
 def _is_recurrent_kernel(path: tuple[Any, ...]) -> bool:

@@ -62,9 +62,9 @@ class RecurrentDropout(nnx.Module):
         xs: Array,
         *,
         carry: Carry | None = None,
-        lengths: Array | None = None,
+        real: Array | None = None,
         noise: Noise | None = None,
         reverse: bool = False,
     ) -> tuple[Array, Carry]:
-        """All steps: `xs` `[B, T, D]` to `[B, T, P]` and the final carry."""
-        return self.cell.unroll(xs, carry=carry, lengths=lengths, noise=noise, reverse=reverse)
+        """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
+        return self.cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=reverse)

@@ -7,17 +7,18 @@ from itertools import pairwise
 from typing import Literal, Protocol, get_args
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
-from seqexp.layers.dropout import dropout, require_rate
-from seqexp.recurrences.masking import zero_padding
+from seqexp.layers.dropout import keep_mask, require_rate
+from seqexp.recurrences.masking import time_first
 from seqexp.types import Array, Carry, SeqexpError
 
 Norm = Literal["none", "layer", "rms"]
 
 
 class Layer(Protocol):
-    """What a stack is made of: sequences in, sequences and a final carry out."""
+    """What a stack is made of: sequences, time first, in; sequences and a final carry out."""
 
     in_features: int
     out_features: int
@@ -27,13 +28,11 @@ class Layer(Protocol):
 
     def initial_carry(self, batch_size: int) -> Carry: ...
 
-    def __call__(
-        self,
-        xs: Array,
-        lengths: Array | None = None,
-        carry: Carry | None = None,
-        key: Array | None = None,
-    ) -> tuple[Array, Carry]: ...
+    def unroll(
+        self, xs: Array, real: Array | None, carry: Carry | None, key: Array | None
+    ) -> tuple[Array, Carry]:
+        """`xs` `[T, B, D]`, finite where `real` `[T, B]` is False, to `[T, B, P]`, 0 there."""
+        ...
 
     def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]: ...
 
@@ -108,19 +107,21 @@ class Stack(nnx.Module):
             `[B, T, P]`, 0 at padding; each layer's own output `[B, T, P]`, before dropout and
             residual; and the layers' final carries.
         """
-        xs = zero_padding(xs, lengths)
+        xs, real = time_first(xs, lengths)
         depth = len(self.layers)
         carries = [None] * depth if carry is None else carry
         keys = [(None, None)] * depth if key is None else jax.random.split(key, (depth, 2))
         hidden, finals = [], []
         for index, (layer_key, dropout_key) in enumerate(keys):
             inputs = self._normed(index, xs)
-            ys, final = self.layers[index](inputs, lengths, carries[index], layer_key)
+            ys, final = self.layers[index].unroll(inputs, real, carries[index], layer_key)
             hidden.append(ys)
             finals.append(final)
-            if dropout_key is not None and index + 1 < depth:
-                ys = dropout(dropout_key, ys, self.dropout)
+            if dropout_key is not None and self.dropout > 0 and index + 1 < depth:
+                ys = ys * keep_mask(dropout_key, self.dropout, ys.shape)
             xs = self._joined(index, xs, ys)
+        # Between the layers time stays in front: nothing is turned over but the ends.
+        xs, *hidden = (jnp.swapaxes(ys, 0, 1) for ys in (xs, *hidden))
         return xs, tuple(hidden), tuple(finals)
 
     def step(self, carry: tuple[Carry, ...], x: Array) -> tuple[tuple[Carry, ...], Array]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from seqexp.layers.dropout import keep_mask, require_rate
@@ -73,12 +72,12 @@ class Variational(nnx.Module):
         xs: Array,
         *,
         carry: Carry | None = None,
-        lengths: Array | None = None,
+        real: Array | None = None,
         noise: Noise | None = None,
         reverse: bool = False,
     ) -> tuple[Array, Carry]:
-        """All steps: `xs` `[B, T, D]` to `[B, T, P]` and the final carry."""
+        """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
         if noise is not None and noise.input is not None:
-            xs = xs * jnp.swapaxes(noise.input, 0, 1)
+            xs = xs * noise.input
             noise = noise._replace(input=None)
-        return self.cell.unroll(xs, carry=carry, lengths=lengths, noise=noise, reverse=reverse)
+        return self.cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=reverse)

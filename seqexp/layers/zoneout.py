@@ -10,7 +10,6 @@ from flax import nnx
 
 from seqexp.layers.dropout import require_rate
 from seqexp.layers.noise import rehearse, require_free
-from seqexp.recurrences.masking import time_first
 from seqexp.recurrences.scan import scan
 from seqexp.types import Array, Carry, Cell, Noise, SeqexpError
 
@@ -83,18 +82,16 @@ class Zoneout(nnx.Module):
         xs: Array,
         *,
         carry: Carry | None = None,
-        lengths: Array | None = None,
+        real: Array | None = None,
         noise: Noise | None = None,
         reverse: bool = False,
     ) -> tuple[Array, Carry]:
-        """All steps: `xs` `[B, T, D]` to `[B, T, P]` and the final carry."""
+        """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
         if not any(self.rates):
-            return self.cell.unroll(xs, carry=carry, lengths=lengths, noise=noise, reverse=reverse)
-        carry = self.initial_carry(xs.shape[0]) if carry is None else carry
-        xs, real = time_first(xs, lengths)
+            return self.cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=reverse)
+        carry = self.initial_carry(xs.shape[1]) if carry is None else carry
         noise = Noise() if noise is None else noise
-        ys, carry = scan(self.step, carry, xs, real, noise, reverse)
-        return jnp.swapaxes(ys, 0, 1), carry
+        return scan(self.step, carry, xs, real, noise, reverse)
 
 
 def _rates(cell: Cell, rate: float | Mapping[str, float]) -> tuple[float, ...]:

@@ -11,6 +11,7 @@ from flax import nnx
 
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout
 from seqexp.models.pooling import POOLINGS, Pooling, initial_pool, pool, pool_step
+from seqexp.recurrences.chunks import Chunk, require_chunk
 from seqexp.types import Array, Carry, Cell, Prediction, SeqexpError, TaskSpec
 
 Merge = Literal["concat", "sum"]
@@ -36,6 +37,8 @@ class SequenceModel(nnx.Module):
         pooling: "last", "mean" or "max" over the true steps, where the task asks for one output a
             sequence.
         embed_features: width of the token embedding; None for H. Features are not embedded.
+        chunk: keep for the backward pass only every so many steps' carry, "auto" for every
+            sqrt(T), and compute the rest again: less memory for more time. None keeps everything.
         cell_dropout: wraps each cell in a member of the dropout family; None for bare cells.
         rngs: draws the parameters.
 
@@ -57,10 +60,12 @@ class SequenceModel(nnx.Module):
         norm: Literal["none", "layer", "rms"],
         pooling: Pooling,
         embed_features: int | None = None,
+        chunk: Chunk = None,
         cell_dropout: Callable[[Cell], Cell] | None = None,
         rngs: nnx.Rngs,
     ):
         _check(spec, features, depth, bidirectional, merge, pooling, embed_features)
+        require_chunk("model.chunk", chunk)
         self.spec = spec
         self.features = features
         self.pooling: Pooling = pooling
@@ -77,9 +82,9 @@ class SequenceModel(nnx.Module):
         layers: list[Recurrent | Bidirectional] = []
         for _ in range(depth):
             if bidirectional:
-                layer = Bidirectional(new_cell(width), new_cell(width), merge=merge)
+                layer = Bidirectional(new_cell(width), new_cell(width), merge=merge, chunk=chunk)
             else:
-                layer = Recurrent(new_cell(width))
+                layer = Recurrent(new_cell(width), chunk=chunk)
             layers.append(layer)
             width = layer.out_features
         self.stack = Stack(layers, dropout=dropout, residual=residual, norm=norm, rngs=rngs)

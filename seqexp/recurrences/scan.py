@@ -41,29 +41,31 @@ def scan(
     Returns:
         `ys` `[T, B, P]` and the final carry.
     """
-    varying, fixed = _split(noise, steps=xs.shape[0])
+    varying, fixed = split_noise(noise, steps=xs.shape[0])
+    fixed = jax.tree.map(lambda mask: mask[0], fixed)
 
     def body(carry: C, inputs: tuple[Array, Array | None, Noise]) -> tuple[C, Array]:
         x, keep, now = inputs
-        new, y = step(carry, x, _join(now, fixed))
+        new, y = step(carry, x, join_noise(now, fixed))
         return where_real(keep, new, carry), where_real(keep, y, jnp.zeros_like(y))
 
     carry, ys = jax.lax.scan(body, carry, (xs, real, varying), reverse=reverse)
     return ys, carry
 
 
-def _split(noise: Noise, steps: int) -> tuple[Noise, Noise]:
-    """What varies over time, and what doesn't, its time axis dropped; None in the other's place."""
+def split_noise(noise: Noise, steps: int) -> tuple[Noise, Noise]:
+    """What has a draw for each of `steps`, and what one for all; None in the other's place."""
 
     def is_fixed(mask: Array) -> bool:
         return mask.shape[0] == 1 and steps != 1
 
     varying = jax.tree.map(lambda mask: None if is_fixed(mask) else mask, noise)
-    fixed = jax.tree.map(lambda mask: mask[0] if is_fixed(mask) else None, noise)
+    fixed = jax.tree.map(lambda mask: mask if is_fixed(mask) else None, noise)
     return varying, fixed
 
 
-def _join(varying: Noise, fixed: Noise) -> Noise:
+def join_noise(varying: Noise, fixed: Noise) -> Noise:
+    """What `split_noise` has split."""
     return jax.tree.map(
         lambda a, b: b if a is None else a, varying, fixed, is_leaf=lambda node: node is None
     )

@@ -49,9 +49,9 @@ def test_irnn_starts_as_the_identity():
     )
     np.testing.assert_array_equal(cell.recurrent_kernel[...], 0.5 * np.eye(3))
     ys, _ = cell.unroll(
-        jnp.zeros((1, 2, 2)), carry=cell.initial_carry(1)._replace(h=jnp.array([[4.0, 8.0, -4.0]]))
+        jnp.zeros((2, 1, 2)), carry=cell.initial_carry(1)._replace(h=jnp.array([[4.0, 8.0, -4.0]]))
     )
-    np.testing.assert_array_equal(ys[0], [[2, 4, 0], [1, 2, 0]])
+    np.testing.assert_array_equal(ys[:, 0], [[2, 4, 0], [1, 2, 0]])
 
 
 def test_an_initialiser_may_be_a_callable():
@@ -95,4 +95,4 @@ def test_unknown_options_are_refused(kind, options, message):
 def test_elman_has_no_update_to_drop():
     cell = Elman(2, 3, rngs=nnx.Rngs(0))
     with pytest.raises(SeqexpError, match="no update to drop"):
-        cell.unroll(jnp.ones((1, 2, 2)), noise=Noise(update=jnp.ones((2, 1, 3))))
+        cell.unroll(jnp.ones((2, 1, 2)), noise=Noise(update=jnp.ones((2, 1, 3))))

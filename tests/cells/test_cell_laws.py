@@ -20,6 +20,7 @@ from tests.variants import (
     cell_classes,
     drawn,
     quick_jit,
+    unroll,
     wrapped_cells,
 )
 
@@ -108,7 +109,7 @@ def alone(cell, xs, carry, noise, lengths, reverse):
 @partial(quick_jit, static_argnames="reverse")
 def unrolled(cell, xs, carry, noise, lengths, cotangents, reverse):
     def run(cell, xs, carry):
-        return cell.unroll(xs, carry=carry, lengths=lengths, noise=noise, reverse=reverse)
+        return unroll(cell, xs, carry=carry, lengths=lengths, noise=noise, reverse=reverse)
 
     results, pull_back = jax.vjp(run, cell, xs, carry)
     return results, pull_back(cotangents)

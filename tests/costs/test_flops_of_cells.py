@@ -41,7 +41,9 @@ def test_a_step_multiplies_by_each_kernel_once(name):
 
 
 def unroll(graph):
-    return lambda state, carry, xs: nnx.merge(graph, state).unroll(xs, carry=carry)
+    return lambda state, carry, xs: nnx.merge(graph, state).unroll(
+        jnp.swapaxes(xs, 0, 1), carry=carry
+    )
 
 
 @pytest.mark.parametrize("name", cells.__all__)

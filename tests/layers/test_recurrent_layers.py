@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -10,7 +11,7 @@ from flax import nnx
 from seqexp.cells import GRU, LSTM
 from seqexp.layers import Bidirectional, Recurrent, Variational
 from seqexp.types import SeqexpError
-from tests.variants import drawn, quick_jit
+from tests.variants import drawn, everything, quick_jit
 
 D, H, B, T = 3, 4, 3, 5
 LENGTHS = np.array([2, 5, 0])
@@ -29,6 +30,7 @@ LAYERS = {
     "reverse": lambda: Recurrent(gru(), reverse=True),
     "concat": lambda: Bidirectional(gru(), lstm()),
     "sum": lambda: Bidirectional(gru(), lstm(), merge="sum"),
+    "one scan": lambda: Bidirectional(gru(), gru(), together=True),
 }
 
 
@@ -108,6 +110,53 @@ def test_a_bidirectional_layer_is_its_two_cells():
     agree(carry, (there_carry, back_carry))
     ys, _ = run(Bidirectional(forward, backward, merge="sum"), xs, LENGTHS)
     agree(ys, there + back)
+
+
+def noisy():
+    return drawn(lambda: everything(LSTM(D, H, rngs=nnx.Rngs(0))))
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
+@pytest.mark.parametrize("merge", ["concat", "sum"])
+def test_both_directions_in_one_scan_are_those_of_two(merge, lengths):
+    """Outputs, final carries and gradients, in float64 and with every kind of noise."""
+    xs = sequences().astype(np.float64)
+
+    @quick_jit
+    def gradients(layer, xs):
+        def score(layer, xs):
+            results = layer(xs, lengths, key=jax.random.key(0))
+            return sum(jnp.sum(jnp.sin(part)) for part in jax.tree.leaves(results)), results
+
+        return jax.grad(score, argnums=(0, 1), has_aux=True)(layer, xs)
+
+    with jax.enable_x64(True):
+        forward, backward = noisy(), jax.tree.map(lambda leaf: -leaf, noisy())
+        one, two = (
+            gradients(Bidirectional(forward, backward, merge=merge, together=together), xs)
+            for together in (True, False)
+        )
+    for got, want in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        assert got.dtype == np.float64
+        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
+def test_both_directions_together_are_one_loop():
+    def loops(together):
+        layer = Bidirectional(gru(), gru(), together=together)
+        return str(jax.make_jaxpr(lambda xs: layer(xs, jnp.asarray(LENGTHS)))(sequences())).count(
+            "scan["
+        )
+
+    assert (loops(True), loops(False)) == (1, 2)
+
+
+def test_cells_that_differ_cannot_run_together():
+    assert not Bidirectional(gru(), lstm()).together
+    with pytest.raises(SeqexpError, match="differ in more than their numbers"):
+        Bidirectional(gru(), lstm(), together=True)
+    with pytest.raises(SeqexpError, match="differ in more than their numbers"):
+        Bidirectional(gru(), gru(H + 1), together=True)
 
 
 def test_a_sequence_in_two_halves_is_the_whole():

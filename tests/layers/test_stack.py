@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jax
@@ -146,6 +147,27 @@ def test_without_a_key_nothing_is_dropped_and_each_key_drops_its_own():
     agree(run(module, xs), run(plain, xs))
     first, second = (run(module, xs, key=jax.random.key(seed))[0] for seed in (1, 2))
     assert not np.allclose(first, second)
+
+
+@pytest.mark.parametrize("both_directions", [False, True])
+def test_only_the_ends_of_a_stack_are_turned_time_first(both_directions):
+    """The transposes of whole sequences in a compiled training step are as many for 4 as for 2."""
+
+    def transposes(depth):
+        layers: list[Any] = []
+        for _ in range(depth):
+            width = layers[-1].out_features if layers else D
+            pair = Bidirectional(gru(width), gru(width)) if both_directions else None
+            layers.append(pair or recurrent(width))
+        module = Stack(layers, dropout=0.5, residual=False, norm="layer", rngs=nnx.Rngs(0))
+
+        def loss(module, xs):
+            return jnp.sum(module(xs, LENGTHS, None, KEY)[0] ** 2)
+
+        text = quick_jit(jax.grad(loss)).lower(module, sequences()).compile().as_text()
+        return len(re.findall(r"transpose\(.*dimensions=\{\d,\d,\d\}", text or ""))
+
+    assert transposes(2) == transposes(4)
 
 
 def test_a_stack_is_causal_if_all_its_layers_are():

@@ -1,0 +1,107 @@
+"""Checkpointed chunks against the whole sequence at once, and the memory that they save."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from seqexp.cells import GRU, LSTM
+from seqexp.layers import Bidirectional, Recurrent
+from seqexp.types import SeqexpError
+from tests.variants import drawn, everything, quick_jit
+
+D, H, B, T = 3, 4, 3, 7
+LENGTHS = np.array([3, 7, 0])
+KEY = jax.random.key(5)
+
+
+def gru():
+    return drawn(lambda: GRU(D, H, rngs=nnx.Rngs(0)))
+
+
+def noisy():
+    return drawn(lambda: everything(LSTM(D, H, rngs=nnx.Rngs(0))))
+
+
+LAYERS = {
+    "forward": lambda chunk: Recurrent(gru(), chunk=chunk),
+    "reverse": lambda chunk: Recurrent(gru(), reverse=True, chunk=chunk),
+    "noisy": lambda chunk: Recurrent(noisy(), chunk=chunk),
+    "noisy in reverse": lambda chunk: Recurrent(noisy(), reverse=True, chunk=chunk),
+    "both directions": lambda chunk: Bidirectional(gru(), gru(), chunk=chunk),
+    "both in one scan": lambda chunk: Bidirectional(noisy(), noisy(), chunk=chunk, together=True),
+}
+
+
+@pytest.fixture
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def gradients(layer, lengths):
+    """Outputs, final carry, and the gradients of a score of both by cell, inputs and carry."""
+    rng = np.random.default_rng(0)
+    xs = rng.normal(size=(B, T, D))
+    carry = jax.tree.map(
+        lambda part: rng.normal(size=part.shape), jax.eval_shape(lambda: layer.initial_carry(B))
+    )
+
+    @quick_jit
+    def run(layer, xs, carry):
+        def score(layer, xs, carry):
+            results = layer(xs, lengths, carry, KEY)
+            return sum(jnp.sum(jnp.sin(part)) for part in jax.tree.leaves(results)), results
+
+        return jax.grad(score, argnums=(0, 1, 2), has_aux=True)(layer, xs, carry)
+
+    return jax.tree.leaves(run(layer, xs, carry))
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 7, 100, "auto"])
+@pytest.mark.parametrize("name", ["forward", "noisy in reverse"])
+def test_in_chunks_of_any_size_everything_is_as_at_once(float64, name, chunk):
+    assert_as_at_once(name, chunk, LENGTHS)
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_in_chunks_every_layer_is_as_at_once(float64, name, lengths):
+    assert_as_at_once(name, 3, lengths)
+
+
+def assert_as_at_once(name, chunk, lengths):
+    at_once, in_chunks = (gradients(LAYERS[name](size), lengths) for size in (None, chunk))
+    for want, got in zip(at_once, in_chunks, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
+BATCH, FEATURES = 4, 8
+
+
+def arrays_kept(steps, chunk):
+    """The memory of a training step besides its arguments, counted in arrays of all outputs."""
+    layer = jax.eval_shape(
+        lambda: Recurrent(LSTM(FEATURES, FEATURES, rngs=nnx.Rngs(0)), chunk=chunk)
+    )
+    xs = jax.ShapeDtypeStruct((BATCH, steps, FEATURES), jnp.float32)
+    loss = jax.grad(lambda layer, xs: jnp.sum(layer(xs)[0] ** 2))
+    analysis = jax.jit(loss).lower(layer, xs).compile().memory_analysis()
+    assert analysis is not None
+    return analysis.temp_size_in_bytes / (4 * BATCH * FEATURES * steps)
+
+
+def test_memory_grows_with_the_root_of_the_length_beside_inputs_and_outputs():
+    # Inputs turned time first, outputs, and their gradients: 3 arrays in any case.
+    short, long = arrays_kept(256, "auto") - 3, arrays_kept(4096, "auto") - 3
+    assert 0 < 4096 * long < 6 * 256 * short
+    assert arrays_kept(4096, None) > 4 * (long + 3)
+
+
+@pytest.mark.parametrize("chunk", [0, -3, 2.5, True, "some"])
+def test_impossible_chunks_are_refused(chunk):
+    with pytest.raises(SeqexpError, match="chunk must be a whole number of at least 1, auto or"):
+        Recurrent(gru(), chunk=chunk)
