@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +10,13 @@ from flax import nnx
 
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.sizes import require_sizes
-from seqexp.recurrences import lstm
+from seqexp.recurrences import cudnn, lstm
 from seqexp.recurrences.normalize import normalize
 from seqexp.recurrences.products import project
 from seqexp.recurrences.scan import scan
 from seqexp.types import Array, Noise, SeqexpError
+
+Kernel = Literal["scan", "cudnn"]
 
 
 class LSTMCarry(NamedTuple):
@@ -56,12 +58,14 @@ class LSTM(nnx.Module):
         coupled: as above.
         layer_norm: as above.
         projection: P; None for none.
+        kernel: what runs the plain LSTM over time: our own "scan", or "cudnn" on an NVIDIA GPU.
         input_init: how W and R start, a name that `initializer` knows or a callable.
         recurrent_init: how U starts, likewise.
         rngs: draws the parameters.
 
     Raises:
-        SeqexpError: for sizes below 1 and unknown names.
+        SeqexpError: for sizes below 1, unknown names, and kernel "cudnn" with a variant or without
+            an NVIDIA GPU.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class LSTM(nnx.Module):
         coupled: bool = False,
         layer_norm: bool = False,
         projection: int | None = None,
+        kernel: Kernel = "scan",
         input_init: str | Initializer = "glorot",
         recurrent_init: str | Initializer = "orthogonal",
         rngs: nnx.Rngs,
@@ -109,6 +114,8 @@ class LSTM(nnx.Module):
             if projection is None
             else nnx.Param(gate_kernel(input_init, rngs.params(), features, projection, gates=1))
         )
+        self.kernel: Kernel = kernel
+        _require_kernel(kernel, self._plain)
 
     def initial_carry(self, batch_size: int) -> LSTMCarry:
         """Zeros."""
@@ -146,7 +153,8 @@ class LSTM(nnx.Module):
         noise = Noise() if noise is None else noise
         if self._plain and noise.hidden is None and noise.update is None:
             kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
-            hs, (c, h) = lstm.unroll(xs, *kernels, carry.c, carry.h, real, reverse)
+            unroll = cudnn.unroll if self.kernel == "cudnn" else lstm.unroll
+            hs, (c, h) = unroll(xs, *kernels, carry.c, carry.h, real, reverse)
             return hs, LSTMCarry(c, h)
         return scan(self._advance, carry, self._project(xs), real, noise, reverse)
 
@@ -190,3 +198,18 @@ class LSTM(nnx.Module):
         if self.projection is not None:
             h = h @ self.projection[...]
         return LSTMCarry(c, h), h
+
+
+def _require_kernel(kernel: Kernel, plain: bool) -> None:
+    if kernel not in get_args(Kernel):
+        raise SeqexpError(f"unknown kernel {kernel!r}: use scan or cudnn")
+    if kernel == "cudnn" and not plain:
+        raise SeqexpError(
+            "kernel=cudnn knows the plain LSTM only: leave out peepholes, coupled, layer_norm and "
+            "projection, or use kernel=scan"
+        )
+    if kernel == "cudnn" and not cudnn.available():
+        raise SeqexpError(
+            f"kernel=cudnn needs an NVIDIA GPU, and JAX runs on {jax.devices()[0].device_kind}: "
+            "use kernel=scan here"
+        )

@@ -1,0 +1,115 @@
+"""The LSTM's recurrence by cuDNN, on an NVIDIA GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_batching import sequential_vmap
+from jax.extend import backend
+
+from seqexp.recurrences.masking import backward, where_real
+from seqexp.types import Array, SeqexpError
+
+
+def available() -> bool:
+    """Whether JAX runs on an NVIDIA GPU."""
+    # To JAX an AMD GPU is a "gpu" too, but MIOpen has its gates in another order.
+    return jax.default_backend() == "gpu" and "rocm" not in backend.get_backend().platform_version
+
+
+def unroll(
+    xs: Array,
+    input_kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    c: Array,
+    h: Array,
+    real: Array | None,
+    reverse: bool,
+) -> tuple[Array, tuple[Array, Array]]:
+    """All steps of a plain LSTM, time first: what `seqexp.recurrences.lstm.unroll` computes.
+
+    Products are true float32, never TF32, whatever `jax_default_matmul_precision` says. Under
+    `vmap` cuDNN is called for one member after the other.
+
+    Args:
+        xs: `[T, B, D]`.
+        input_kernel: W `[D, 4 * H]`.
+        recurrent_kernel: U `[H, 4 * H]`.
+        bias: b `[4 * H]`.
+        c: `[B, H]`, before the first step.
+        h: `[B, H]`, before the first step.
+        real: `[T, B]`, False at padding, which stands on the right; None if nowhere.
+        reverse: from the last step to the first.
+
+    Returns:
+        `hs` `[T, B, H]`, and the final `(c, h)`.
+
+    Raises:
+        SeqexpError: for anything but float32.
+
+    Source: `jax.experimental.rnn`, over cuDNN's (Appleyard et al. 2016,
+    https://arxiv.org/abs/1604.01946).
+    """
+    for array in (xs, input_kernel, recurrent_kernel, bias, c, h):
+        if array.dtype != jnp.float32:
+            raise SeqexpError(
+                f"kernel=cudnn computes in float32 only, not {array.dtype}: use kernel=scan"
+            )
+    steps, batch_size, _ = xs.shape
+    lengths = jnp.full(batch_size, steps) if real is None else jnp.sum(real, 0)
+
+    def turned(sequences: Array) -> Array:
+        return backward(sequences, real) if reverse else sequences
+
+    # cuDNN's bias is the sum of two.
+    weights = [input_kernel.T.ravel(), recurrent_kernel.T.ravel(), bias, jnp.zeros_like(bias)]
+    # Both ways: what cuDNN writes at padding, into the gradient of its inputs too, is not defined.
+    inputs = turned(where_real(real, xs, jnp.zeros_like(xs)))
+    hs, last_h, last_c = _lstm(
+        jnp.swapaxes(inputs, 0, 1),
+        h[None],
+        c[None],
+        jnp.concatenate(weights),
+        # It fails on a length of 0: https://github.com/jax-ml/jax/issues/17966
+        jnp.maximum(lengths, 1).astype(jnp.int32),
+    )
+    hs = turned(jnp.swapaxes(hs, 0, 1))
+    started = None if real is None else lengths > 0
+    return (
+        where_real(real, hs, jnp.zeros_like(hs)),
+        where_real(started, (last_c[0], last_h[0]), (c, h)),
+    )
+
+
+def _options(x: Array, h: Array) -> tuple[Any, ...]:
+    """Features in and out, layers, dropout, whether bidirectional, and the precision."""
+    return x.shape[-1], h.shape[-1], 1, 0.0, False, jax.lax.Precision.HIGHEST
+
+
+# `rnn.lstm` is these two passes, but has no rule for vmap, which members side by side need.
+@sequential_vmap
+def _forward(x, h, c, weights, lengths):
+    # Not at the top: all cells would go with this module, if a JAX to come should drop it.
+    from jax.experimental import rnn
+
+    return rnn.lstm_fwd(x, h, c, weights, lengths, *_options(x, h))
+
+
+@sequential_vmap
+def _backward(residuals, cotangents):
+    from jax.experimental import rnn
+
+    options = _options(*residuals[:2])
+    *gradients, _ = rnn.lstm_bwd(*options, residuals=residuals, gradients=cotangents)
+    return gradients
+
+
+@jax.custom_vjp
+def _lstm(x, h, c, weights, lengths):
+    return _forward(x, h, c, weights, lengths)[0]
+
+
+_lstm.defvjp(_forward, lambda residuals, cotangents: (*_backward(residuals, cotangents), None))
