@@ -90,6 +90,12 @@ AIMS = (
         None,
         3.0,
     ),
+    Aim(
+        "ragged batches against our own of full lengths",
+        lambda row: _training(row) and row["opponent"] == "seqexp, full lengths",
+        None,
+        0.95,
+    ),
     Aim("LSTM training, eight members, against torch", _eight_against("LSTM", "torch"), 2.0, None),
     Aim("GRU training, eight members, against torch", _eight_against("GRU", "torch"), 4.0, None),
     Aim("RNN training, eight members, against torch", _eight_against("RNN", "torch"), 4.0, None),

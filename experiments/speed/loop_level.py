@@ -38,7 +38,11 @@ def measure(cell: Cell, steps: int, budget: Budget) -> list[dict[str, Any]]:
     for eight; and, one more opponent, in a process of its own on each core.
     """
     cores = sorted(os.sched_getaffinity(0))
-    apart = [("seqexp, one core", "seqexp", MEMBERS, cores[:1])]
+    share = max(1, MEMBERS // len(cores))
+    apart = [
+        ("seqexp, one core", "seqexp", MEMBERS, cores[:1]),
+        ("seqexp, a process a core", "seqexp", share, cores),
+    ]
     for library in ("torch", "flax"):
         if not missing(library):
             apart.append((f"{library}, a process a core", library, 1, cores))
