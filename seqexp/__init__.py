@@ -1,1 +1,22 @@
 """seqexp: which sequence architecture gives the most performance for its cost, on my task?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqexp.analysis.load import Study
+
+
+def load(*studies: Path | str) -> Study:
+    """The records of studies as tidy frames: `seqexp.load("runs/frontier").runs`, a row a run.
+
+    See `seqexp.analysis.load.Study` for what there is.
+
+    Raises:
+        SeqexpError: a folder is missing, or there is no run in any of them.
+    """
+    from seqexp.analysis import load  # only now: pandas and matplotlib take a second to import
+
+    return load(*studies)

@@ -24,6 +24,20 @@ class Axis(NamedTuple):
     scale: float
 
 
+_STEP = Axis("step_seconds", "training step time", "training step, ms", "Step", "ms", 1e3)
+_DECODING = Axis(
+    "decode_seconds_per_token",
+    "decoding time",
+    "decoding, µs per token",
+    "Decoding",
+    "µs/token",
+    1e6,
+)
+_PREFILL = Axis(
+    "prefill_seconds", "prefill time", "forward pass of one sequence, ms", "Prefill", "ms", 1e3
+)
+_PROGRAM = Axis("program_bytes", "program size", "program, MB", "Program", "MB", 1e-6)
+
 COMPARED = (
     Axis("parameters", "parameters", "parameters", "Parameters", "", 1),
     Axis("carry_bytes", "carry size", "carry of one sequence, bytes", "Carry", "bytes", 1),
@@ -43,28 +57,52 @@ COMPARED = (
         "FLOPs/token",
         1,
     ),
-    Axis("step_seconds", "training step time", "training step, ms", "Step", "ms", 1e3),
-    Axis(
-        "decode_seconds_per_token",
-        "decoding time",
-        "decoding, µs per token",
-        "Decoding",
-        "µs/token",
-        1e6,
-    ),
+    _STEP,
+    _DECODING,
 )
 """Costs that models are compared on: each has a figure and a Pareto front."""
 
 TABLED = (
     *COMPARED,
+    _PREFILL,
     Axis("compile_seconds", "compilation time", "compilation, s", "Compilation", "s", 1),
-    Axis("program_bytes", "program size", "program, MB", "Program", "MB", 1e-6),
+    _PROGRAM,
+    Axis(
+        "training_sequential_depth",
+        "sequential depth",
+        "dependent operations of a training step",
+        "Depth",
+        "operations",
+        1,
+    ),
 )
 """Costs that stand in the table."""
 
+GROWING = (
+    _STEP,
+    _PREFILL,
+    _DECODING,
+    _PROGRAM,
+    Axis(
+        "training_flops_per_step",
+        "FLOPs of a training step",
+        "training step, FLOPs",
+        "Training",
+        "FLOPs/step",
+        1,
+    ),
+)
+"""Costs whose growth with the length of sequences and the width of a model is told."""
+
 NUMBERS = (
     *(axis.key for axis in TABLED),
-    *("recurrent_parameters", "embedding_parameters", "readout_parameters"),
+    *("recurrent_parameters", "embedding_parameters", "readout_parameters", "context_length"),
+    *("model_inference_flops_per_token", "model_training_flops_per_token"),
+    *("model_inference_flops_per_step", "model_training_flops_per_step"),
+    *("inference_flops_per_step", "training_flops_per_step", "decode_flops_per_token"),
+    *("inference_sequential_depth", "slice_width", "first_step_seconds"),
     *("step_seconds_q25", "step_seconds_q75", "tokens_per_second"),
+    *("prefill_tokens_per_second", "decode_tokens_per_second"),
+    *("peak_device_bytes", "peak_resident_bytes", "step_joules"),
 )
 """Every number that cost.json may hold."""

@@ -1,7 +1,8 @@
-"""What all figures share: their style, their scales, their baselines, and how they become SVG.
+"""What all figures share: their style, their scales, their baselines, and how they become files.
 
-An SVG is the same byte for byte for the same records. Its text stays text, and its ink, rules and
-paper have the colours of `looks`, so that a page can put its own in their place.
+A file is the same byte for byte for the same records. In an SVG text stays text, and ink, rules and
+paper have the colours of `looks`, so that a page can put its own in their place. A PDF carries its
+font, as publishers ask.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from seqexp.analysis.font import families
 from seqexp.analysis.looks import INK, MUTED, PAPER, RULE
 from seqexp.analysis.notation import digits, tick
 
 STYLE: dict[Any, Any] = {
+    "pdf.fonttype": 42,  # TrueType: journals refuse the default, Type 3
     "svg.fonttype": "none",
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the layout is the same everywhere
+    "font.family": families(),  # made of what matplotlib has: the layout is the same everywhere
     "font.size": 8,
     "axes.edgecolor": MUTED,
     "axes.facecolor": PAPER,
@@ -69,6 +73,16 @@ def svg(figure: Figure, name: str) -> str:
     return file.getvalue()
 
 
+def pdf(figure: Figure) -> bytes:
+    """The figure as PDF, undated; after `svg`, whose layout it has."""
+    figure.set_layout_engine("none")
+    file = io.BytesIO()
+    FigureCanvasPdf(figure).print_pdf(
+        file, metadata=dict.fromkeys(("CreationDate", "Creator", "Producer"))
+    )
+    return file.getvalue()
+
+
 def fit_x(ax: Axes, values: Iterable[float], within: Iterable[float] = ()) -> None:
     """Fit the horizontal axis to the data, see `_range`."""
     low, high, logarithmic = _range(values, within)
@@ -84,6 +98,17 @@ def fit_y(ax: Axes, values: Iterable[float], within: Iterable[float] = ()) -> No
         ax.set_yscale("log", nonpositive="clip")
     ax.set_ylim(low, high)
     _set_ticks(ax.yaxis, low, high, logarithmic)
+
+
+def set_steps_x(ax: Axes, values: Iterable[float]) -> None:
+    """A logarithmic horizontal axis with a tick at each of a few values that were tried."""
+    tried = sorted(set(values))
+    margin = (tried[-1] / tried[0]) ** 0.06 if len(tried) > 1 else 2
+    shown = tried[:: -(-len(tried) // 8)]
+    ax.set_xscale("log")
+    ax.set_xlim(tried[0] / margin, tried[-1] * margin)
+    ax.set_xticks(shown, [tick(float(f"{value:.2g}")) for value in shown])
+    ax.minorticks_off()
 
 
 def mark_baselines(ax: Axes, baselines: Mapping[str, float]) -> None:

@@ -1,68 +1,71 @@
-"""The figures of a study: how models learn, and what they achieve for what they cost."""
+"""The figures of a study: how models learn, what they achieve for what they cost, which rates suit.
+
+Each is a file for a paper; the page shows them, or draws the same itself where scripts may run.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from seqexp.analysis import canvas
 from seqexp.analysis.axes import COMPARED, Axis
-from seqexp.analysis.load import Study
-from seqexp.analysis.looks import MUTED, PAPER, Look
+from seqexp.analysis.curves import TIMES, Time, band, thinned
+from seqexp.analysis.looks import MUTED, PAPER, Look, model_looks
 from seqexp.analysis.notation import spoken
+from seqexp.analysis.rates import over_rates
 
 LEARNING_SIZE = (360, 216)
 COST_SIZE = (266, 194)
-TIMES = {"examples": "training examples", "seconds": "training time, s"}
+RATE_SIZE = (360, 216)
 
 
 class Figure(NamedTuple):
-    """A figure: its file's name without ending, what it shows, and itself as SVG.
+    """A figure: its file's name without ending, what it shows, and itself as SVG and as PDF.
 
-    The SVG is made of a plot, `width` by `height` points, and a legend below it.
+    It is made of a plot, `width` by `height` points, and a legend below it.
     """
 
     name: str
     caption: str
     svg: str
+    pdf: bytes
     width: float
     height: float
 
 
 def learning_figures(
-    study: Study, rows: pd.DataFrame, baselines: Mapping[str, float], looks: Mapping[str, Look]
+    curves: pd.DataFrame,
+    rows: pd.DataFrame,
+    baselines: Mapping[str, float],
+    looks: Mapping[str, Look],
 ) -> list[Figure]:
-    """How the validation score develops, over the examples seen and over the time trained.
+    """How the validation score develops, over each measure of time but the steps, which know least.
 
     Args:
-        study: the records.
-        rows: the rows of one task in the table; its chosen models are drawn.
+        curves: of the chosen models of one task, see `evaluations`.
+        rows: the rows of the task in the table.
         baselines: scores that need no model.
-        looks: of each model label.
+        looks: of each label.
     """
-    rows = rows.loc[rows["chosen"] & rows["score"].notna()]
-    if rows.empty:
-        return []
-    task, score = rows[["task", "score"]].iloc[0]
-    runs = study.runs.loc[study.runs["task_label"] == task, ["run", "label", "status"]]
-    runs = runs.loc[runs["label"].isin(rows["label"]) & (runs["status"] != "failed")]
-    curves = study.curves.loc[study.curves["metric"] == f"valid/{score}"].dropna(subset=["value"])
-    curves = curves.merge(runs, on="run")
     figures = []
-    for time, label in TIMES.items():
-        known = curves.dropna(subset=[time])
+    for time in TIMES[1:]:
+        known = curves.dropna(subset=[time.key])
         if len(known):
-            name = _file_name(task, "learning", time)
-            caption = f"Validation {spoken(score)} against {label.partition(',')[0]}"
-            svg = _learning(known, time, score, name, baselines, looks)
-            figures.append(Figure(name, caption, svg, *LEARNING_SIZE))
+            task, score = _judged(rows)
+            name = _file_name(task, "learning", time.key)
+            caption = f"Validation {spoken(score)} against {time.name}"
+            with matplotlib.rc_context(canvas.STYLE):
+                drawing = _learning(known, time, score, baselines, looks)
+                figures.append(_figure(drawing, name, caption, LEARNING_SIZE))
     return figures
 
 
@@ -75,90 +78,101 @@ def cost_figures(
     for axis in COMPARED:
         known = rows.dropna(subset=[axis.key])
         if len(known):
-            task, score = known[["task", "score"]].iloc[0]
-            caption = f"Test {spoken(score)} against {axis.name}"
+            task, score = _judged(known)
             name = _file_name(task, "cost", axis.key)
-            svg = _cost(known, axis, name, baselines, looks)
-            figures.append(Figure(name, caption, svg, *COST_SIZE))
+            caption = f"Test {spoken(score)} against {axis.name}"
+            with matplotlib.rc_context(canvas.STYLE):
+                drawing = _cost(known, axis, baselines, looks)
+                figures.append(_figure(drawing, name, caption, COST_SIZE))
     return figures
+
+
+def rate_figures(runs: pd.DataFrame, rows: pd.DataFrame, looks: Mapping[str, Look]) -> list[Figure]:
+    """The validation score of a task's runs against their learning rates, see `rate_runs`."""
+    if runs["valid"].isna().all():
+        return []
+    task, score = _judged(rows)
+    caption = f"Validation {spoken(score)} against the learning rate"
+    with matplotlib.rc_context(canvas.STYLE):
+        drawing = _rates(runs, score, rows["goal"].dropna().iloc[0] == "min", looks)
+        return [_figure(drawing, _file_name(task, "learning-rate"), caption, RATE_SIZE)]
+
+
+def _figure(drawing: Drawing, name: str, caption: str, size: tuple[float, float]) -> Figure:
+    return Figure(name, caption, canvas.svg(drawing, name), canvas.pdf(drawing), *size)
+
+
+def _judged(rows: pd.DataFrame) -> tuple[str, str]:
+    """The task of rows of the table, and the metric that it is judged by."""
+    task, score = rows[["task", "score"]].dropna().iloc[0]
+    return task, score
 
 
 def _learning(
     curves: pd.DataFrame,
-    time: str,
+    time: Time,
     score: str,
-    name: str,
     baselines: Mapping[str, float],
     looks: Mapping[str, Look],
-) -> str:
-    with matplotlib.rc_context(canvas.STYLE):
-        figure, ax = canvas.draw(*LEARNING_SIZE)
-        ax.set(xlabel=TIMES[time], ylabel=f"valid {spoken(score)}")
-        alive = curves.loc[curves["status"] != "diverged"]
-        # A curve that blew up must not decide what can be seen of the others.
-        seen = alive if len(alive) else curves
-        canvas.fit_y(ax, seen["value"])
-        ends = [run[time].iloc[-1] for _, run in curves.groupby("run")]
-        canvas.fit_x(ax, ends, curves[time])
-        canvas.mark_baselines(ax, baselines)
-        handles = {}
-        for label, look in looks.items():
-            mine = curves.loc[curves["label"] == label]
-            for _, run in mine.groupby("run"):
-                _draw_seed(ax, run, time, look)
-            if len(mine):
-                handles[label] = _draw_mean(ax, alive.loc[alive["label"] == label], time, look)
-        canvas.add_legend(figure, handles)
-        return canvas.svg(figure, name)
+) -> Drawing:
+    figure, ax = canvas.draw(*LEARNING_SIZE)
+    ax.set(xlabel=time.label, ylabel=f"valid {spoken(score)}")
+    alive = curves.loc[curves["status"] != "diverged"]
+    # A curve that blew up must not decide what can be seen of the others.
+    seen = alive if len(alive) else curves
+    canvas.fit_y(ax, seen["valid"])
+    ends = curves.groupby("run")[time.key].last()
+    canvas.fit_x(ax, ends, curves[time.key])
+    canvas.mark_baselines(ax, baselines)
+    handles = {}
+    for label, look in looks.items():
+        mine = curves.loc[curves["label"] == label]
+        for _, run in mine.groupby("run"):
+            _draw_seed(ax, run, time, look)
+        if len(mine):
+            handles[label] = _draw_mean(ax, alive.loc[alive["label"] == label], time, look)
+    canvas.add_legend(figure, handles)
+    return figure
 
 
-def _draw_seed(ax: Axes, run: pd.DataFrame, time: str, look: Look) -> None:
-    ax.plot(run[time], run["value"], color=look.colour, linewidth=0.6, alpha=0.4)
+def _draw_seed(ax: Axes, run: pd.DataFrame, time: Time, look: Look) -> None:
+    run = thinned(run)
+    ax.plot(run[time.key], run["valid"], color=look.colour, linewidth=0.6, alpha=0.4)
     if run["status"].iloc[0] == "diverged":
         last = run.iloc[-1]
-        height = np.clip(last["value"], *ax.get_ylim())
-        ax.plot(last[time], height, "x", color=look.colour, markersize=5, clip_on=False)
+        height = np.clip(last["valid"], *ax.get_ylim())
+        ax.plot(last[time.key], height, "x", color=look.colour, markersize=5, clip_on=False)
 
 
-def _draw_mean(ax: Axes, runs: pd.DataFrame, time: str, look: Look) -> Line2D:
-    """The mean over seeds, at the steps that all of them have reached."""
-    mean, times = (
-        runs.pivot(index="step", columns="run", values=key).dropna().mean(axis="columns")
-        for key in ("value", time)
-    )
-    [line] = ax.plot(times, mean, color=look.colour, linestyle=look.line, linewidth=1.6)
+def _draw_mean(ax: Axes, runs: pd.DataFrame, time: Time, look: Look) -> Line2D:
+    """The mean over seeds, in the band from the least to the greatest."""
+    mean = thinned(band(runs))
+    x = mean[time.key]
+    ax.fill_between(x, mean["low"], mean["high"], color=look.colour, alpha=0.15, linewidth=0)
+    [line] = ax.plot(x, mean["mean"], color=look.colour, linestyle=look.line, linewidth=1.6)
     return line
 
 
 def _cost(
-    rows: pd.DataFrame,
-    axis: Axis,
-    name: str,
-    baselines: Mapping[str, float],
-    looks: Mapping[str, Look],
-) -> str:
+    rows: pd.DataFrame, axis: Axis, baselines: Mapping[str, float], looks: Mapping[str, Look]
+) -> Drawing:
     cost, test = rows[axis.key].to_numpy() * axis.scale, rows["test"].to_numpy()
     half = rows["test_half"].fillna(0).to_numpy()
     on_front = rows[f"front/{axis.key}"].to_numpy()
-    with matplotlib.rc_context(canvas.STYLE):
-        figure, ax = canvas.draw(*COST_SIZE)
-        ax.set(xlabel=axis.label, ylabel=f"test {spoken(rows['score'].iloc[0])}")
-        canvas.fit_y(ax, test, [*(test - half), *(test + half)])
-        canvas.fit_x(ax, cost)
-        canvas.mark_baselines(ax, baselines)
-        _draw_front(ax, cost[on_front], test[on_front])
-        handles = {}
-        for i, label in enumerate(rows["label"]):
-            colour, fill = looks[label].colour, looks[label].colour if on_front[i] else PAPER
-            ax.errorbar(cost[i], test[i], half[i], color=colour, linewidth=1)
-            [handles[label]] = ax.plot(
-                *(cost[i], test[i], looks[label].marker),
-                color=colour,
-                markerfacecolor=fill,
-                markersize=6,
-            )
-        canvas.add_legend(figure, {label: handles[label] for label in looks if label in handles})
-        return canvas.svg(figure, name)
+    figure, ax = canvas.draw(*COST_SIZE)
+    ax.set(xlabel=axis.label, ylabel=f"test {spoken(rows['score'].iloc[0])}")
+    canvas.fit_y(ax, test, [*(test - half), *(test + half)])
+    canvas.fit_x(ax, cost)
+    canvas.mark_baselines(ax, baselines)
+    _draw_front(ax, cost[on_front], test[on_front])
+    handles = {}
+    for i, label in enumerate(rows["label"]):
+        look = looks[label]
+        fill = look.colour if on_front[i] else PAPER
+        ax.errorbar(cost[i], test[i], half[i], color=look.colour, linewidth=1)
+        [handles[label]] = ax.plot(cost[i], test[i], markersize=6, **_mark(look, fill))
+    canvas.add_legend(figure, {label: handles[label] for label in looks if label in handles})
+    return figure
 
 
 def _draw_front(ax: Axes, cost: np.ndarray, test: np.ndarray) -> None:
@@ -168,6 +182,41 @@ def _draw_front(ax: Axes, cost: np.ndarray, test: np.ndarray) -> None:
     y = [*test[order], *test[order][-1:]]
     if len(order):
         ax.step(x, y, where="post", color=MUTED, linewidth=0.9, zorder=1.5)
+
+
+def _rates(runs: pd.DataFrame, score: str, lower: bool, looks: Mapping[str, Look]) -> Drawing:
+    """Means over seeds joined by lines; a run that was lost is a cross at the worse edge."""
+    figure, ax = canvas.draw(*RATE_SIZE)
+    ax.set(xlabel="learning rate", ylabel=f"valid {spoken(score)}")
+    canvas.fit_y(ax, runs["valid"])
+    canvas.set_steps_x(ax, runs["learning_rate"])
+    handles = {}
+    for name, look in model_looks(runs, looks).items():
+        mine = runs.loc[runs["model_label"] == name]
+        mean = over_rates(mine)
+        style = _mark(look, look.colour) | {"linestyle": look.line}
+        [handles[name]] = ax.plot(
+            *(mean["learning_rate"], mean["mean"]), linewidth=1.4, markersize=5, **style
+        )
+        ax.plot(mine["learning_rate"], mine["valid"], markersize=3, alpha=0.5, **_mark(look, PAPER))
+        lost = mine.loc[mine["valid"].isna(), "learning_rate"]
+        ax.plot(
+            *(lost, np.full(len(lost), float(lower)), "x"),
+            color=look.colour,
+            transform=ax.get_xaxis_transform(),
+            clip_on=False,
+        )
+    canvas.add_legend(figure, handles)
+    return figure
+
+
+def _mark(look: Look, fill: str) -> dict[str, Any]:
+    return {
+        "color": look.colour,
+        "marker": look.marker,
+        "markerfacecolor": fill,
+        "linestyle": "none",
+    }
 
 
 def _file_name(*parts: str) -> str:

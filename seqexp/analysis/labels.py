@@ -19,10 +19,22 @@ class Group(NamedTuple):
 
 
 class Label(NamedTuple):
-    """What a group's task and model are called, with the settings that vary: "lstm lr=0.003"."""
+    """What a group is called, with the settings that vary.
+
+    Attributes:
+        task: "adding length=100".
+        model: what it is, however it was trained: "lstm units=64".
+        setting: how it was trained: "lr=0.003".
+    """
 
     task: str
     model: str
+    setting: str
+
+    @property
+    def whole(self) -> str:
+        """The model as it was trained: "lstm units=64 lr=0.003"."""
+        return f"{self.model} {self.setting}".rstrip()
 
 
 def labels(settings: Mapping[Group, Mapping[str, str]]) -> dict[Group, Label]:
@@ -30,18 +42,25 @@ def labels(settings: Mapping[Group, Mapping[str, str]]) -> dict[Group, Label]:
 
     A task's label adds the settings of the task that vary between its groups, since scores on
     different tasks can not be compared. A model's label adds all other settings that vary between
-    the groups of that model within the task. Groups that would still be called the same get their
-    hash.
+    the groups of that model within the task: its own, then those of its training. Groups that would
+    still be called the same get their hash.
     """
-    apart = _tell_apart(settings, lambda group: group.task, lambda key: _of_task(key))
-    task = {group: group.task + apart[group] for group in settings}
-    apart = _tell_apart(
+    told = _tell_apart(settings, lambda group: group.task, _of_task)
+    task = {group: " ".join([group.task, *varying.values()]) for group, varying in told.items()}
+    told = _tell_apart(
         settings, lambda group: (task[group], group.model), lambda key: not _of_task(key)
     )
-    named = {group: Label(task[group], group.model + apart[group]) for group in settings}
+    named = {}
+    for group in settings:
+        varying = told[group].items()
+        own = [text for key, text in varying if key.startswith("model.")]
+        training = [text for key, text in varying if not key.startswith("model.")]
+        named[group] = Label(task[group], " ".join([group.model, *own]), " ".join(training))
     uses = Counter(named.values())
     return {
-        group: label if uses[label] == 1 else Label(label.task, f"{label.model} #{group.hash[:6]}")
+        group: label
+        if uses[label] == 1
+        else label._replace(setting=f"{label.setting} #{group.hash[:6]}".lstrip())
         for group, label in named.items()
     }
 
@@ -71,12 +90,12 @@ def _tell_apart(
     settings: Mapping[Group, Mapping[str, str]],
     family: Callable[[Group], Hashable],
     counts: Callable[[str], bool],
-) -> dict[Group, str]:
-    """Of each group, the settings in which it differs within its family: " lr=0.003 units=64"."""
+) -> dict[Group, dict[str, str]]:
+    """Of each group, the settings in which it differs within its family: {key: "lr=0.003"}."""
     families: dict[Hashable, list[Group]] = defaultdict(list)
     for group in settings:
         families[family(group)].append(group)
-    apart = {}
+    told = {}
     for groups in families.values():
         # A run that failed before its config was resolved has none, and would vary in every key.
         known = [settings[group] for group in groups if settings[group]]
@@ -88,10 +107,10 @@ def _tell_apart(
         names = _short_names(keys)
         for group in groups:
             own = settings[group]
-            apart[group] = "".join(
-                f" {names[key]}={_short_value(key, own[key])}" for key in keys if key in own
-            )
-    return apart
+            told[group] = {
+                key: f"{names[key]}={_short_value(key, own[key])}" for key in keys if key in own
+            }
+    return told
 
 
 def _of_task(key: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seqexp.analysis.axes import NUMBERS
@@ -27,14 +28,15 @@ class Study:
     Attributes:
         name: the names of the studies' folders.
         runs: one row a run: `run` (its id), `study`, `folder`, `name`, `model`, `task`, `seed`,
-            `group`, `task_label`, `label`, `status`, the `score` metric with its `goal`, the step
-            (`score_step`) of the weights that validation chose, their `valid` and `test` score,
-            `diverged_step`, `error`, every cost, every other metric (`valid/loss`), and every
-            setting (`config/optimizer.learning_rate`).
+            `group`, `task_label`, `label`, `model_label` (the label without how it was trained),
+            `status`, the `score` metric with its `goal`, the step (`score_step`) of the weights
+            that validation chose, their `valid` and `test` score, `diverged_step`, `error`, every
+            cost, every other metric (`valid/loss`), and every setting
+            (`config/optimizer.learning_rate`).
         curves: one row a run, step and metric: `run`, `step`, `examples`, `tokens`, `seconds`,
             `metric`, `value`; NaN stands for every value that was not finite.
         problems: what was left out, where it stands and why.
-        files: of each run id, its files as they were read.
+        files: of each run id, its files as they were read, but for what is in `curves`.
     """
 
     name: str
@@ -67,7 +69,7 @@ def load(*studies: Path | str) -> Study:
         if not directory.is_dir():
             raise SeqexpError(f"no study in {directory}: give a folder that holds one folder a run")
     where = ", ".join(str(directory) for directory in directories)
-    files, folders, problems = _read(directories)
+    files, folders, curves, problems = _read(directories)
     if not files:
         unread = f" ({len(problems)} left out: {problems[0].what})" if problems else ""
         raise SeqexpError(f"no runs in {where}{unread}: give a folder that holds one folder a run")
@@ -75,14 +77,16 @@ def load(*studies: Path | str) -> Study:
     runs, foreign = _judged_alike(runs)
     files = {run: files[run] for run in runs["run"]}
     name = " + ".join(dict.fromkeys(directory.name for directory in directories))
-    return Study(name, runs, _curves(files), problems + foreign, files)
+    kept = pd.concat([curves[run] for run in files], ignore_index=True)
+    return Study(name, runs, kept, problems + foreign, files)
 
 
 def _read(
     directories: list[Path],
-) -> tuple[dict[str, RunFiles], dict[str, Path], list[Problem]]:
+) -> tuple[dict[str, RunFiles], dict[str, Path], dict[str, pd.DataFrame], list[Problem]]:
     files: dict[str, RunFiles] = {}
     folders: dict[str, Path] = {}
+    curves: dict[str, pd.DataFrame] = {}
     problems: list[Problem] = []
     for directory in directories:
         for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
@@ -98,8 +102,10 @@ def _read(
                 what = f"run {run} was read from {first} before; this one is left out"
                 problems.append(Problem(f"{directory.name}/{folder.name}", what))
                 continue
-            files[run], folders[run] = read, folder
-    return files, folders, problems
+            curves[run], folders[run] = _curves(read), folder
+            # Of many runs the lines would take several times the memory of the table.
+            files[run] = read._replace(metrics=[], timing=[])
+    return files, folders, curves, problems
 
 
 def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.DataFrame:
@@ -124,7 +130,8 @@ def _row(
     row = {"run": run["id"], "study": folder.parent.name, "folder": folder.name}
     row |= {"name": run.get("name", run["id"])}
     row |= {key: run[key] for key in ("model", "task", "seed", "group")}
-    row |= {"task_label": label.task, "label": label.model, "status": run["status"]}
+    row |= {"task_label": label.task, "label": label.whole, "model_label": label.model}
+    row |= {"status": run["status"]}
     row |= {"score": score.get("name"), "goal": score.get("goal"), "score_step": score.get("step")}
     row |= {split: score.get(split) for split in ("valid", "test")}
     row |= {key: run.get(key) for key in ("diverged_step", "error")}
@@ -160,19 +167,34 @@ def _judged_alike(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     return runs.loc[alike].reset_index(drop=True), problems
 
 
-def _curves(files: Mapping[str, RunFiles]) -> pd.DataFrame:
-    rows = []
-    for run, read in files.items():
-        seconds = {record["step"]: record.get("seconds") for record in read.timing}
-        for record in read.metrics:
-            step = record["step"]
-            at = (run, step, record.get("examples"), record.get("tokens"), seconds.get(step))
-            rows += [
-                (*at, key, value)
-                for key, value in record.items()
-                if key not in NOT_METRICS and isinstance(value, int | float | None)
-            ]
-    curves = pd.DataFrame(rows, columns=pd.Index(CURVES))
-    for key in ("step", "examples", "tokens", "seconds", "value"):
-        curves[key] = pd.to_numeric(curves[key], errors="coerce")
-    return curves
+def _curves(read: RunFiles) -> pd.DataFrame:
+    """The rows of `Study.curves` for one run."""
+    records = read.metrics
+    elapsed = {record["step"]: record.get("seconds") for record in read.timing}
+    at = {"step": np.array([record["step"] for record in records], dtype=int)}
+    for key in ("examples", "tokens"):
+        at[key], _ = _numbers([record.get(key) for record in records])
+    at["seconds"], _ = _numbers([elapsed.get(record["step"]) for record in records])
+    found = {
+        key: _numbers([record.get(key, "absent") for record in records])
+        for key in dict.fromkeys(key for record in records for key in record)
+        if key not in NOT_METRICS
+    }
+    rows = [np.flatnonzero(known) for _, known in found.values()]
+    place = np.concatenate([np.arange(0), *rows])
+    columns: dict[str, Any] = {name: column[place] for name, column in at.items()}
+    columns["run"] = pd.Series([read.run["id"]] * len(place), dtype="str")
+    columns["metric"] = pd.Series(list(found), dtype="str").repeat([len(row) for row in rows]).array
+    columns["value"] = np.concatenate(
+        [np.zeros(0), *(values[known] for values, known in found.values())]
+    )
+    return pd.DataFrame(columns, columns=pd.Index(CURVES))
+
+
+def _numbers(values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The values as floats, NaN for None, and which of them are either."""
+    known = np.ones(len(values), dtype=bool)
+    if not set(map(type, values)) <= {int, float, bool, type(None)}:
+        known = np.array([isinstance(value, int | float | None) for value in values], dtype=bool)
+        values = [value if told else None for value, told in zip(values, known, strict=True)]
+    return np.array(values, dtype=float), known

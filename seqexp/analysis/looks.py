@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -30,25 +31,41 @@ class Look(NamedTuple):
     line: str | tuple[int, tuple[float, ...]]
 
 
-def looks(chosen: pd.DataFrame) -> dict[str, Look]:
-    """A look for each label among rows of the table, in an order in which 8 comes before 16.
+def looks(runs: pd.DataFrame) -> dict[str, Look]:
+    """A look for each label among the runs of a study, in an order in which 8 comes before 16.
 
-    Up to seven labels have a colour and a marker each. Where there are more, the settings of a
-    model share its colour, and differ in their markers and lines. All looks differ, for up to seven
-    models in up to seven settings.
+    Colour and marker are those of the model, whatever the task and however it was trained; the line
+    tells ways to train it apart. Up to seven models (`model_label`) have a colour each. Where there
+    are more, those of one kind (`model`) share it, and differ in markers and lines: all of them do,
+    for up to seven kinds in up to seven variants.
     """
-    models = dict(zip(chosen["label"], chosen["model"], strict=True))
-    labels = sorted(models, key=_natural)
+    kinds = dict(zip(runs["model_label"], runs["model"], strict=True))
+    names = sorted(kinds, key=_natural)
+    model = dict(zip(runs["label"], runs["model_label"], strict=True))
     families: dict[str, list[str]] = defaultdict(list)
-    for label in labels:
-        families[label if len(labels) <= len(COLOURS) else models[label]].append(label)
+    for name in names:
+        families[name if len(names) <= len(COLOURS) else kinds[name]].append(name)
+    trained: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(model, key=_natural):
+        trained[model[label]].append(label)
     found = {}
     for i, family in enumerate(families.values()):
         rounds, place = divmod(i, len(COLOURS))
-        for turn, label in enumerate(family, start=rounds):
+        for turn, name in enumerate(family, start=rounds):
             marker, glyph = MARKERS[(place + turn) % len(MARKERS)]
-            found[label] = Look(COLOURS[place], marker, glyph, LINES[turn % len(LINES)])
-    return {label: found[label] for label in labels}
+            for setting, label in enumerate(trained[name]):
+                line = LINES[(turn + setting) % len(LINES)]
+                found[label] = Look(COLOURS[place], marker, glyph, line)
+    return {label: found[label] for label in sorted(model, key=_natural)}
+
+
+def model_looks(runs: pd.DataFrame, looks: Mapping[str, Look]) -> dict[str, Look]:
+    """Of each model among the runs the look of its first label, however it was trained."""
+    model = dict(zip(runs["label"], runs["model_label"], strict=True))
+    found: dict[str, Look] = {}
+    for label in (label for label in looks if label in model):
+        found.setdefault(model[label], looks[label])
+    return found
 
 
 def _natural(label: str) -> list[tuple[str, float]]:

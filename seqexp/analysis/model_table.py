@@ -42,9 +42,13 @@ def model_table(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
     axes = recorded(TABLED, rows)
     scores = [spoken(name) for name in rows["score"] if isinstance(name, str)]
     score = scores[0] if scores else ""
-    headings = ["<th>Model</th>", _heading("Seeds", ""), _heading("Test", score)]
-    headings += [_heading("Validation", score)]
-    headings += [_heading(axis.heading, axis.unit) for axis in axes]
+    headings = [
+        page.heading("Model"),
+        page.number_heading("Seeds"),
+        page.number_heading("Test", score),
+    ]
+    headings += [page.number_heading("Validation", score)]
+    headings += [page.number_heading(axis.heading, axis.unit) for axis in axes]
     records = rows.to_dict("records")
     best = next((r["label"] for r in records if r["chosen"] and r["n"]), None)
     return page.rich_table(
@@ -56,16 +60,16 @@ def _row(row: dict[Any, Any], axes: list[Axis], looks: Mapping[str, Look], best:
     mark = _mark(looks[row["label"]]) if row["chosen"] else '<span class="mark"></span>'
     cells = [
         f'<td class="name">{mark}{escape(row["label"])}</td>',
-        _number(_seeds(row)),
-        _number(interval(row["test"], row["test_half"]), "best" if best else ""),
-        _number(interval(row["valid"], row["valid_half"])),
+        page.number(row["n"], _seeds(row)),
+        page.number(row["test"], interval(row["test"], row["test_half"]), "best" if best else ""),
+        page.number(row["valid"], interval(row["valid"], row["valid_half"])),
     ]
     for axis in axes:
-        text = WRITERS.get(axis.key, digits)(row[axis.key] * axis.scale)
-        if row.get(f"front/{axis.key}", False):
-            cells.append(f'<td class="number front"><span class="dot">•</span>{escape(text)}</td>')
-        else:
-            cells.append(_number(text))
+        shown = row[axis.key] * axis.scale
+        text = WRITERS.get(axis.key, digits)(shown)
+        cells.append(
+            page.number(shown, text, "front" if row.get(f"front/{axis.key}", False) else "")
+        )
     kind = "" if row["chosen"] else ' class="other"'
     return f"<tr{kind}>{''.join(cells)}</tr>"
 
@@ -89,11 +93,3 @@ def _seeds(row: dict[Any, Any]) -> str:
     """How many seeds the means are over, of how many that were started."""
     started = row["finished"] + row["diverged"] + row["failed"] + row["running"]
     return f"{row['n']}" if row["n"] == started else f"{row['n']} of {started}"
-
-
-def _heading(text: str, unit: str) -> str:
-    return f'<th class="number">{escape(text)}<span class="unit">{escape(unit)}</span></th>'
-
-
-def _number(text: str, kind: str = "") -> str:
-    return f'<td class="{f"number {kind}".strip()}">{escape(text)}</td>'

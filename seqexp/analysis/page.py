@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from plotly.offline import get_plotlyjs
 
 from seqexp.analysis.figures import Figure
 from seqexp.analysis.looks import INK, MUTED, PAPER, RULE
 
 STYLE = Path(__file__).with_name("page.css")
+SCRIPT = Path(__file__).with_name("explorer.js")
 
+# The policy has the browser refuse every request, should a script ever make one.
 DOCUMENT = """\
 <!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data: blob:; \
+style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <title>{title}</title>
 <style>
 {style}</style>
@@ -27,6 +35,7 @@ DOCUMENT = """\
 <main>
 {body}
 </main>
+{scripts}
 </body>
 </html>
 """
@@ -39,8 +48,10 @@ class Section(NamedTuple):
     body: Sequence[str]
 
 
-def document(title: str, lead: Iterable[str], sections: Iterable[Section]) -> str:
-    """The whole page: what leads it, links to its sections, and these."""
+def document(
+    title: str, lead: Iterable[str], sections: Iterable[Section], data: Mapping[str, Any]
+) -> str:
+    """The whole page: what leads it, links to its sections, these, and the data of its plots."""
     sections = [section for section in sections if section.body]
     links, body = [], []
     for number, section in enumerate(sections, start=1):
@@ -48,27 +59,69 @@ def document(title: str, lead: Iterable[str], sections: Iterable[Section]) -> st
         links.append(f'<a href="#section-{number}">{text}</a>')
         body += [f'<h2 id="section-{number}">{text}</h2>', *section.body]
     parts = [*lead, "<nav>", *links, "</nav>", *body]
-    style = STYLE.read_text(encoding="utf-8")
-    return DOCUMENT.format(title=escape(title), style=style, body="\n".join(parts))
+    # Within a script nothing but its end is markup.
+    written = json.dumps(data, allow_nan=False, ensure_ascii=False).replace("<", "\\u003c")
+    scripts = [
+        f'<script type="application/json" id="study">{written}</script>',
+        f"<script>{get_plotlyjs()}</script>",
+        f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
+    ]
+    return DOCUMENT.format(
+        title=escape(title),
+        style=STYLE.read_text(encoding="utf-8"),
+        body="\n".join(parts),
+        scripts="\n".join(scripts),
+    )
 
 
 def paragraph(text: str, kind: str) -> str:
     """A paragraph of plain text."""
-    return f'<p class="{kind}">{escape(text)}</p>'
+    held = escape(text).replace(" %", "\u00a0%")
+    return f'<p class="{kind}">{held}</p>'
+
+
+def preformatted(text: str) -> str:
+    """A text as it was written, which scrolls by itself where it is long."""
+    return f'<pre tabindex="0">{escape(text)}</pre>'
 
 
 def table(kind: str, headings: Iterable[str], rows: Iterable[str]) -> str:
-    """A table that scrolls by itself where the screen is narrow; `headings` are plain texts."""
-    return rich_table(kind, [f"<th>{escape(text)}</th>" for text in headings], rows)
+    """A table that can be sorted, and scrolls by itself where the screen is narrow.
+
+    `headings` are plain texts.
+    """
+    return rich_table(kind, [heading(text) for text in headings], rows)
 
 
 def rich_table(kind: str, headings: Iterable[str], rows: Iterable[str]) -> str:
     """The same with headings that are markup."""
     return (
-        f'<div class="scroll" tabindex="0">\n<table class="{kind}">\n'
+        f'<div class="scroll" tabindex="0">\n<table class="{f"sortable {kind}".strip()}">\n'
         f"<thead><tr>{''.join(headings)}</tr></thead>\n"
         "<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>\n</div>"
     )
+
+
+def heading(text: str) -> str:
+    """The heading of a column of texts."""
+    return f"<th>{escape(text)}</th>"
+
+
+def number_heading(text: str, unit: str = "") -> str:
+    """The heading of a column of numbers, with their unit below."""
+    return f'<th class="number">{escape(text)}<span class="unit">{escape(unit)}</span></th>'
+
+
+def number(value: float, text: str, kind: str = "") -> str:
+    """A cell: what it says, and the value that it is sorted by, "" where there is none."""
+    dot = '<span class="dot">•</span>' if kind == "front" else ""
+    sorts = f"{value:.17g}" if math.isfinite(value) else ""
+    return f'<td class="{f"number {kind}".strip()}" data-value="{sorts}">{dot}{escape(text)}</td>'
+
+
+def details(summary: str, *parts: str) -> str:
+    """What is seen on demand."""
+    return f"<details><summary>{escape(summary)}</summary>\n" + "\n".join(parts) + "\n</details>"
 
 
 def texts(*cells: str) -> str:
@@ -89,6 +142,39 @@ def grid(kind: str, figures: Iterable[Figure]) -> str:
         for figure in figures
     )
     return f'<div class="figures {kind}">\n{drawn}\n</div>'
+
+
+def panel(draws: str, controls: Sequence[str], about: str, task: str = "") -> str:
+    """A place for a plot that explorer.js draws; it shows only where scripts may run.
+
+    Args:
+        draws: "comparison", "learning" or "rates".
+        controls: markup of what the plot can be asked.
+        about: what is seen, for those who do not see.
+        task: the plot's task, if it has but one.
+    """
+    return (
+        f'<div class="panel" data-draws="{draws}" data-task="{escape(task)}" hidden>\n'
+        f'<div class="controls">{"".join(controls)}</div>\n'
+        f'<div class="plot" role="figure" aria-label="{escape(about)}"></div>\n'
+        '<p class="said note" aria-live="polite"></p>\n</div>'
+    )
+
+
+def select(name: str, text: str, options: Mapping[str, str] | None = None) -> str:
+    """A choice among options, or among those that the script finds in the data."""
+    entries = (options or {}).items()
+    listed = (f'<option value="{key}">{escape(says)}</option>' for key, says in entries)
+    return f'<label>{escape(text)} <select name="{name}">{"".join(listed)}</select></label>'
+
+
+def checkbox(name: str, text: str) -> str:
+    return f'<label><input type="checkbox" name="{name}"> {escape(text)}</label>'
+
+
+def without_scripts(markup: str) -> str:
+    """What stands in the place of the plots where scripts may not run."""
+    return f"<noscript>\n{markup}\n</noscript>"
 
 
 def inline(figure: Figure) -> str:

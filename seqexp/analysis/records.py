@@ -82,12 +82,8 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     *whole, rest = path.read_bytes().split(b"\n")
     if rest:
         complaints.append("the last line is torn; it is left out")
-    for number, line in enumerate(whole, start=1):
-        try:
-            record = json.loads(line)
-            step = record["step"]
-        except (ValueError, TypeError, KeyError):
-            step = None
+    for number, record in enumerate(_parsed(whole), start=1):
+        step = record.get("step") if isinstance(record, dict) else None
         if not isinstance(step, int):
             complaints.append(f"line {number} is malformed; it is left out")
             continue
@@ -96,6 +92,25 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     if repeated:
         complaints.append(f"{repeated} steps are written twice; the earlier lines are left out")
     return [records[step] for step in sorted(records)], complaints
+
+
+def _parsed(lines: list[bytes]) -> list[Any]:
+    """Each line as JSON, None where it is malformed."""
+    try:
+        # All at once takes a third of the time, and names are kept once in memory.
+        values = json.loads(b"[" + b",".join(lines) + b"]")
+        if len(values) == len(lines) and all(isinstance(value, dict) for value in values):
+            return values
+    except ValueError:
+        pass
+    return [_value(line) for line in lines]
+
+
+def _value(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 def _object(path: Path) -> dict[str, Any]:

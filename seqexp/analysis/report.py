@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pandas as pd
+
 from seqexp.analysis import page, sections
-from seqexp.analysis.figures import cost_figures, learning_figures
-from seqexp.analysis.load import load
-from seqexp.analysis.looks import looks
+from seqexp.analysis.explorer import payload
+from seqexp.analysis.figures import Figure, cost_figures, learning_figures, rate_figures
+from seqexp.analysis.findings import Findings, findings
+from seqexp.analysis.load import Study, load
 from seqexp.analysis.table import tabulate
 
 
@@ -15,37 +19,65 @@ def report(*studies: Path | str) -> Path:
     """Write the report of studies into the folder of the first, in place of an earlier one.
 
     Returns:
-        `report/index.html`, which needs no other file. Beside it stand `table.csv` (a row a task
-        and model), `results.csv` (a row a run) and every figure as SVG. All of them are the same,
-        byte for byte, for the same records.
+        `report/index.html`, see `write_report`.
 
     Raises:
         SeqexpError: a folder is missing, or there is no run in any of them.
     """
     study = load(*studies)
-    models = tabulate(study)
-    look = looks(models.loc[models["chosen"]])
-    folder = Path(studies[0]) / "report"
+    return write_report(study, tabulate(study), Path(studies[0]) / "report")
+
+
+def write_report(study: Study, models: pd.DataFrame, folder: Path) -> Path:
+    """Write the report of a study.
+
+    Args:
+        study: its records.
+        models: its table.
+        folder: where to write; figures of an earlier report go.
+
+    Returns:
+        `index.html` in it, which needs no other file. Beside it stand `table.csv` (a row a task and
+        model), `results.csv` and `results.json` (a row a run), and every figure as SVG and as PDF.
+        All of them are the same, byte for byte, for the same records.
+    """
     folder.mkdir(exist_ok=True)
-    for old in folder.glob("*.svg"):
+    for old in [*folder.glob("*.svg"), *folder.glob("*.pdf")]:
         old.unlink()
-    parts = []
-    for task, rows in models.groupby("task"):
-        baselines = study.baselines(str(task))
-        learning = learning_figures(study, rows, baselines, look)
-        costs = cost_figures(rows, baselines, look)
-        for figure in learning + costs:
+    found = findings(study, models)
+    parts = [sections.comparison(found)]
+    for task in models["task"].unique():
+        mine = found.of(str(task))
+        figures = _figures(mine)
+        for figure in (figure for kind in figures for figure in kind):
             (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
-        parts.append(sections.task(study, rows, look, learning, costs))
+            (folder / f"{figure.name}.pdf").write_bytes(figure.pdf)
+        parts.append(sections.task(mine, *figures))
     parts += [
         sections.unfinished(study),
         sections.left_out(study),
         sections.method(study),
+        sections.reproduce(study),
         sections.provenance(study),
     ]
     models.to_csv(folder / "table.csv", index=False)
     study.runs.to_csv(folder / "results.csv", index=False)
+    rows = study.runs.astype(object).where(study.runs.notna(), None).to_dict("records")
+    (folder / "results.json").write_text(
+        json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8"
+    )
+    text = page.document(study.name, sections.answer(found), parts, payload(found))
     index = folder / "index.html"
-    text = page.document(study.name, sections.answer(study, models), parts)
     index.write_text(text, encoding="utf-8")
     return index
+
+
+def _figures(found: Findings) -> tuple[list[Figure], list[Figure], list[Figure]]:
+    """Of one task: how models learn, which learning rates suit them, what they cost."""
+    rows, looks = found.table, found.looks
+    baselines = found.study.baselines(str(rows["task"].iloc[0]))
+    return (
+        learning_figures(found.curves, rows, baselines, looks),
+        rate_figures(found.rates, rows, looks),
+        cost_figures(rows, baselines, looks),
+    )

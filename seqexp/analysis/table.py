@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 
 from seqexp.analysis.axes import COMPARED, TABLED, Axis
+from seqexp.analysis.bootstrap import bootstrap, interquartile_mean
+from seqexp.analysis.contenders import field
+from seqexp.analysis.fronts import ALL, fronts
 from seqexp.analysis.load import Study
 from seqexp.analysis.notation import count, digits, interval, shortened, spoken
 from seqexp.analysis.pareto import front
@@ -23,25 +26,61 @@ def tabulate(study: Study) -> pd.DataFrame:
     """One row a task and model, in each task the best test score first.
 
     Scores are means over the finished seeds (`test`, `valid`) with the half-widths of their 95 %
-    intervals (`test_half`, `valid_half`, NaN for one seed), and `n` is their number; `finished`,
+    intervals (`test_half`, `valid_half`, NaN for one seed), and `n` is their number; `test_iqm` is
+    the interquartile mean with its interval from `test_iqm_low` to `test_iqm_high`. `finished`,
     `diverged`, `failed` and `running` count the runs. Costs are medians over the runs.
 
     Of the settings of a model that differ only in how they are trained, one is `chosen`: the best
     on validation, which stands for the model in comparisons. Whether it is on the Pareto front of
-    the test score against a cost is in `front/<cost>`.
+    the test score against a cost is in `front/<cost>`, and in what share of the resamples of all
+    seeds it is, in `front_probability/<cost>`, see `fronts`.
     """
     table = pd.DataFrame([_row(runs) for _, runs in study.runs.groupby(["task_label", "label"])])
-    sign = np.where(table["goal"] == "max", -1, 1)
-    table["chosen"] = _chosen(table, table["valid"].to_numpy() * sign)
+    table["chosen"] = _chosen(table)
     for axis in COMPARED:
         table[f"front/{axis.key}"] = False
-    for _, rows in table.loc[table["chosen"] & (table["n"] > 0)].groupby("task"):
+    for axis in COMPARED:
+        table[f"front_probability/{axis.key}"] = np.nan
+    rivals = field(study, table)
+    for task, rows in table.loc[table["chosen"] & (table["n"] > 0)].groupby("task"):
         for axis in COMPARED:
             cost, test = rows[axis.key].to_numpy(), rows["test"].to_numpy()
             table.loc[rows.index, f"front/{axis.key}"] = front(cost, test, rows["goal"].iloc[0])
-    loss = table["test"].to_numpy() * sign
-    order = table.assign(loss=loss).sort_values(["task", "loss", "label"]).index
+        for axis, points in fronts(rivals[str(task)]).points.groupby("axis"):
+            if axis != ALL:
+                known = points.set_index("label")["probability"].reindex(rows["label"])
+                table.loc[rows.index, f"front_probability/{axis}"] = known.to_numpy()
+    order = table.assign(loss=losses(table, "test")).sort_values(["task", "loss", "label"]).index
     return table.loc[order].reset_index(drop=True)
+
+
+def losses(rows: pd.DataFrame, split: str) -> np.ndarray:
+    """The mean scores of rows on a split, negated where more is better."""
+    return rows[split].to_numpy(float) * np.where(rows["goal"] == "max", -1, 1)
+
+
+def families(table: pd.DataFrame) -> pd.Series:
+    """Of each row the number of its model on its task: the same for all of its training settings.
+
+    Settings of which no run lived to be measured belong to the model that is built like theirs.
+    """
+    alike = ["task", "model", "architecture"]
+    size = table["parameters"].fillna(table.groupby(alike)["parameters"].transform("first"))
+    return table.assign(size=size).groupby([*alike, "size"], dropna=False).ngroup()
+
+
+def by_preference(rows: pd.DataFrame) -> pd.Index:
+    """The rows in the order in which validation prefers them; equals by their label.
+
+    Settings with a score come first, then those that lost fewer seeds: a mean over survivors is no
+    better for its losses.
+    """
+    order = rows.assign(
+        none=rows["n"] == 0,
+        lost=rows["diverged"] + rows["failed"],
+        loss=losses(rows, "valid"),
+    )
+    return order.sort_values(["none", "lost", "loss", "label"]).index
 
 
 def recorded(axes: Iterable[Axis], rows: pd.DataFrame) -> list[Axis]:
@@ -52,25 +91,23 @@ def recorded(axes: Iterable[Axis], rows: pd.DataFrame) -> list[Axis]:
 def _row(runs: pd.DataFrame) -> dict[str, Any]:
     finished = runs.loc[runs["status"] == "finished"]
     test, valid = estimate(finished["test"]), estimate(finished["valid"])
+    iqm = bootstrap([finished["test"]], interquartile_mean)
     judged = [*runs.dropna(subset=["score"])[["score", "goal"]].to_numpy(), (None, None)]
     ends = list(runs["status"])
     row = {"task": runs["task_label"].iloc[0]}
     row |= {key: runs[key].iloc[0] for key in ("label", "model", "group", "architecture")}
     row |= dict(zip(("score", "goal"), judged[0], strict=True))
     row |= {"n": test.n, "test": test.mean, "test_half": test.half}
+    row |= {"test_iqm": iqm.value, "test_iqm_low": iqm.low, "test_iqm_high": iqm.high}
     row |= {"valid": valid.mean, "valid_half": valid.half}
     row |= {status: ends.count(status) for status in STATUSES}
     return row | {axis.key: runs[axis.key].median() for axis in TABLED}
 
 
-def _chosen(table: pd.DataFrame, valid_loss: np.ndarray) -> pd.Series:
-    """True for the best on validation among the training settings of one model on a task.
-
-    Settings that lost fewer seeds come first: a mean over survivors is no better for its losses.
-    """
-    lost = table["diverged"] + table["failed"]
-    order = table.assign(lost=lost, loss=valid_loss).sort_values(["lost", "loss", "label"])
-    return ~order.duplicated(["task", "model", "architecture", "parameters"]).reindex(table.index)
+def _chosen(table: pd.DataFrame) -> pd.Series:
+    """True for the best on validation among the training settings of one model on a task."""
+    family = families(table).loc[by_preference(table)]
+    return ~family.duplicated().reindex(table.index)
 
 
 def to_text(table: pd.DataFrame) -> str:

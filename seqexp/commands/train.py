@@ -52,7 +52,7 @@ def _hydra(arguments: Sequence[str], one: bool) -> list[Outcome]:
 
     def task(configs: DictConfig | list[DictConfig]) -> Any:
         """All points at once from seqexp's own launcher; one at a time from another."""
-        _prepare_jax()
+        prepare_jax()
         from seqexp.sweeps import Point, execute
 
         if isinstance(configs, list):
@@ -88,7 +88,7 @@ def _hydra(arguments: Sequence[str], one: bool) -> list[Outcome]:
     return outcomes
 
 
-def _prepare_jax() -> None:
+def prepare_jax() -> None:
     """Cores as devices, and compiled programs kept between sweeps."""
     import jax
     import platformdirs

@@ -1,12 +1,22 @@
-"""What a model costs: FLOPs, parameters, memory, time and latency, gathered in one ledger."""
+"""What a model costs: FLOPs, parameters, memory, time, depth, energy, gathered in one ledger."""
 
-from seqexp.costs.decoding import decode_seconds
+from seqexp.costs.decoding import decode_seconds, prefill_seconds
+from seqexp.costs.depth import jaxpr_depth, sequential_depth
+from seqexp.costs.energy import joules_since, read_counters
 from seqexp.costs.flops import Flops, count, count_jaxpr
 from seqexp.costs.ledger import METHODS, CostLedger
 from seqexp.costs.matching import Match, match_width
-from seqexp.costs.memory import carry_bytes, program_bytes
+from seqexp.costs.memory import (
+    carry_bytes,
+    carry_bytes_by_layer,
+    peak_device_bytes,
+    program_bytes,
+)
+from seqexp.costs.model_flops import model_flops
 from seqexp.costs.parameters import Parameters, count_parameters
-from seqexp.costs.timing import Timing, compile_seconds, seconds
+from seqexp.costs.random_task import RandomTask
+from seqexp.costs.resident import peak_resident_bytes
+from seqexp.costs.timing import Timing, compile_seconds, one_run, seconds
 
 __all__ = [
     "METHODS",
@@ -14,14 +24,25 @@ __all__ = [
     "Flops",
     "Match",
     "Parameters",
+    "RandomTask",
     "Timing",
     "carry_bytes",
+    "carry_bytes_by_layer",
     "compile_seconds",
     "count",
     "count_jaxpr",
     "count_parameters",
     "decode_seconds",
+    "joules_since",
+    "jaxpr_depth",
     "match_width",
+    "model_flops",
+    "one_run",
+    "peak_device_bytes",
+    "peak_resident_bytes",
+    "prefill_seconds",
     "program_bytes",
+    "read_counters",
     "seconds",
+    "sequential_depth",
 ]

@@ -22,7 +22,7 @@ gradient is part of its jaxpr, the dearest branch of a `cond` is taken, and the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
+from seqexp.costs.jaxprs import called, operands, result, subjaxprs
 from seqexp.types import SeqexpError
 
 _PRODUCTS = frozenset("mul div square integer_pow reduce_prod cumprod scatter-mul".split())
@@ -118,10 +119,11 @@ def count_jaxpr(closed_jaxpr: core.ClosedJaxpr) -> Flops:
 
 
 def _walk(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> Flops:
-    return sum((_equation(eqn) for eqn in jaxpr.eqns), Flops())
+    return sum((count_equation(eqn) for eqn in jaxpr.eqns), Flops())
 
 
-def _equation(eqn: core.JaxprEqn) -> Flops:
+def count_equation(eqn: core.JaxprEqn) -> Flops:
+    """The operations of one equation of a jaxpr, with all that it calls. Raises as `count` does."""
     name, params = eqn.primitive.name, eqn.params
     match name:
         case "dot_general":
@@ -129,10 +131,10 @@ def _equation(eqn: core.JaxprEqn) -> Flops:
         case "conv_general_dilated":
             return Flops(conv=_convolution(eqn))
         case "triangular_solve":
-            matrix, right = _operands(eqn)
+            matrix, right = operands(eqn)
             return Flops(matmul=_weight(eqn, 4) * right.size * matrix.shape[-1])
         case "select_and_scatter_add":
-            return Flops(elementwise=_weight(eqn) * _operands(eqn)[0].size)
+            return Flops(elementwise=_weight(eqn) * operands(eqn)[0].size)
         case "fft":
             return Flops(elementwise=_fft(eqn))
         case "scan":
@@ -148,35 +150,40 @@ def _equation(eqn: core.JaxprEqn) -> Flops:
     if name in _FREE:
         return Flops()
     if name in _ELEMENTWISE:
-        return Flops(elementwise=_weight(eqn) * _result(eqn).size)
+        return Flops(elementwise=_weight(eqn) * result(eqn).size)
     if name in _TRANSCENDENTAL:
-        return Flops(transcendental=_weight(eqn) * _result(eqn).size)
+        return Flops(transcendental=_weight(eqn) * result(eqn).size)
     if name in _REDUCTIONS:
-        return Flops(elementwise=_weight(eqn) * sum(a.size for a in _operands(eqn)))
+        return Flops(elementwise=_weight(eqn) * sum(a.size for a in operands(eqn)))
     if name in _SCATTERS:
-        return Flops(elementwise=_weight(eqn) * _operands(eqn)[2].size)
+        return Flops(elementwise=_weight(eqn) * operands(eqn)[2].size)
     if name in _WINDOWS:
         window = math.prod(params["window_dimensions"])
-        return Flops(elementwise=_weight(eqn) * _result(eqn).size * window)
-    return _call(eqn)
+        return Flops(elementwise=_weight(eqn) * result(eqn).size * window)
+    if (jaxpr := called(eqn)) is not None:
+        return _walk(jaxpr)
+    raise SeqexpError(
+        f"cannot count the FLOPs of the operation {name!r}: write the model without it, or add its "
+        "rule to seqexp/costs/flops.py"
+    )
 
 
 def _dot_general(eqn: core.JaxprEqn) -> int:
     (contracted, _), _ = eqn.params["dimension_numbers"]
-    left = _operands(eqn)[0]
+    left = operands(eqn)[0]
     k = math.prod(left.shape[axis] for axis in contracted)
-    return _weight(eqn, 4) * 2 * _result(eqn).size * k
+    return _weight(eqn, 4) * 2 * result(eqn).size * k
 
 
 def _convolution(eqn: core.JaxprEqn) -> int:
-    kernel = _operands(eqn)[1]
+    kernel = operands(eqn)[1]
     outputs = kernel.shape[eqn.params["dimension_numbers"].rhs_spec[0]]
-    return _weight(eqn, 4) * 2 * _result(eqn).size * (kernel.size // outputs)
+    return _weight(eqn, 4) * 2 * result(eqn).size * (kernel.size // outputs)
 
 
 def _fft(eqn: core.JaxprEqn) -> int:
     # FFTW's convention, http://www.fftw.org/speed/method.html: half of it where one side is real.
-    sides = _operands(eqn)[0], _result(eqn)
+    sides = operands(eqn)[0], result(eqn)
     complex_sides = sum(jnp.issubdtype(side.dtype, jnp.complexfloating) for side in sides)
     transformed = max(side.size for side in sides)
     n = math.prod(eqn.params["fft_lengths"])
@@ -184,7 +191,7 @@ def _fft(eqn: core.JaxprEqn) -> int:
 
 
 def _while(eqn: core.JaxprEqn) -> Flops:
-    if any(_walk(jaxpr).total for jaxpr in _subjaxprs(eqn.params)):
+    if any(_walk(jaxpr).total for jaxpr in subjaxprs(eqn.params)):
         raise SeqexpError(
             "cannot count the FLOPs of a while loop, whose number of turns is not known: write it "
             "as lax.scan, or as lax.fori_loop between Python integers"
@@ -203,7 +210,7 @@ def _cudnn_lstm(eqn: core.JaxprEqn) -> Flops:
 
     The backward pass finds the gates in cuDNN's reserve space, and computes none again.
     """
-    batch_size, steps, _ = _result(eqn).shape
+    batch_size, steps, _ = result(eqn).shape
     rows, units = eqn.params["input_size"] + eqn.params["hidden_size"], eqn.params["hidden_size"]
     states = batch_size * steps * units
     if eqn.primitive.name == "rnn_fwd":
@@ -211,45 +218,9 @@ def _cudnn_lstm(eqn: core.JaxprEqn) -> Flops:
     return Flops(8 * states * (2 * rows + 1), elementwise=23 * states)
 
 
-def _call(eqn: core.JaxprEqn) -> Flops:
-    """A call runs the one jaxpr that it carries, once, on its own operands: jit, remat, custom_vjp.
-
-    What carries a jaxpr in another way (a reducer, a solver, a kernel over a grid) may run it any
-    number of times, so it needs a rule.
-    """
-    match list(_subjaxprs(eqn.params)):
-        case [jaxpr] if _signature(jaxpr.in_avals, jaxpr.out_avals) == _signature(
-            _operands(eqn), [v.aval for v in eqn.outvars]
-        ):
-            return _walk(jaxpr)
-    raise SeqexpError(
-        f"cannot count the FLOPs of the operation {eqn.primitive.name!r}: write the model without "
-        "it, or add its rule to seqexp/costs/flops.py"
-    )
-
-
-def _subjaxprs(params: dict[str, Any]) -> Iterator[core.Jaxpr | core.ClosedJaxpr]:
-    for value in params.values():
-        for item in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(item, core.Jaxpr | core.ClosedJaxpr):
-                yield item
-
-
-def _signature(operands: list[Any], results: list[Any]) -> list[Any]:
-    return [[(a.shape, a.dtype) for a in side] for side in (operands, results)]
-
-
-def _operands(eqn: core.JaxprEqn) -> list[Any]:
-    return [v.aval for v in eqn.invars]
-
-
-def _result(eqn: core.JaxprEqn) -> Any:
-    return eqn.outvars[0].aval
-
-
 def _weight(eqn: core.JaxprEqn, complex_factor: int | None = None) -> int:
     """Real operations for each one of the equation: 0 where the result is no float."""
-    dtype = _result(eqn).dtype
+    dtype = result(eqn).dtype
     if jnp.issubdtype(dtype, jnp.complexfloating):
         return complex_factor or (6 if eqn.primitive.name in _PRODUCTS else 2)
     return int(jnp.issubdtype(dtype, jnp.floating))

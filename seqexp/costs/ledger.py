@@ -13,43 +13,96 @@ METHODS: Mapping[str, str] = {
     "recurrent_parameters": "Sizes of the trained arrays named recurrent.",
     "embedding_parameters": "Sizes of the token table.",
     "readout_parameters": "Sizes of the last layer's arrays.",
-    "carry_bytes": "Bytes of one sequence's carry between two steps, from its shapes.",
+    "context_length": "Steps of a sequence as the task pads it; other figures are at this length.",
+    "carry_bytes": "Bytes of one sequence's carry behind context_length steps, from its shapes.",
+    "carry_bytes_by_layer": "The same by place in the carry: 0.l is layer l, 1 the pooling.",
+    "model_inference_flops_per_token": "Of the equations: a forward pass in which each cell steps, "
+    "over one sequence of mean length, unpadded, counted on its jaxpr; over its steps.",
+    "model_training_flops_per_token": "3 times the forward pass of the equations, the convention "
+    "of Kaplan et al. 2020; loss and optimizer left out.",
+    "decode_flops_per_token": "Counted on the jaxpr of one step at batch size 1.",
     "inference_flops_per_token": "Counted on the jaxpr of a forward pass, over its true steps.",
     "training_flops_per_token": "Counted on the jaxpr of a training step, over its true steps.",
+    "model_inference_flops_per_step": "Those of a token times the true steps in a batch.",
+    "model_training_flops_per_step": "Those of a token times the true steps in a batch.",
+    "inference_flops_per_step": "Counted on the jaxpr of a forward pass of one batch: padding and "
+    "what is computed again are in it.",
+    "training_flops_per_step": "Counted on the jaxpr of a training step of one batch, from its "
+    "loss to the update: padding and what is computed again are in it.",
+    "training_flops_by_kind": "The same: matrix products, convolutions, other arithmetic, and "
+    "functions such as exp and tanh.",
+    "inference_sequential_depth": "Operations on arrays in the longest chain, each waiting for the "
+    "one before, of a forward pass; on its jaxpr.",
+    "training_sequential_depth": "The same of a training step.",
     "slice_width": "Members that a device trains side by side, the fastest of those tried.",
+    "compile_seconds": "Wall clock of compiling the training step, no compilation cache.",
+    "first_step_seconds": "Wall clock of the first training step after compilation; of a slice of "
+    "members side by side.",
     "step_seconds": "Median wall clock of a compiled training step, waited for; of a slice of "
     "members side by side, over their number.",
     "step_seconds_q25": "Lower quartile of the same runs.",
     "step_seconds_q75": "Upper quartile of the same runs.",
     "step_seconds_at_width": "The step_seconds of each slice width that was tried.",
     "tokens_per_second": "True steps in a batch over the median seconds of its training step.",
-    "compile_seconds": "Wall clock of compiling the training step, no compilation cache.",
+    "prefill_seconds": "Median wall clock of a compiled forward pass over one whole sequence of "
+    "context_length.",
+    "prefill_tokens_per_second": "context_length over prefill_seconds.",
+    "decode_seconds_per_token": "Median wall clock of one compiled step at batch size 1.",
+    "decode_tokens_per_second": "32 over the median wall clock of one compiled step at batch size "
+    "32.",
     "program_bytes": "XLA's plan for a slice's training program on one device: arguments + "
     "outputs + temporaries - aliased buffers.",
-    "decode_seconds_per_token": "Median wall clock of one compiled step at batch size 1.",
+    "peak_device_bytes": "The allocator's peak on one device after training steps; null on a CPU, "
+    "and where an earlier program of the process held more.",
+    "peak_resident_bytes": "Peak resident set of a process of its own that builds the training "
+    "program and takes a few steps, Python and compiler included; seqexp cost measures it.",
+    "step_joules": "Energy of all processor packages by their RAPL counters over training steps, "
+    "over their number and the members side by side.",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostLedger:
-    """What a model costs. None means not measured; `methods` says how each figure is obtained."""
+    """What a model costs. None means not measured; `methods` says how each figure is obtained.
+
+    "model" FLOPs are those of the equations, all others those of the programs that are run.
+    """
 
     parameters: int | None = None
     recurrent_parameters: int | None = None
     embedding_parameters: int | None = None
     readout_parameters: int | None = None
+    context_length: int | None = None
     carry_bytes: int | None = None
+    carry_bytes_by_layer: Mapping[str, int] | None = None
+    model_inference_flops_per_token: float | None = None
+    model_training_flops_per_token: float | None = None
+    decode_flops_per_token: int | None = None
     inference_flops_per_token: float | None = None
     training_flops_per_token: float | None = None
+    model_inference_flops_per_step: float | None = None
+    model_training_flops_per_step: float | None = None
+    inference_flops_per_step: int | None = None
+    training_flops_per_step: int | None = None
+    training_flops_by_kind: Mapping[str, int] | None = None
+    inference_sequential_depth: int | None = None
+    training_sequential_depth: int | None = None
     slice_width: int | None = None
+    compile_seconds: float | None = None
+    first_step_seconds: float | None = None
     step_seconds: float | None = None
     step_seconds_q25: float | None = None
     step_seconds_q75: float | None = None
     step_seconds_at_width: Mapping[str, float] | None = None
     tokens_per_second: float | None = None
-    compile_seconds: float | None = None
-    program_bytes: int | None = None
+    prefill_seconds: float | None = None
+    prefill_tokens_per_second: float | None = None
     decode_seconds_per_token: float | None = None
+    decode_tokens_per_second: float | None = None
+    program_bytes: int | None = None
+    peak_device_bytes: int | None = None
+    peak_resident_bytes: int | None = None
+    step_joules: float | None = None
     methods: Mapping[str, str] = field(default_factory=lambda: dict(METHODS))
 
     def to_json(self) -> dict[str, Any]:

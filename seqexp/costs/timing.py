@@ -38,7 +38,14 @@ def seconds(fn: Callable[..., Any], *args: Any, repeats: int) -> Timing:
         raise SeqexpError(f"timing needs at least 1 repeat, not {repeats}: ask for more")
     # The first run compiles, and touches the memory that later ones reuse.
     jax.block_until_ready(fn(*args))
-    return summarize([_one_run(fn, args) for _ in range(repeats)])
+    return summarize([one_run(fn, *args) for _ in range(repeats)])
+
+
+def one_run(fn: Callable[..., Any], *args: Any) -> float:
+    """Seconds of one run of `fn(*args)`, until its outputs are ready."""
+    start = time.perf_counter()
+    jax.block_until_ready(fn(*args))
+    return time.perf_counter() - start
 
 
 def summarize(runs: list[float]) -> Timing:
@@ -63,12 +70,6 @@ def compile_seconds(lowered: jax.stages.Lowered) -> tuple[jax.stages.Compiled, f
         start = time.perf_counter()
         compiled = lowered.compile()
         return compiled, time.perf_counter() - start
-
-
-def _one_run(fn: Callable[..., Any], args: tuple[Any, ...]) -> float:
-    start = time.perf_counter()
-    jax.block_until_ready(fn(*args))
-    return time.perf_counter() - start
 
 
 @contextmanager

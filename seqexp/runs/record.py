@@ -39,6 +39,8 @@ class RunInfo:
         config: resolved; what looks secret in it is redacted before it is written.
         score: what the run is judged by.
         baselines: scores that need no model.
+        match: the budget that its width was solved for, and what it reached; None where the width
+            is as configured.
     """
 
     id: str
@@ -51,6 +53,18 @@ class RunInfo:
     config: Mapping[str, Any]
     score: Score
     baselines: Mapping[str, float]
+    match: Mapping[str, Any] | None = None
+
+
+def study_directory(runs_dir: Path, study: str) -> Path:
+    """Where a study's records are: `runs_dir/study`.
+
+    Raises:
+        SeqexpError: the study's name would lead out of its place.
+    """
+    if not study or study.startswith(".") or "/" in study or "\\" in study:
+        raise SeqexpError(f"study={study!r} is no folder name; use letters, digits, - and _")
+    return runs_dir / study
 
 
 def run_directory(runs_dir: Path, study: str, run_id: str) -> Path:
@@ -59,9 +73,7 @@ def run_directory(runs_dir: Path, study: str, run_id: str) -> Path:
     Raises:
         SeqexpError: the study's name would lead out of its place.
     """
-    if not study or study.startswith(".") or "/" in study or "\\" in study:
-        raise SeqexpError(f"study={study!r} is no folder name; use letters, digits, - and _")
-    return runs_dir / study / run_id
+    return study_directory(runs_dir, study) / run_id
 
 
 def is_finished(directory: Path) -> bool:
@@ -114,6 +126,7 @@ class RunRecord:
             "group": info.group,
             "status": "running",
             "config": redact(info.config),
+            "match": info.match and dict(info.match),
             "score": {
                 "name": info.score.name,
                 "goal": info.score.goal,

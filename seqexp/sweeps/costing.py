@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from seqexp.costs.decoding import decode_seconds
-from seqexp.costs.flops import count
+from seqexp.costs.decoding import decode_seconds, prefill_seconds
+from seqexp.costs.depth import jaxpr_depth
+from seqexp.costs.energy import joules_since, read_counters
+from seqexp.costs.flops import count, count_jaxpr
 from seqexp.costs.ledger import CostLedger
-from seqexp.costs.memory import carry_bytes, program_bytes
+from seqexp.costs.memory import carry_bytes_by_layer, peak_device_bytes, program_bytes
+from seqexp.costs.model_flops import TRAINING, model_flops
 from seqexp.costs.parameters import count_parameters
-from seqexp.costs.timing import Timing, compile_seconds, seconds
+from seqexp.costs.timing import Timing, compile_seconds, one_run, seconds
 from seqexp.training import Experiment, Hyper, Program
 from seqexp.training.step import MemberState, train_step
-from seqexp.types import Batch, Splits
+from seqexp.types import Batch, SeqexpError, Splits
 
 REPEATS = 9
 SECONDS_A_REPEAT = 0.15
-DECODE_STEPS = 100
+DECODE_STEPS = 500
+DECODE_BATCH = 32
+PREFILL_SECONDS = 0.1
 
 
 class TrainingCost(NamedTuple):
@@ -31,11 +38,17 @@ class TrainingCost(NamedTuple):
         step: seconds of a step of a slice, over the members that are side by side in it.
         compile_seconds: of the program that trains.
         program_bytes: of the same program.
+        first_step_seconds: of the first step of a slice.
+        device_bytes: the allocator's peak on one device, if these steps set it.
+        joules: of a step, over the members that are side by side in it.
     """
 
     step: Timing
     compile_seconds: float
     program_bytes: int | None
+    first_step_seconds: float | None = None
+    device_bytes: int | None = None
+    joules: float | None = None
 
 
 def measure_costs(
@@ -52,29 +65,30 @@ def measure_costs(
         widths: the slice widths to try, narrow ones first.
     """
     program, training, tried = _fastest(program, fresh, widths)
-    state, split = fresh[0], splits.valid
-    model = nnx.merge(program.graphdef, state.params)
+    params, split = jax.device_put(fresh[0].params), splits.valid
+    model = nnx.merge(program.graphdef, params)
+    sizes = count_parameters(params)
     tokens = program.experiment.batch_size * float(np.mean(split.lengths))
-    sizes = count_parameters(state.params)
-    inference = _inference_flops(program.experiment, program.graphdef, state, split)
     ledger = CostLedger(
         parameters=sizes.total,
         recurrent_parameters=sizes.recurrent,
         embedding_parameters=sizes.embedding,
         readout_parameters=sizes.readout,
-        carry_bytes=carry_bytes(model),
-        inference_flops_per_token=inference / tokens,
-        training_flops_per_token=training_flops(program.experiment, program.graphdef, state, split)
-        / tokens,
         slice_width=program.slice_width,
+        compile_seconds=training.compile_seconds,
+        first_step_seconds=training.first_step_seconds,
         step_seconds=training.step.median,
         step_seconds_q25=training.step.q25,
         step_seconds_q75=training.step.q75,
         step_seconds_at_width={str(width): step for width, step in tried.items()},
         tokens_per_second=tokens / training.step.median,
-        compile_seconds=training.compile_seconds,
         program_bytes=training.program_bytes,
-        decode_seconds_per_token=decode_seconds(model, split.inputs[:1, 0], steps=DECODE_STEPS),
+        peak_device_bytes=training.device_bytes,
+        step_joules=training.joules,
+        **_carry(model, split),
+        **_model_flops(model, split, tokens),
+        **_program_flops(program, fresh[0], split, tokens),
+        **_inference_times(model, split),
     )
     return program, ledger
 
@@ -83,20 +97,93 @@ def training_flops(
     experiment: Experiment, graphdef: nnx.GraphDef, state: MemberState, split: Batch
 ) -> int:
     """FLOPs of one training step on a batch like those of a split; shapes in place of arrays do."""
-
-    def step(state: MemberState, batch: Batch) -> Any:
-        return train_step(experiment, graphdef, state, Hyper(0, 0.0, 0.0, 0.0), batch)
-
+    step = _training_step(experiment, graphdef)
     return count(step, state, _batch_shapes(experiment, split)).total
 
 
-def _inference_flops(
-    experiment: Experiment, graphdef: nnx.GraphDef, state: MemberState, split: Batch
-) -> int:
+def _carry(model: Any, split: Batch) -> dict[str, Any]:
+    context_length = split.inputs.shape[1]
+    places = carry_bytes_by_layer(model, split.inputs[:1, 0], context_length)
+    return {
+        "context_length": context_length,
+        "carry_bytes": sum(places.values()),
+        "carry_bytes_by_layer": places,
+    }
+
+
+def _model_flops(model: Any, split: Batch, tokens: float) -> dict[str, Any]:
+    """Of the equations, at the mean length: a recurrent model's FLOPs are linear in the length."""
+    _, _, *features = split.inputs.shape
+    steps = max(1, round(float(np.mean(split.lengths))))
+    inputs = jax.ShapeDtypeStruct((1, steps, *features), split.inputs.dtype)
+    forward = model_flops(model, inputs).total / steps
+    return {
+        "model_inference_flops_per_token": forward,
+        "model_training_flops_per_token": TRAINING * forward,
+        "model_inference_flops_per_step": forward * tokens,
+        "model_training_flops_per_step": TRAINING * forward * tokens,
+    }
+
+
+def _program_flops(
+    program: Program, state: MemberState, split: Batch, tokens: float
+) -> dict[str, Any]:
+    """Of the programs, and their depths, which are walked on the same jaxprs."""
+    experiment, graphdef = program.experiment, program.graphdef
+    batch = _batch_shapes(experiment, split)
+
     def forward(params: Any, batch: Batch) -> Any:
         return nnx.merge(graphdef, params)(batch.inputs, batch.lengths).outputs
 
-    return count(forward, state.params, _batch_shapes(experiment, split)).total
+    inference = jax.make_jaxpr(forward)(state.params, batch)
+    training = jax.make_jaxpr(_training_step(experiment, graphdef))(state, batch)
+    per_step, trained = count_jaxpr(inference).total, count_jaxpr(training)
+    return {
+        "decode_flops_per_token": _decode_flops(graphdef, state.params, split),
+        "inference_flops_per_token": per_step / tokens,
+        "training_flops_per_token": trained.total / tokens,
+        "inference_flops_per_step": per_step,
+        "training_flops_per_step": trained.total,
+        "training_flops_by_kind": asdict(trained),
+        "inference_sequential_depth": jaxpr_depth(inference),
+        "training_sequential_depth": jaxpr_depth(training),
+    }
+
+
+def _decode_flops(graphdef: nnx.GraphDef, params: Any, split: Batch) -> int | None:
+    """None for a model that cannot decode."""
+
+    def step(params: Any, inputs: Any) -> Any:
+        model = nnx.merge(graphdef, params)
+        return model.step(model.initial_carry(1), inputs)
+
+    try:
+        jaxpr = jax.make_jaxpr(step)(params, split.inputs[:1, 0])
+    except SeqexpError:
+        return None
+    return count_jaxpr(jaxpr).total
+
+
+def _inference_times(model: Any, split: Batch) -> dict[str, Any]:
+    length = split.inputs.shape[1]
+    prefill = prefill_seconds(model, split.inputs[:1], jnp.full(1, length), spend=PREFILL_SECONDS)
+    first_steps = np.asarray(split.inputs[:DECODE_BATCH, 0])
+    many = jnp.asarray(np.resize(first_steps, (DECODE_BATCH, *first_steps.shape[1:])))
+    one_by_one = decode_seconds(model, many[:1], steps=DECODE_STEPS)
+    together = decode_seconds(model, many, steps=DECODE_STEPS)
+    return {
+        "prefill_seconds": prefill,
+        "prefill_tokens_per_second": length / prefill,
+        "decode_seconds_per_token": one_by_one,
+        "decode_tokens_per_second": None if together is None else DECODE_BATCH / together,
+    }
+
+
+def _training_step(experiment: Experiment, graphdef: nnx.GraphDef) -> Callable[..., Any]:
+    def step(state: MemberState, batch: Batch) -> Any:
+        return train_step(experiment, graphdef, state, Hyper(0, 0.0, 0.0, 0.0), batch)
+
+    return step
 
 
 def _batch_shapes(experiment: Experiment, split: Batch) -> Batch:
@@ -136,6 +223,8 @@ def _training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCo
     that diverged would rest too.
     """
     first, width = program.first_slice(), program.slice_width
+    device = program.mesh.devices.flat[0]
+    held_before = peak_device_bytes(device)
     states = first.place(fresh[: first.members])
     compiled, compile_time = compile_seconds(first.lower(states))
     still = [hyper._replace(learning_rate=0.0, weight_decay=0.0) for hyper in first.hypers]
@@ -147,10 +236,21 @@ def _training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCo
         states, sums = first.advance(states, until, still)
         return sums
 
+    first_step = one_run(steps, 1)
     once = seconds(steps, 1, repeats=2).median
     n = int(np.clip(SECONDS_A_REPEAT / once, 1, program.experiment.most_steps))
+    counters = read_counters()
     whole = seconds(steps, n, repeats=REPEATS)
+    joules = joules_since(counters)
     median, q25, q75 = (quantile / (n * width) for quantile in whole[:3])
+    held = peak_device_bytes(device)
+    # `seconds` makes one more run than it times.
+    trained = (whole.repeats + 1) * n * width
     return TrainingCost(
-        Timing(median, q25, q75, whole.repeats), compile_time, program_bytes(compiled)
+        Timing(median, q25, q75, whole.repeats),
+        compile_time,
+        program_bytes(compiled),
+        first_step_seconds=first_step,
+        device_bytes=held if held != held_before else None,
+        joules=None if joules is None else joules / trained,
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from seqexp.runs.manifest import source_hash
@@ -13,10 +12,12 @@ from seqexp.runs.record import MANIFEST, is_finished
 from seqexp.runs.store import read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.group_run import outcome_of, reason, run_group
-from seqexp.sweeps.groups import Group, Planned, plan
+from seqexp.sweeps.groups import Data, Group, Planned, plan
 from seqexp.sweeps.outcome import Outcome
 from seqexp.sweeps.point import Point
 from seqexp.sweeps.progress import SweepProgress, print_outcomes
+from seqexp.sweeps.study_lock import locked
+from seqexp.sweeps.widths import match_widths
 from seqexp.types import SeqexpError
 
 RERUN = ("never", "stale", "always")
@@ -32,8 +33,8 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
         The outcome of each point, in order. A failure is an outcome, not an exception.
 
     Raises:
-        SeqexpError: before any training, if a config, the data or the runs folder is wrong, or if
-            another sweep of the study is under way.
+        SeqexpError: before any training, if a config, the data or the runs folder is wrong, if a
+            model cannot meet its budget, or if another sweep of the study is under way.
     """
     first = points[0].config
     for key in ("study", "runs_dir", "rerun", "logger"):
@@ -42,10 +43,11 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
     rerun = first["rerun"]
     if rerun not in RERUN:
         raise SeqexpError(f"rerun must be one of {RERUN}, not {rerun!r}")
-    groups, ids = plan(points)
+    data = Data()
+    groups, ids = plan(match_widths(points, data), data)
     mirror = Mirror(**first["logger"])
     outcomes: dict[str, Outcome] = {}
-    with _locked(Path(first["runs_dir"]) / first["study"]):
+    with locked(Path(first["runs_dir"]) / first["study"]):
         to_train = [(group, _unfinished(group, rerun, outcomes)) for group in groups]
         steps = sum(group.experiment.steps * len(members) for group, members in to_train)
         with SweepProgress(steps) as progress:
@@ -96,23 +98,3 @@ def _isolated(
             for member in members
         }
     return {member.info.id: outcome_of(member) for member in members}
-
-
-@contextmanager
-def _locked(study: Path) -> Iterator[None]:
-    """Hold the study's folder, so that two sweeps do not write the same records."""
-    try:
-        study.mkdir(parents=True, exist_ok=True)
-        lock = open(study / ".lock", "w")
-    except OSError as error:
-        raise SeqexpError(
-            f"cannot write to {study} ({error.strerror}); choose another folder with runs_dir=..."
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SeqexpError(
-                f"another sweep is writing to {study}; wait for it, or choose another study=..."
-            ) from error
-        yield

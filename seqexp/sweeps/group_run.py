@@ -16,6 +16,7 @@ from seqexp.runs.manifest import manifest, source_hash
 from seqexp.runs.record import COST, MANIFEST, METRICS, RUN, TIMING, RunRecord, is_finished
 from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import Mirror
+from seqexp.sweeps.budgets import AXES
 from seqexp.sweeps.costing import measure_costs
 from seqexp.sweeps.groups import Group, Planned, device_kind
 from seqexp.sweeps.outcome import Outcome
@@ -162,7 +163,7 @@ def _describe(group: Group, ledger: CostLedger) -> str:
         f"width {width}, {ledger.parameters:,} parameters, "
         f"{1e3 * (ledger.step_seconds or 0):.2f} ms a step, "
         f"compiled in {ledger.compile_seconds:.1f} s; {experiment.steps:,} steps"
-        f"{_describe_mesh(group, ledger)}"
+        f"{_describe_mesh(group, ledger)}{_describe_match(group, ledger)}"
     )
 
 
@@ -174,6 +175,17 @@ def _describe_mesh(group: Group, ledger: CostLedger) -> str:
         times = ", ".join(f"{1e3 * step:.2f} ms at {width}" for width, step in tried.items())
         said += f"; {ledger.slice_width} side by side (a step and member takes {times})"
     return said
+
+
+def _describe_match(group: Group, ledger: CostLedger) -> str:
+    """Whether a step still takes the time that its width was solved for."""
+    match = group.members[0].point.match
+    if match is None or not AXES[match["by"]].measured or ledger.slice_width != 1:
+        return ""
+    off = (ledger.step_seconds or 0) / match["budget"] - 1
+    if abs(off) <= match["tolerance"]:
+        return ""
+    return f"; measured again it is {off:+.0%} off its budget: is the machine idle?"
 
 
 def _train(program: Program, opened: Sequence[Opened], progress: SweepProgress) -> None:

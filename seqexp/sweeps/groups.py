@@ -61,8 +61,25 @@ def device_kind() -> str:
     return jax.local_devices()[0].device_kind
 
 
-def plan(points: Sequence[Point]) -> tuple[list[Group], list[str]]:
+class Data:
+    """Loads the data of each task config once."""
+
+    def __init__(self) -> None:
+        self._splits: dict[str, Splits] = {}
+
+    def load(self, task_config: Any, experiment: Experiment) -> Splits:
+        key = canonical(task_config)
+        if key not in self._splits:
+            self._splits[key] = experiment.task.load()
+        return self._splits[key]
+
+
+def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group], list[str]]:
     """Group the points, in the order of their first members; equal points become one.
+
+    Args:
+        points: their widths solved.
+        data: what is loaded already.
 
     Returns:
         The groups, and the run id of each point.
@@ -70,7 +87,7 @@ def plan(points: Sequence[Point]) -> tuple[list[Group], list[str]]:
     Raises:
         SeqexpError: naming every point whose config, shapes or data are wrong.
     """
-    data = _Data()
+    data = data or Data()
     ids: list[str] = []
     groups: dict[str, list[Planned]] = {}
     experiments: dict[str, Experiment] = {}
@@ -113,19 +130,6 @@ def plan(points: Sequence[Point]) -> tuple[list[Group], list[str]]:
     return planned_groups, ids
 
 
-class _Data:
-    """Loads the data of each task config once."""
-
-    def __init__(self) -> None:
-        self._splits: dict[str, Splits] = {}
-
-    def load(self, task_config: Any, experiment: Experiment) -> Splits:
-        key = canonical(task_config)
-        if key not in self._splits:
-            self._splits[key] = experiment.task.load()
-        return self._splits[key]
-
-
 def _alike(points: Sequence[Point]) -> dict[str, set[str]]:
     """The points that differ in traced values only, each of them once, by what they share."""
     alike: dict[str, set[str]] = {}
@@ -140,7 +144,7 @@ def _on_devices(point: Point, batch_devices: int) -> Point:
     return replace(point, config={**point.config, "trainer": trainer})
 
 
-def _checked(point: Point, members: int, data: _Data) -> tuple[Experiment, int]:
+def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
     """The experiment of a point, built, its data there, its shapes traced; its batch devices.
 
     Args:
@@ -191,6 +195,7 @@ def _planned(point: Point, experiment: Experiment) -> Planned:
         config=point.config,
         score=task.score,
         baselines=task.baselines,
+        match=point.match,
     )
     run_directory(Path(point.config["runs_dir"]), info.study, info.id)
     return Planned(point, info, point.hyper, hashes)

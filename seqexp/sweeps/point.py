@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import hydra.utils
-import jax
-from flax import nnx
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
-from seqexp.costs.matching import match_width
-from seqexp.costs.parameters import count_parameters
 from seqexp.training import Experiment, Hyper, Optimizer
 from seqexp.types import SeqexpError, Task
 
@@ -31,22 +25,24 @@ class Point:
         config: resolved, plain, without Hydra's own node.
         model: the name of the model's file in conf/model.
         task: the name of the task's file in conf/task.
+        match: what its width was solved for, and what it reached; None for a width as configured.
     """
 
     config: dict[str, Any]
     model: str
     task: str
+    match: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, config: DictConfig, choices: Mapping[str, str]) -> Point:
-        """The point of a config as Hydra composes it, its matched width solved.
+        """The point of a config as Hydra composes it; `match_widths` solves its width.
 
         Args:
             config: with or without Hydra's own node.
             choices: the file chosen in each group of the menu.
 
         Raises:
-            SeqexpError: if the width cannot be matched.
+            SeqexpError: if the study or the folder of runs has no name.
         """
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         plain = cast(dict[str, Any], OmegaConf.to_container(own, resolve=True))
@@ -54,11 +50,7 @@ class Point:
             if plain[key] is None:
                 raise SeqexpError(f"{key} must be a name, not null")
             plain[key] = str(plain[key])
-        model, task = choices["model"], choices["task"]
-        try:
-            return cls(_matched(plain), model, task)
-        except SeqexpError as error:
-            raise SeqexpError(f"{model} on {task}: {error}") from error
+        return cls(plain, choices["model"], choices["task"])
 
     @property
     def name(self) -> str:
@@ -91,6 +83,12 @@ class Point:
         optimizer = config["optimizer"]
         config["optimizer"] = {k: v for k, v in optimizer.items() if k not in TRACED}
         return config
+
+    def at_width(self, features: int) -> Point:
+        """The same point with other `model.features`."""
+        return replace(
+            self, config={**self.config, "model": {**self.config["model"], "features": features}}
+        )
 
     def build(self) -> Experiment:
         """The experiment that the config describes.
@@ -127,31 +125,3 @@ def _instantiate(node: dict[str, Any]) -> Any:
             raise cause from None
         target = node.get("_target_", "config")
         raise SeqexpError(f"{target}: {cause or str(error).splitlines()[0]}") from error
-
-
-def _matched(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with `model.features` solved for what `match` asks."""
-    match = config.get("match")
-    if not match:
-        return config
-    if match["by"] != "parameters":
-        raise SeqexpError(f"match.by must be 'parameters', not {match['by']!r}")
-    model = {key: value for key, value in config["model"].items() if key != "features"}
-    width = _width(*(json.dumps(part) for part in (model, config["task"], match)))
-    return {**config, "model": {**config["model"], "features": width}}
-
-
-@functools.cache
-def _width(model: str, task: str, match: str) -> int:
-    """The matched width of a model on a task; all three as JSON."""
-    wanted = json.loads(match)
-    spec = cast(Task, _instantiate(json.loads(task))).spec
-
-    def count(features: int) -> int:
-        build = _instantiate({**json.loads(model), "features": features})
-        shapes = jax.eval_shape(lambda: nnx.state(build(spec, rngs=nnx.Rngs(params=0))))
-        return count_parameters(shapes).total
-
-    return match_width(
-        count, wanted["budget"], multiple=wanted["multiple"], tolerance=wanted["tolerance"]
-    ).width

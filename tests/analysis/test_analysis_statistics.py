@@ -1,4 +1,4 @@
-"""Means and intervals over seeds, against scipy and by hand."""
+"""Means and intervals over seeds, against scipy, by hand and by simulation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seqexp.analysis.statistics import Estimate, estimate, overlap
+from seqexp.analysis.statistics import Estimate, estimate, stratified
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 30])
@@ -40,20 +40,27 @@ def test_values_that_are_not_finite_are_not_counted():
     assert estimate([1.0, math.nan, 3.0, math.inf]) == estimate([1.0, 3.0])
 
 
-def test_coverage_is_95_percent():
+@pytest.mark.parametrize("n", [4, 5, 20])
+def test_coverage_is_95_percent(n):
     rng = np.random.default_rng(0)
-    found = [estimate(rng.standard_normal(4)) for _ in range(2_000)]
+    found = [estimate(rng.standard_normal(n)) for _ in range(2_000)]
     assert np.mean([e.low <= 0 <= e.high for e in found]) == pytest.approx(0.95, abs=0.015)
 
 
-@pytest.mark.parametrize(
-    ("other", "expected"),
-    [
-        ((2.0, 1.0, 3), True),
-        ((2.5, 1.0, 3), False),
-        ((1.0, 0.0, 3), True),
-        ((9, math.nan, 1), None),
-    ],
-)
-def test_overlap(other, expected):
-    assert overlap(Estimate(0.5, 0.5, 3), Estimate(*other)) is expected
+def test_two_groups_are_welchs():
+    """Half the sum of two means is half their difference when one is negated."""
+    x, y = np.random.default_rng(1).normal(1, 1, 4), np.random.default_rng(2).normal(3, 9, 7)
+    welch = stats.ttest_ind(x, -y, equal_var=False).confidence_interval(0.95)
+    found = stratified([x, y])
+    np.testing.assert_allclose([found.low, found.high], [welch.low / 2, welch.high / 2])
+    assert found.n == 11
+
+
+def test_spread_between_groups_does_not_count():
+    assert stratified([[1.0, 1.0], [9.0, 9.0, 9.0]]) == Estimate(5.0, 0.0, 5)
+
+
+def test_groups_without_spread_or_scores():
+    assert stratified([[1.0, 2.0], [3.0]])[::2] == (2.25, 3)
+    assert math.isnan(stratified([[1.0, 2.0], [3.0]]).half)
+    assert math.isnan(stratified([[1.0], []]).mean) and math.isnan(stratified([]).mean)

@@ -11,7 +11,7 @@ def named(*groups: tuple[str, str, dict]) -> list[tuple[str, str]]:
         Group(task, model, f"{i}cafe00"): shared([flatten(config)])
         for i, (task, model, config) in enumerate(groups)
     }
-    return [(label.task, label.model) for label in labels(settings).values()]
+    return [(label.task, label.whole) for label in labels(settings).values()]
 
 
 def config(rate=0.001, units=8, length=10, **more):
@@ -35,6 +35,23 @@ def test_settings_that_vary_within_a_model_and_task_are_told():
         ("adding", "lstm", config(0.003)),
         ("digits", "lstm", config(0.001)),
     ) == [("adding", "lstm lr=0.001"), ("adding", "lstm lr=0.003"), ("digits", "lstm")]
+
+
+def test_a_model_is_called_the_same_however_it_is_trained():
+    groups = [("adding", 0.1, 8), ("adding", 0.2, 8), ("adding", 0.2, 16), ("digits", 0.1, 8)]
+    found = labels(
+        {
+            Group(task, "lstm", str(i)): flatten(config(rate, units))
+            for i, (task, rate, units) in enumerate(groups)
+        }
+    )
+    assert [(label.model, label.setting) for label in found.values()] == [
+        ("lstm units=8", "lr=0.1"),
+        ("lstm units=8", "lr=0.2"),
+        ("lstm units=16", "lr=0.2"),
+        ("lstm", ""),
+    ]
+    assert [label.whole for label in found.values()][0] == "lstm units=8 lr=0.1"
 
 
 def test_settings_of_the_task_tell_tasks_apart():
@@ -78,4 +95,4 @@ def test_groups_are_never_called_the_same():
 
 def test_a_run_without_a_config_does_not_spoil_the_labels():
     assert named(("adding", "lstm", config()), ("adding", "lstm", {}))[0][1].startswith("lstm #")
-    assert labels({Group("a", "b", "c"): {}}) == {Group("a", "b", "c"): Label("a", "b")}
+    assert labels({Group("a", "b", "c"): {}}) == {Group("a", "b", "c"): Label("a", "b", "")}

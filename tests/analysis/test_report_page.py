@@ -6,12 +6,10 @@ import re
 import shutil
 from html.parser import HTMLParser
 
-import numpy as np
 import pandas as pd
 import pytest
 from synthetic_records import (
     known_scores,
-    score,
     write_json,
     write_lines,
     write_run,
@@ -19,7 +17,6 @@ from synthetic_records import (
 )
 
 from seqexp.analysis import load, report
-from seqexp.analysis.summary import overview, verdict
 from seqexp.analysis.table import tabulate
 from seqexp.types import SeqexpError
 
@@ -151,49 +148,3 @@ def test_a_study_of_which_nothing_finished_has_a_report(tmp_path):
     write_json(tmp_path / "gru-adding-0" / "cost.json", {})
     (tmp_path / "gru-adding-0" / "metrics.jsonl").unlink()
     assert "No run has finished." in Reader(report(tmp_path).read_text(encoding="utf-8")).text
-
-
-def sentences(tmp_path, scores, baselines=None):
-    """The verdict on runs of the adding problem; `scores` are a model's test scores, by seed."""
-    for model, tests in scores.items():
-        for seed, test in enumerate(tests):
-            write_run(tmp_path, model, "adding", seed, score=score("adding", test, test))
-    return verdict(tabulate(load(tmp_path)), baselines or {})
-
-
-def test_verdict_on_intervals_that_are_apart(tmp_path):
-    text = sentences(tmp_path, {"gru": [0.10, 0.11, 0.12], "lstm": [0.5, 0.51, 0.52]})
-    assert text == (
-        "gru has the lowest test mse, 0.110 ± 0.025 over 3 seeds; its interval does not overlap "
-        "that of the runner-up, lstm, 0.510 ± 0.025. On the Pareto front: gru against every cost. "
-        "On none: lstm."
-    )
-
-
-def test_verdict_on_intervals_that_overlap_and_a_split_front(tmp_path):
-    text = sentences(tmp_path, {"rnn": [0.3, 0.5], "gru": [0.2, 0.4]})
-    assert "its interval overlaps that of the runner-up, rnn, 0.40 ± 1.27" in text
-    assert text.endswith("On the Pareto front: gru and rnn against every cost.")
-
-
-def test_verdict_on_single_seeds_claims_nothing(tmp_path):
-    text = sentences(tmp_path, {"gru": [0.2], "lstm": [0.3]})
-    assert "over one seed; the runner-up is lstm, 0.3000, and one seed gives no interval" in text
-
-
-def test_verdict_names_what_is_not_beaten_and_not_counted(tmp_path):
-    write_run(tmp_path, "gru", "adding", 9, status="diverged", score=None)
-    text = sentences(tmp_path, {"gru": [0.2]}, {"predict 1": 1 / 6, "guess": 9.0})
-    assert text == (
-        "gru has the lowest test mse, 0.2000 over one seed (not counted: 1 diverged). It does not "
-        "beat predict 1 (0.1667). There is no other model to compare its cost with."
-    )
-
-
-def test_best_is_the_highest_where_more_is_better(tmp_path):
-    study = load(write_study(tmp_path, known_scores()))
-    rows = tabulate(study)
-    text = verdict(rows.loc[rows["task"] == "digits"], {})
-    best = np.mean([test for _, test in known_scores()["lstm", "digits"]])
-    assert text.startswith(f"lstm has the highest test accuracy, {best:.4f} ± ")
-    assert overview(study) == "18 runs of 3 models on 2 tasks: 18 finished."

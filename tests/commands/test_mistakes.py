@@ -29,7 +29,7 @@ MISTAKES = {
     "a negative learning rate": (["optimizer.learning_rate=-1"], "learning_rate"),
     "a negative seed": (["seed=-1"], "seed"),
     "a misspelt optimizer constant": (["+optimizer.scale.beta=0.9"], "beta"),
-    "an impossible match": (["match=parameters", "match.budget=10"], "budget"),
+    "an impossible match": (["match=params", "match.budget=10"], "budget"),
     "too many devices": (["trainer.batch_devices=64"], "batch_devices"),
     "an unknown mode of the logger": (["logger.mode=sometimes"], "mode"),
     "an unknown rerun": (["rerun=maybe"], "rerun"),

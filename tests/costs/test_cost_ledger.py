@@ -3,6 +3,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
+from seqexp.analysis.axes import GROWING, NUMBERS, TABLED
 from seqexp.costs import METHODS, CostLedger
 from seqexp.types import SeqexpError
 
@@ -63,7 +64,21 @@ def test_other_figures_are_an_error_that_names_them(odd):
     if odd == "missing":
         del record["carry_bytes"]
     else:
-        record["energy"] = 3.0
-    name = "carry_bytes" if odd == "missing" else "energy"
+        record["price"] = 3.0
+    name = "carry_bytes" if odd == "missing" else "price"
     with pytest.raises(SeqexpError, match=f"missing or unknown are {name}"):
         CostLedger.from_json(record)
+
+
+def test_a_ledger_of_an_older_version_names_what_it_lacks():
+    record = MEASURED.to_json()
+    for figure in ("prefill_seconds", "step_joules"):
+        del record[figure]
+    with pytest.raises(SeqexpError, match="are prefill_seconds, step_joules: .*measure again"):
+        CostLedger.from_json(record)
+
+
+def test_the_report_knows_every_number_of_the_ledger():
+    numbers = {f.name for f in fields(CostLedger) if "Mapping" not in str(f.type)}
+    assert set(NUMBERS) == numbers
+    assert {axis.key for axis in (*TABLED, *GROWING)} <= numbers

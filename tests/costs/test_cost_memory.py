@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from seqexp.costs import carry_bytes, program_bytes
-from seqexp.types import Prediction
+from seqexp.costs import carry_bytes, carry_bytes_by_layer, peak_device_bytes, program_bytes
+from seqexp.types import Prediction, SeqexpError
 
 
 class Remembers:
@@ -33,6 +33,54 @@ def test_carry_bytes_are_those_of_one_sequence():
 def test_nothing_is_allocated_for_the_carry():
     enormous = Remembers(lambda batch: jnp.zeros((batch, 10**13)))
     assert carry_bytes(enormous) == 4 * 10**13
+
+
+def test_carry_bytes_of_each_layer():
+    def carry(batch):
+        h = jnp.zeros((batch, 10))
+        layers = ({"c": h, "h": h}, ({"h": h}, {"h": h[:, :3]}))
+        return layers, jnp.zeros((batch, 4))
+
+    model = Remembers(carry)
+    by_layer = carry_bytes_by_layer(model, jnp.zeros((1, 3)), 100)
+    assert by_layer == {"0.0": 80, "0.1.0": 40, "0.1.1": 12, "1": 16}
+    assert sum(by_layer.values()) == carry_bytes(model)
+    assert carry_bytes_by_layer(Remembers(lambda batch: ()), jnp.zeros((1, 3)), 100) == {}
+
+
+class Caches(Remembers):
+    """Keeps all that it has read."""
+
+    def step(self, carry, inputs):
+        return (jnp.concatenate([carry[0], inputs[:, None]], axis=1),), inputs
+
+
+def test_a_carry_that_grows_is_that_of_the_context_length():
+    cache = Caches(lambda batch: (jnp.zeros((batch, 0, 3)),))
+    inputs = jax.ShapeDtypeStruct((1, 3), jnp.float32)
+    assert [carry_bytes_by_layer(cache, inputs, steps)["0"] for steps in (0, 1, 50)] == [0, 12, 600]
+
+
+class Bidirectional(Remembers):
+    def step(self, carry, inputs):
+        raise SeqexpError("reads the whole sequence")
+
+
+def test_a_model_that_cannot_decode_has_the_carry_that_it_starts_with():
+    model = Bidirectional(lambda batch: (jnp.zeros((batch, 10)),))
+    assert carry_bytes_by_layer(model, jnp.zeros((1, 3)), 7) == {"0": 40}
+
+
+class Device:
+    def __init__(self, stats):
+        self.memory_stats = lambda: stats
+
+
+@pytest.mark.parametrize(
+    ("stats", "peak"), [(None, None), ({}, None), ({"peak_bytes_in_use": 5, "bytes_in_use": 3}, 5)]
+)
+def test_the_peak_of_a_device_is_its_allocators(stats, peak):
+    assert peak_device_bytes(Device(stats)) == peak
 
 
 def test_program_bytes_are_arguments_and_outputs():

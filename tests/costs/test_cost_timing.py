@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from seqexp.costs import Timing, compile_seconds, seconds
+from seqexp.costs import Timing, compile_seconds, one_run, seconds
 from seqexp.costs.timing import summarize
 from seqexp.types import SeqexpError
 
@@ -48,6 +48,14 @@ def test_each_run_is_waited_for():
     timing = seconds(lambda: (Pending(), [Pending()]), repeats=3)
     assert Pending.ready == 2 * 4
     assert timing.median >= 0.02
+    assert one_run(Pending) >= 0.01
+    assert Pending.ready == 2 * 4 + 1
+
+
+def test_one_run_is_the_first():
+    calls = []
+    assert one_run(lambda wait: calls.append(time.sleep(wait)), 0.02) >= 0.02
+    assert len(calls) == 1
 
 
 def test_no_repeats_is_an_error():

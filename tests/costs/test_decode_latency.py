@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
-from seqexp.costs import decode_seconds
+from seqexp.costs import decode_seconds, prefill_seconds
 from seqexp.types import Prediction, SeqexpError
 
 D = 3
@@ -54,8 +54,37 @@ def test_a_model_that_cannot_decode_has_no_latency():
     assert decode_seconds(Bidirectional([]), jnp.ones((1, D)), steps=2) is None
 
 
-def test_mistaken_arguments_are_errors():
-    with pytest.raises(SeqexpError, match=r"shape \[1\] or \[1, D\], not \[4, 3\]"):
-        decode_seconds(Decoder([]), jnp.ones((4, D)), steps=2)
+def test_sequences_side_by_side_are_one_step():
+    seen = []
+    decode_seconds(Decoder(seen), jnp.ones((32, D)), steps=2)
+    assert [len(step) for step in seen] == [32] * 3
+
+
+def test_fewer_than_one_step_is_an_error():
     with pytest.raises(SeqexpError, match="at least 1 timed step"):
         decode_seconds(Decoder([]), jnp.ones((1, D)), steps=0)
+
+
+class Reader(Decoder):
+    def __call__(self, inputs, lengths, key=None):
+        def record(inputs, lengths):
+            self.seen.append((inputs.shape, lengths.tolist()))
+            time.sleep(self.wait)
+            return inputs
+
+        shape = jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
+        return Prediction(jax.pure_callback(record, shape, inputs, lengths), ())
+
+
+def test_prefill_reads_the_whole_sequence_each_time():
+    seen = []
+    reader = Reader(seen, wait=0.01)
+    median = prefill_seconds(reader, jnp.ones((1, 5, D)), jnp.full(1, 5), spend=0.001)
+    assert seen == [((1, 5, D), [5])] * (2 + 5)
+    assert 0.01 <= median < 0.2
+
+
+def test_a_short_prefill_is_timed_more_often():
+    seen = []
+    prefill_seconds(Reader(seen), jnp.ones((1, 5, D)), jnp.full(1, 5), spend=60)
+    assert len(seen) == 2 + 100

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
 from seqexp.runs import checkpoint
@@ -239,24 +238,6 @@ def test_a_failure_in_one_group_leaves_the_others(tmp_path, monkeypatch, capsys)
     assert seqexp(*arguments) == 0, "a failed run goes on when started again"
     assert "1 finished, 1 skipped" in capsys.readouterr().err
     assert {run["status"] for run in runs(tmp_path / "a").values()} == {"finished"}
-
-
-def test_matched_models_have_the_budget(tmp_path):
-    code = seqexp(
-        "sweep",
-        *TINY,
-        "model=rnn,lstm",
-        "match=parameters",
-        "match.budget=600",
-        "match.tolerance=0.1",
-        "trainer.steps=1",
-        f"runs_dir={tmp_path}",
-        "study=a",
-    )
-    assert code == 0
-    costs = [read_json(path) for path in (tmp_path / "a").glob("*/cost.json")]
-    assert len(costs) == 2
-    assert all(np.isclose(cost["parameters"], 600, rtol=0.1) for cost in costs if cost)
 
 
 def test_two_sweeps_of_a_study_do_not_write_at_once(tmp_path, capsys):

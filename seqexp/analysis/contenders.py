@@ -1,0 +1,140 @@
+"""Who is compared: the models that validation chose, their test scores by seed, and one name each.
+
+Nothing here reads a test score to choose: which runs stand for a model is settled by the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from seqexp.analysis.axes import COMPARED
+from seqexp.analysis.labels import Group, flatten, labels
+from seqexp.analysis.load import Study
+from seqexp.analysis.pareto import Goal
+from seqexp.analysis.statistics import estimate
+
+WIDTH = "model.features"
+"""What a budget is met with: it differs between tasks for one and the same contender."""
+
+
+class Contender(NamedTuple):
+    """A chosen model on one task.
+
+    Attributes:
+        name: what it is called on every task.
+        label: what it is called on this one.
+        model: the name of its model's config.
+        seeds: `[n]` those of its finished runs, ascending.
+        losses: `[n]` their test scores, negated where more is better: less is better here.
+        costs: `[n, K]` what they cost, an axis of `COMPARED` a column; NaN where not known.
+        diverged: how many of its runs diverged.
+        failed: how many failed.
+    """
+
+    name: str
+    label: str
+    model: str
+    seeds: np.ndarray
+    losses: np.ndarray
+    costs: np.ndarray
+    diverged: int
+    failed: int
+
+    @property
+    def loss(self) -> float:
+        """The mean of the losses; NaN without a finished run."""
+        return estimate(self.losses).mean
+
+
+def chosen_runs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """The runs of all chosen models, and what each is called wherever it competes.
+
+    Training settings of a model were chosen on validation and may differ between tasks, so they are
+    no part of the name. It is the model's, with the settings of the architecture that vary between
+    its chosen ones on a task: "gru features=64"; a width that was solved for a budget is told by
+    the budget: "gru params=70000".
+
+    Args:
+        study: the records.
+        table: see `tabulate`.
+
+    Returns:
+        The rows of `study.runs` whose label is chosen on its task, with `contender`.
+    """
+    chosen = set(zip(*table.loc[table["chosen"], ["task", "label"]].to_numpy().T, strict=True))
+    keys = zip(study.runs["task_label"], study.runs["label"], strict=True)
+    runs = study.runs.loc[[key in chosen for key in keys]]
+    groups = [
+        Group(task, model, group)
+        for task, model, group in zip(runs["task_label"], runs["model"], runs["group"], strict=True)
+    ]
+    settings = {
+        group: _architecture(study.files[run].run)
+        for group, run in zip(groups, runs["run"], strict=True)
+    }
+    named = labels(settings)
+    return runs.assign(contender=[named[group].whole for group in groups])
+
+
+def field(study: Study, table: pd.DataFrame) -> dict[str, list[Contender]]:
+    """The contenders on each task, see `chosen_runs`."""
+    runs = chosen_runs(study, table)
+    return {str(task): contenders(mine) for task, mine in runs.groupby("task_label")}
+
+
+def contenders(runs: pd.DataFrame) -> list[Contender]:
+    """The contenders on one task in the order of their labels.
+
+    Args:
+        runs: of the task, see `chosen_runs`.
+    """
+    sign = -1 if goal(runs) == "max" else 1
+    axes = [axis.key for axis in COMPARED]
+    found = []
+    for label, mine in runs.groupby("label"):
+        finished = (
+            mine.loc[mine["status"] == "finished"].sort_values("seed").drop_duplicates("seed")
+        )
+        ends = list(mine["status"])
+        found.append(
+            Contender(
+                name=str(mine["contender"].iloc[0]),
+                label=str(label),
+                model=str(mine["model"].iloc[0]),
+                seeds=finished["seed"].to_numpy(int),
+                losses=sign * finished["test"].to_numpy(float),
+                costs=finished[axes].fillna(mine[axes].median()).to_numpy(float),
+                diverged=ends.count("diverged"),
+                failed=ends.count("failed"),
+            )
+        )
+    return found
+
+
+def baseline_losses(study: Study) -> dict[str, float]:
+    """Of each task its best score that needs no model, if any, negated where more is better."""
+    losses = {}
+    for task, runs in study.runs.groupby("task_label"):
+        sign = -1 if goal(runs) == "max" else 1
+        scores = study.baselines(str(task)).values()
+        if scores:
+            losses[str(task)] = min(sign * score for score in scores)
+    return losses
+
+
+def goal(runs: pd.DataFrame) -> Goal:
+    """Whether less or more is better on the task of the runs; less where no run says."""
+    return "max" if "max" in set(runs["goal"]) else "min"
+
+
+def _architecture(run: Mapping[str, Any]) -> dict[str, str]:
+    settings = flatten({"model": run.get("config", {}).get("model") or {}})
+    match = run.get("match")
+    if isinstance(match, Mapping) and {"by", "budget"} <= match.keys():
+        settings.pop(WIDTH, None)
+        settings[f"model.{match['by']}"] = str(match["budget"])
+    return settings

@@ -1,0 +1,175 @@
+"""What the page draws itself: a study as plain data, for explorer.js and its plots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from seqexp.analysis.axes import COMPARED
+from seqexp.analysis.curves import TIMES, band, thinned
+from seqexp.analysis.findings import Findings
+from seqexp.analysis.looks import INK, LINES, Look
+from seqexp.analysis.notation import spoken
+from seqexp.analysis.pareto import front
+from seqexp.analysis.rates import over_rates
+from seqexp.analysis.statistics import estimate
+from seqexp.analysis.table import recorded
+
+SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
+SYMBOLS |= {"v": "triangle-down", "p": "pentagon", "h": "hexagon"}
+DASHES = dict(zip(LINES, ("solid", "dash", "dot", "dashdot"), strict=True))
+SETTINGS = ("config/model.", "config/optimizer.", "config/trainer.")
+
+
+def payload(found: Findings) -> dict[str, Any]:
+    """Everything that the plots of the page show, of the chosen models of every task.
+
+    Scores are those of the test split with the weights that validation chose; curves and learning
+    rates are judged on validation. Costs have the units of their axes. None stands for what is not
+    known.
+    """
+    goals = {"loss": "min"} | dict(found.table[["score", "goal"]].dropna().to_numpy())
+    tasks = [str(task) for task in found.table["task"].unique()]
+    return {
+        "axes": {axis.key: {"name": axis.name, "label": axis.label} for axis in COMPARED},
+        "times": {time.key: time.label for time in TIMES},
+        "looks": {label: _look(look) for label, look in found.looks.items()},
+        "tasks": {task: _task(found.of(task), task, goals) for task in tasks},
+    }
+
+
+def _look(look: Look) -> dict[str, Any]:
+    """Names of plotly; no colour stands for the page's ink."""
+    colour = None if look.colour == INK else look.colour
+    return {"colour": colour, "symbol": SYMBOLS[look.marker], "dash": DASHES[look.line]}
+
+
+def _task(found: Findings, task: str, goals: Mapping[str, str]) -> dict[str, Any]:
+    rows = found.table
+    judged = [(spoken(name), goal) for name, goal in rows[["score", "goal"]].dropna().to_numpy()]
+    score, goal = judged[0] if judged else ("", "min")
+    runs = found.study.runs.loc[found.study.runs["task_label"] == task]
+    told = dict(zip(runs["run"], _told(runs), strict=True))
+    return {
+        "score": score,
+        "goal": goal,
+        "baselines": found.study.baselines(task),
+        **_comparison(runs, rows.loc[rows["chosen"] & (rows["n"] > 0)], told, goals),
+        "curves": _curves(found.curves, told),
+        "rates": _rates(found.rates, told),
+    }
+
+
+def _told(runs: pd.DataFrame) -> list[str]:
+    """Of each run its name, the settings that vary within the task, and its folder, a line each."""
+    varying = [
+        key
+        for key in runs
+        if str(key).startswith(SETTINGS) and "._" not in str(key) and runs[key].nunique() > 1
+    ]
+    lines = []
+    for run in runs.to_dict("records"):
+        settings = [f"{str(key).rpartition('.')[2]} {run[key]}" for key in varying]
+        known = [text for text, key in zip(settings, varying, strict=True) if pd.notna(run[key])]
+        where = f"{run['study']}/{run['folder']}"
+        lines.append("\n".join([f"{run['label']}, seed {run['seed']}", ", ".join(known), where]))
+    return lines
+
+
+def _comparison(
+    runs: pd.DataFrame, rows: pd.DataFrame, told: Mapping[str, str], goals: Mapping[str, str]
+) -> dict[str, Any]:
+    """The models with each test metric and each cost, over their finished seeds, and the fronts."""
+    axes = [axis for axis in recorded(COMPARED, rows)]
+    finished = runs.loc[runs["status"] == "finished"]
+    score = rows["score"].iloc[0] if len(rows) else None
+    keys = [str(key) for key in finished if str(key).startswith("test/")]
+    keys = [key for key in keys if finished[key].notna().any() and key != f"test/{score}"]
+    names = {"test": score} | {key: key.removeprefix("test/") for key in keys}
+    metrics = {
+        key: {"label": f"test {spoken(str(name))}", "goal": goals.get(str(name))}
+        for key, name in names.items()
+    }
+    models = []
+    for row in rows.to_dict("records"):
+        mine = finished.loc[finished["label"] == row["label"]]
+        means = {key: estimate(mine[key]) for key in metrics}
+        models.append(
+            {
+                "label": row["label"],
+                "n": row["n"],
+                "cost": {axis.key: _number(row[axis.key] * axis.scale) for axis in axes},
+                "metric": {k: _numbers([e.mean, e.low, e.high]) for k, e in means.items()},
+                "runs": {
+                    "told": [told[run] for run in mine["run"]],
+                    "cost": {axis.key: _numbers(mine[axis.key] * axis.scale) for axis in axes},
+                    "metric": {key: _numbers(mine[key]) for key in metrics},
+                },
+            }
+        )
+    fronts = {
+        key: {
+            goal: {axis.key: _front(models, key, axis.key, goal) for axis in axes}
+            for goal in ("min", "max")
+        }
+        for key in metrics
+    }
+    return {"metrics": metrics, "models": models, "fronts": fronts}
+
+
+def _front(models: list[dict[str, Any]], metric: str, axis: str, goal: Any) -> list[int]:
+    """The places of the models on the front, the cheapest first."""
+    costs = [_nan(model["cost"][axis]) for model in models]
+    scores = [_nan(model["metric"][metric][0]) for model in models]
+    on_front = front(costs, scores, goal)
+    return sorted((i for i in range(len(models)) if on_front[i]), key=lambda i: costs[i])
+
+
+def _curves(curves: pd.DataFrame, told: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Of each model the mean over its seeds, with its band, and the curve of each seed."""
+    found = []
+    for label, mine in curves.groupby("label"):
+        alive = mine.loc[mine["status"] != "diverged"]
+        seeds = [
+            {"told": told[str(run)], "lost": curve["status"].iloc[0] == "diverged"}
+            | _columns(thinned(curve)[[*(time.key for time in TIMES), "valid"]])
+            for run, curve in mine.groupby("run")
+        ]
+        found.append({"label": label, "mean": _columns(thinned(band(alive))), "seeds": seeds})
+    return found
+
+
+def _rates(runs: pd.DataFrame, told: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Of each model the mean over its seeds for each learning rate, every run, and those lost."""
+    found = []
+    for name, mine in runs.groupby("model_label"):
+        finished, lost = mine.dropna(subset=["valid"]), mine.loc[mine["valid"].isna()]
+        entry: dict[str, Any] = {"name": name, "label": mine["label"].iloc[0]}
+        entry["mean"] = _columns(over_rates(mine))
+        entry["runs"] = {"told": [told[run] for run in finished["run"]]}
+        entry["runs"] |= _columns(finished[["learning_rate", "valid"]])
+        ends = zip(lost["run"], lost["status"], strict=True)
+        entry["lost"] = {"told": [f"{told[run]}\n{status}" for run, status in ends]}
+        entry["lost"] |= _columns(lost[["learning_rate"]])
+        found.append(entry)
+    return found
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    return {str(key): _numbers(frame[key]) for key in frame}
+
+
+def _numbers(values: Iterable[float]) -> list[float | None]:
+    return [_number(value) for value in values]
+
+
+def _number(value: float) -> float | None:
+    """Seven digits, more than a plot can show, so that the page stays small."""
+    return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,78 @@
+"""What the analysis finds in a study, found once, for the figures, the tables and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+from seqexp.analysis.contenders import Contender, baseline_losses, field
+from seqexp.analysis.efficiency import evaluations, over_seeds, to_target
+from seqexp.analysis.load import Study
+from seqexp.analysis.looks import Look, looks
+from seqexp.analysis.ranks import rank
+from seqexp.analysis.rates import rate_runs
+from seqexp.analysis.tuning import sensitivity, tuning_cost, windows
+
+
+class Findings(NamedTuple):
+    """What there is to say on a study.
+
+    Attributes:
+        study: the records.
+        table: see `tabulate`.
+        looks: of each label.
+        rivals: of each task its contenders.
+        ranks: of the contenders over all tasks, see `rank`.
+        curves: of the chosen models, see `evaluations`.
+        reached: what they took to learn, see `efficiency.over_seeds`.
+        rates: the runs with the learning rates that were tried, see `rate_runs`.
+        windows: of these rates, see `tuning.windows`.
+        tuning: what trying them has cost, see `tuning_cost`.
+    """
+
+    study: Study
+    table: pd.DataFrame
+    looks: Mapping[str, Look]
+    rivals: Mapping[str, list[Contender]]
+    ranks: pd.DataFrame
+    curves: pd.DataFrame
+    reached: pd.DataFrame
+    rates: pd.DataFrame
+    windows: pd.DataFrame
+    tuning: pd.DataFrame
+
+    def of(self, task: str) -> Findings:
+        """The same with the rows of one task, where frames have a row a task or more."""
+        return self._replace(
+            table=self.table.loc[self.table["task"] == task],
+            curves=self.curves.loc[self.curves["task"] == task],
+            reached=self.reached.loc[self.reached["task"] == task],
+            rates=self.rates.loc[self.rates["task_label"] == task],
+            windows=self.windows.loc[self.windows["task"] == task],
+            tuning=self.tuning.loc[self.tuning["task"] == task],
+        )
+
+
+def findings(study: Study, table: pd.DataFrame) -> Findings:
+    """Analyse a study.
+
+    Args:
+        study: the records.
+        table: see `tabulate`.
+    """
+    rivals, baselines = field(study, table), baseline_losses(study)
+    curves = evaluations(study, table)
+    return Findings(
+        study=study,
+        table=table,
+        looks=looks(study.runs),
+        rivals=rivals,
+        ranks=rank(rivals, baselines),
+        curves=curves.loc[curves["status"] != "failed"],
+        reached=over_seeds(to_target(study, table)),
+        rates=rate_runs(study, table),
+        windows=windows(sensitivity(study, table), baselines),
+        tuning=tuning_cost(study, table),
+    )

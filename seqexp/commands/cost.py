@@ -1,0 +1,242 @@
+"""`seqexp cost`: what models cost, and how it grows with the length of sequences and the width."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from seqexp.analysis.growth import aligned, exponents, growth_figure, to_text
+from seqexp.analysis.labels import Group, flatten, labels
+from seqexp.analysis.looks import looks
+from seqexp.analysis.notation import NOTHING, count, shortened
+from seqexp.commands.configs import config_folder
+from seqexp.types import SeqexpError
+
+if TYPE_CHECKING:
+    from seqexp.costs import CostLedger
+    from seqexp.sweeps import Point
+
+USAGE = """\
+usage: seqexp cost [--lengths T,T,...] [--widths H,H,...] [--name NAME] [OVERRIDE ...]
+
+  seqexp cost model=lstm task=adding
+  seqexp cost model=rnn,lstm,gru task=adding --lengths 64,128,256,512 --widths 32,64,128
+
+Measures, on this machine, what models cost to train and to run on random sequences of the form that
+a task has: time, memory, FLOPs. Lengths are tried at the config's own width (model.features), and
+widths at the task's own length; for each cost the exponent of its growth is fitted.
+
+Overrides are those of seqexp run, whose --help lists the menu; a,b tries both. Everything goes to
+runs_dir/cost/NAME: cost.json (all figures, each with its method), cost.csv, growth.svg, growth.pdf.
+NAME is made of the models and tasks unless it is given; what is there is replaced.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command was asked for, beside overrides."""
+
+    lengths: list[int]
+    widths: list[int]
+    name: str | None
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print, and write."""
+    if {"-h", "--help"} & set(arguments):
+        print(USAGE, end="")
+        return 0
+    options, overrides = _parse(arguments)
+    points = _labelled(_compose(overrides))
+    measured = _measure(points, options)
+    table = pd.DataFrame([row for row, _ in measured])
+    fits = exponents(table.loc[table["varied"] != ""])
+    folder = _folder(points, options)
+    print(_ledger_table({row["label"]: ledger for row, ledger in measured if not row["varied"]}))
+    if len(fits):
+        print(f"\n{to_text(fits)}")
+    _write(folder, points, measured, table, fits)
+    print(f"\ncosts: {folder}")
+    return 0
+
+
+def _parse(arguments: Sequence[str]) -> tuple[Options, list[str]]:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--lengths", type=_sizes("--lengths"), default=[])
+    parser.add_argument("--widths", type=_sizes("--widths"), default=[])
+    parser.add_argument("--name")
+    try:
+        found, overrides = parser.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise SeqexpError(f"{error}: seqexp cost --help shows how to call it") from error
+    for override in overrides:
+        if override.startswith("-"):
+            raise SeqexpError(f"no option {override}: seqexp cost --help lists them")
+    if found.name is not None and not _is_name(found.name):
+        raise SeqexpError(f"--name must be one name, for a folder, not {found.name!r}")
+    return Options(found.lengths, found.widths, found.name), overrides
+
+
+def _sizes(option: str) -> Callable[[str], list[int]]:
+    def parse(text: str) -> list[int]:
+        try:
+            sizes = sorted({int(size) for size in text.split(",")})
+        except ValueError:
+            sizes = []
+        if len(sizes) < 2 or sizes[0] < 1:
+            raise SeqexpError(
+                f"{option} must be two or more whole numbers of at least 1, separated by commas "
+                f"(64,128,256), not {text!r}"
+            )
+        return sizes
+
+    return parse
+
+
+def _is_name(text: str) -> bool:
+    return text not in ("", ".", "..") and Path(text).name == text
+
+
+def _compose(overrides: Sequence[str]) -> list[Point]:
+    """The points of all combinations, their widths matched."""
+    from seqexp.commands.train import prepare_jax
+    from seqexp.sweeps import Point
+    from seqexp.sweeps.groups import Data
+    from seqexp.sweeps.widths import match_widths
+
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    choices = [
+        [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
+        if each.is_sweep_override()
+        else [str(each.input_line)]
+        for each in parsed
+    ]
+    prepare_jax()
+    points = []
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        for chosen in itertools.product(*choices):
+            config = compose("config", list(chosen), return_hydra_config=True)
+            points.append(Point.of(config, config.hydra.runtime.choices))
+    return match_widths(points, Data())
+
+
+def _labelled(points: Sequence[Point]) -> dict[str, Point]:
+    """The points by what they are called."""
+    groups = {
+        Group(point.task, point.model, str(index)): point for index, point in enumerate(points)
+    }
+    named = labels({group: flatten(point.config) for group, point in groups.items()})
+    tasks = {label.task for label in named.values()}
+    return {
+        f"{named[group].whole} on {named[group].task}" if len(tasks) > 1 else named[group].whole: p
+        for group, p in groups.items()
+    }
+
+
+def _measure(
+    points: Mapping[str, Point], options: Options
+) -> list[tuple[dict[str, Any], CostLedger]]:
+    """What was measured, as rows of cost.csv, and the ledgers that they come from.
+
+    The first of a model is that of its config, with nothing varied.
+    """
+    from seqexp.sweeps.random_costs import cost_at, peak_resident_at
+
+    measured = []
+    for label, point in points.items():
+        known: dict[tuple[int, int], CostLedger] = {}
+        for varied, length, width in _sizes_of(point, options):
+            at = point if width == point.config["model"].get("features") else point.at_width(width)
+            ledger = known.get((length, width))
+            if ledger is None:
+                print(f"{label}: T={length} H={width}", file=sys.stderr)
+                ledger = known[length, width] = cost_at(at, length)
+            if not varied:
+                ledger = replace(ledger, peak_resident_bytes=peak_resident_at(at, length))
+            row = {"label": label, "model": point.model, "task": point.task}
+            row |= {"varied": varied, "length": length, "width": width}
+            measured.append((row | _numbers(ledger), ledger))
+    return measured
+
+
+def _sizes_of(point: Point, options: Options) -> Iterator[tuple[str, int, Any]]:
+    """What is varied, the length and the width, of each measurement of a model."""
+    length, width = point.build().task.spec.length, point.config["model"].get("features")
+    if options.widths and width is None:
+        raise SeqexpError(f"{point.model} has no `features` to vary: leave --widths out")
+    yield "", length, width
+    yield from (("length", each, width) for each in options.lengths)
+    yield from (("width", length, each) for each in options.widths)
+
+
+def _numbers(ledger: CostLedger) -> dict[str, Any]:
+    return {k: v for k, v in ledger.to_json().items() if not isinstance(v, Mapping)}
+
+
+def _ledger_table(ledgers: Mapping[str, CostLedger]) -> str:
+    """Every figure of each model as its config has it; a column a model."""
+    columns = [_numbers(ledger) for ledger in ledgers.values()]
+    rows = [[name, *(_shown(column[name]) for column in columns)] for name in columns[0]]
+    return aligned([["", *ledgers], *rows])
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    if isinstance(value, int):
+        return count(value)
+    return shortened(value) if value >= 1000 else f"{value:.3g}"
+
+
+def _folder(points: Mapping[str, Point], options: Options) -> Path:
+    parts = [[p.model for p in points.values()], [p.task for p in points.values()]]
+    name = options.name or "-".join(name for part in parts for name in dict.fromkeys(part))
+    return Path(next(iter(points.values())).config["runs_dir"]) / "cost" / name
+
+
+def _write(
+    folder: Path,
+    points: Mapping[str, Point],
+    measured: Sequence[tuple[dict[str, Any], CostLedger]],
+    table: pd.DataFrame,
+    fits: pd.DataFrame,
+) -> None:
+    from seqexp.runs.manifest import manifest
+    from seqexp.runs.redaction import redact
+    from seqexp.runs.store import write_json_atomic
+    from seqexp.sweeps.groups import device_kind
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SeqexpError(
+            f"cannot write to {folder} ({error.strerror}); choose another folder with runs_dir=..."
+        ) from error
+    places = ("label", "varied", "length", "width")
+    record = {
+        "manifest": manifest(device_kind(), {}),
+        "configs": {label: redact(point.config) for label, point in points.items()},
+        "measured": [
+            {place: row[place] for place in places} | {"cost": ledger.to_json()}
+            for row, ledger in measured
+        ],
+        "growth": fits.to_dict("records"),
+    }
+    write_json_atomic(folder / "cost.json", record)
+    table.to_csv(folder / "cost.csv", index=False)
+    for old in folder.glob("growth.*"):
+        old.unlink()
+    if len(fits):
+        varied = table.loc[table["varied"] != ""]
+        figure = growth_figure(varied, fits, looks(varied.assign(model_label=varied["label"])))
+        (folder / "growth.svg").write_text(figure.svg, encoding="utf-8")
+        (folder / "growth.pdf").write_bytes(figure.pdf)

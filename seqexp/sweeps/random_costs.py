@@ -1,0 +1,67 @@
+"""What a point's model costs on random sequences of any length, apart from its task's data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+
+from seqexp.costs.ledger import CostLedger
+from seqexp.costs.random_task import RandomTask
+from seqexp.costs.resident import peak_resident_bytes
+from seqexp.sweeps.costing import measure_costs
+from seqexp.sweeps.point import Point
+from seqexp.training import Program
+from seqexp.training.mesh import AUTO, group_mesh
+from seqexp.types import SeqexpError, Splits
+
+STEPS = 3
+
+
+def cost_at(point: Point, length: int) -> CostLedger:
+    """The ledger of a point's model, trained as the point says, on random sequences.
+
+    They have the form that the task asks for, and a loss of their own (`RandomTask`), so nothing is
+    loaded. `trainer.batch_devices=auto` is 1 here.
+
+    Args:
+        point: its width solved.
+        length: T.
+
+    Raises:
+        SeqexpError: for whatever is wrong in the config.
+    """
+    program, splits = _program(point, length)
+    return measure_costs(program, program.take(program.init()), splits, [1])[1]
+
+
+def peak_resident_at(point: Point, length: int) -> int | None:
+    """Peak resident set of a process that builds the same program and takes a few steps.
+
+    None on an accelerator, whose memory this process may hold already.
+    """
+    if jax.default_backend() != "cpu":
+        return None
+    return peak_resident_bytes(_few_steps, point, length)
+
+
+def _few_steps(point: Point, length: int) -> None:
+    program, _ = _program(point, length)
+    states = program.init()
+    for step in range(STEPS):
+        states, _ = program.advance(states, np.full(1, step + 1))
+
+
+def _program(point: Point, length: int) -> tuple[Program, Splits]:
+    experiment = point.build()
+    task = RandomTask(replace(experiment.task.spec, length=length), experiment.batch_size)
+    splits = task.load()
+    devices = point.config["trainer"]["batch_devices"]
+    mesh = group_mesh(1, 1 if devices == AUTO else devices)
+    try:
+        program = Program(replace(experiment, task=task), splits, [point.hyper], mesh)
+    except (TypeError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise SeqexpError(f"{point.model} does not fit {point.task}: {first}") from error
+    return program, splits

@@ -1,0 +1,214 @@
+"""Solve each model's width for its budget, before anything trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seqexp.costs.matching import Match, match_measured, match_width
+from seqexp.runs.identity import canonical
+from seqexp.runs.record import study_directory
+from seqexp.sweeps.budgets import Budget
+from seqexp.sweeps.groups import Data
+from seqexp.sweeps.kept_widths import KeptWidths
+from seqexp.sweeps.point import TRACED, Point
+from seqexp.sweeps.study_lock import locked
+from seqexp.training.mesh import AUTO
+from seqexp.types import SeqexpError
+
+
+@dataclass(frozen=True)
+class _Solved:
+    label: str
+    budget: Budget
+    match: Match
+    note: str
+
+
+def match_widths(points: Sequence[Point], data: Data) -> list[Point]:
+    """The points with their widths solved for what `match` asks; what each model got is printed.
+
+    Points that differ only in seeds, rates and the length of training share a width.
+
+    Args:
+        points: of one study, as configured.
+        data: loads a task's data, for the axes that need it.
+
+    Returns:
+        The points in order; one without `match` is as it was.
+
+    Raises:
+        SeqexpError: naming every model whose `match` is mistaken, or, if none is, every model that
+            cannot meet its budget, with the nearest that it can.
+    """
+    asked = {canonical(question(point)): point for point in points if point.config.get("match")}
+    if not asked:
+        return list(points)
+    labels = _labels(asked)
+    console = Console(stderr=True, highlight=False)
+    budgets = _each(labels, lambda key: _budget(asked[key]))
+    with console.status("") as status:
+
+        def solve(key: str) -> _Solved:
+            status.update(Text(f"matching {labels[key]}"))
+            return _solve(asked[key], budgets[key], labels[key], data, console)
+
+        solved = _each(labels, solve)
+    _print(solved.values(), console)
+    return [
+        _at(point, solved[canonical(question(point))]) if point.config.get("match") else point
+        for point in points
+    ]
+
+
+def question(point: Point) -> dict[str, Any]:
+    """All of a config that its width can depend on."""
+    config = point.config
+    return {
+        "model": {k: v for k, v in config["model"].items() if k != "features"},
+        "task": config["task"],
+        "optimizer": {k: v for k, v in config["optimizer"].items() if k not in TRACED},
+        "trainer": {k: config["trainer"].get(k) for k in ("batch_size", "batch_devices")},
+        "match": config["match"],
+    }
+
+
+def _each(labels: Mapping[str, str], answer: Any) -> dict[str, Any]:
+    """The answer for each key; where some fail, one error that names them all."""
+    answers: dict[str, Any] = {}
+    wrong: dict[str, list[str]] = {}
+    for key, label in labels.items():
+        try:
+            answers[key] = answer(key)
+        except SeqexpError as error:
+            wrong.setdefault(str(error), []).append(label)
+    if wrong:
+        raise SeqexpError(
+            "; ".join(f"{', '.join(names)}: {message}" for message, names in wrong.items())
+        )
+    return answers
+
+
+def _budget(point: Point) -> Budget:
+    budget = Budget.of(point.config["match"])
+    if "features" not in point.config["model"]:
+        raise SeqexpError(
+            "the model has no `features` to solve for: give it that argument in its file, or leave "
+            "match out"
+        )
+    if budget.axis.measured and point.config["trainer"].get("batch_devices") == AUTO:
+        raise SeqexpError(
+            f"trainer.batch_devices={AUTO} depends on the width that match={budget.by} solves for: "
+            "set a number"
+        )
+    return budget
+
+
+def _solve(point: Point, budget: Budget, label: str, data: Data, console: Console) -> _Solved:
+    cost = partial(_cost, point, budget, data)
+    try:
+        # Mistakes in the config are found here, whatever the search would make of them.
+        point.at_width(budget.multiple).build()
+        if budget.axis.measured:
+            return _timed(point, budget, label, cost, console)
+        match = match_width(
+            cost,
+            budget.budget,
+            multiple=budget.multiple,
+            tolerance=budget.tolerance,
+            shown=budget.axis.shown,
+        )
+    except (TypeError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise SeqexpError(f"the model does not fit the task: {first}") from error
+    return _Solved(label, budget, match, "")
+
+
+def _timed(point: Point, budget: Budget, label: str, cost: Any, console: Console) -> _Solved:
+    """A width by measurement, or the one that the study has measured before."""
+    study = study_directory(Path(point.config["runs_dir"]), point.config["study"])
+    with locked(study):
+        kept = KeptWidths(study, question(point), point)
+        if found := kept.find(budget):
+            note = "kept, of other code" if found.other_code else "kept"
+            return _Solved(label, budget, found.match, note)
+        console.print(f"{label}: timing training steps", markup=False, soft_wrap=True)
+        timings: list[tuple[int, float]] = []
+
+        def measure(width: int) -> float:
+            timings.append((width, cost(width)))
+            return timings[-1][1]
+
+        match = match_measured(
+            measure,
+            budget.budget,
+            multiple=budget.multiple,
+            tolerance=budget.tolerance,
+            shown=budget.axis.shown,
+        )
+        kept.keep(budget, match, timings)
+    return _Solved(label, budget, match, f"{len(timings)} timings")
+
+
+def _cost(point: Point, budget: Budget, data: Data, width: int) -> float:
+    experiment = point.at_width(width).build()
+    load = partial(data.load, point.config["task"], experiment)
+    return budget.axis.cost(experiment, load, point.config["trainer"]["batch_devices"])
+
+
+def _at(point: Point, solved: _Solved) -> Point:
+    match = {**asdict(solved.budget), **solved.match._asdict()}
+    return replace(point.at_width(solved.match.width), match=match)
+
+
+def _labels(asked: Mapping[str, Point]) -> dict[str, str]:
+    """Names for people: model and task, and the settings that tell apart what shares both.
+
+    Those of `match` have columns of their own.
+    """
+    leaves = {
+        key: dict(_leaves({**question(point), "match": {}}, "")) for key, point in asked.items()
+    }
+    labels = {}
+    for key, point in asked.items():
+        namesakes = [
+            leaves[other]
+            for other, its in asked.items()
+            if (its.model, its.task) == (point.model, point.task)
+        ]
+        own = [
+            f"{name}={value}"
+            for name, value in leaves[key].items()
+            if any(name not in other or other[name] != value for other in namesakes)
+        ]
+        labels[key] = f"{point.model} on {point.task}" + (f" ({', '.join(own)})" if own else "")
+    return labels
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        for key, child in node.items():
+            yield from _leaves(child, f"{path}.{key}" if path else key)
+    else:
+        yield path, node
+
+
+def _print(solved: Iterable[_Solved], console: Console) -> None:
+    """What each model got."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("matched", overflow="fold")
+    for column in ("width", "reached", "of", "off by", ""):
+        table.add_column(column, overflow="fold", justify="right")
+    for row in dict.fromkeys(solved):
+        axis, budget, reached = row.budget.axis, row.budget.budget, row.match.reached
+        off = f"{reached / budget - 1:+.1%}"
+        cells = str(row.match.width), axis.number(reached), axis.shown(budget), off, row.note
+        table.add_row(Text(row.label), *cells)
+    console.print(table)

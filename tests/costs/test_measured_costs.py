@@ -1,0 +1,158 @@
+"""The ledger of a run: its FLOPs, carry and depth against closed forms, padding included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from seqexp.cells import Elman
+from seqexp.costs import CostLedger, RandomTask
+from seqexp.costs.timing import Timing
+from seqexp.models import SequenceModel
+from seqexp.sweeps import costing
+from seqexp.sweeps.costing import TrainingCost, measure_costs
+from seqexp.training import Experiment, Hyper, Optimizer, Program
+from seqexp.training.mesh import group_mesh
+from seqexp.training.schedules import constant
+from seqexp.types import Batch, Mean, Splits, TaskSpec
+
+B, T, D, H, C = 4, 10, 3, 5, 2
+LENGTHS = np.array([10, 2, 4, 4], np.int32)
+SPEC = TaskSpec("features", D, "step", C, T, causal=True)
+EQUATIONS = 2 * (D + H) * H + 3 * H + 2 * H * C + C
+"""Of one token: x W + h U + b, tanh, and the readout."""
+
+
+class Ragged:
+    """Sequences of four lengths."""
+
+    spec = SPEC
+    text = None
+
+    def load(self) -> Splits:
+        batch = Batch(jnp.ones((B, T, D)), jnp.zeros((B, 0)), jnp.asarray(LENGTHS))
+        return Splits(jax.tree.map(jnp.asarray, batch), batch, batch)  # type: ignore[arg-type]
+
+    def measure(self, outputs: Any, batch: Batch) -> dict[str, Mean]:
+        return {"loss": Mean(jnp.sum(outputs), jnp.ones(()))}
+
+
+def program(spec: TaskSpec = SPEC, **changes: Any) -> tuple[Program, Splits]:
+    settings: dict[str, Any] = {
+        "features": H,
+        "depth": 1,
+        "bidirectional": False,
+        "merge": "concat",
+        "dropout": 0.0,
+        "residual": False,
+        "norm": "none",
+        "pooling": "last",
+    }
+    task: Any = Ragged()
+    task.spec = spec
+    model = partial(SequenceModel, cell=Elman, **(settings | changes))
+    experiment = Experiment(model, task, Optimizer(optax.identity(), constant()), 4, B, 4, 4)
+    splits = task.load()
+    return Program(experiment, splits, [Hyper(0, 0.1, 0.0, 1.0)], group_mesh(1, 1)), splits
+
+
+def measured(group: Program, splits: Splits) -> CostLedger:
+    return measure_costs(group, group.take(group.init()), splits, [1])[1]
+
+
+@pytest.fixture
+def no_clock(monkeypatch):
+    """Times that are known, and no training program."""
+
+    def cost(program, fresh):
+        return TrainingCost(Timing(0.5, 0.4, 0.6, 9), 2.0, 100, 0.7, 300, 1.5)
+
+    monkeypatch.setattr(costing, "_training_cost", cost)
+    monkeypatch.setattr(costing, "prefill_seconds", lambda model, *sequences, spend: 0.2)
+
+
+@pytest.fixture
+def ledger(no_clock, monkeypatch):
+    monkeypatch.setattr(costing, "decode_seconds", lambda model, inputs, steps: 0.1 * len(inputs))
+    return measured(*program())
+
+
+def test_flops_of_the_equations_have_no_padding_in_them(ledger):
+    assert ledger.model_inference_flops_per_token == EQUATIONS
+    assert ledger.model_training_flops_per_token == 3 * EQUATIONS
+    assert ledger.model_inference_flops_per_step == LENGTHS.sum() * EQUATIONS
+    assert ledger.model_training_flops_per_step == 3 * LENGTHS.sum() * EQUATIONS
+    assert ledger.decode_flops_per_token == EQUATIONS
+
+
+def test_flops_of_the_program_have_padding_in_them(ledger):
+    bias_as_row = H
+    assert ledger.inference_flops_per_step == B * T * (EQUATIONS + bias_as_row)
+    assert ledger.inference_flops_per_token == ledger.inference_flops_per_step / LENGTHS.sum()
+    assert ledger.training_flops_per_token == ledger.training_flops_per_step / LENGTHS.sum()
+    assert sum(ledger.training_flops_by_kind.values()) == ledger.training_flops_per_step
+    # x W + b, h U and the readout; back, those of h, of W, U and b, of x in vain, of the readout.
+    products = (D + 1 + H) * H + H * C + H * H + (D + 1 + H) * H + D * H + 2 * H * C
+    assert ledger.training_flops_by_kind["matmul"] == 2 * B * T * products
+    assert ledger.training_flops_by_kind["transcendental"] == pytest.approx(B * T * H, abs=9)
+
+
+def test_carry_and_depth(ledger):
+    assert (ledger.carry_bytes, ledger.carry_bytes_by_layer) == (4 * H, {"0.0": 4 * H})
+    assert ledger.context_length == T
+    assert ledger.inference_sequential_depth == 3 * T + 2
+    assert ledger.training_sequential_depth > 2 * ledger.inference_sequential_depth
+
+
+def test_times_are_put_in_relation(ledger):
+    assert ledger.tokens_per_second == LENGTHS.sum() / 0.5
+    assert (ledger.prefill_seconds, ledger.prefill_tokens_per_second) == (0.2, T / 0.2)
+    assert ledger.decode_seconds_per_token == 0.1
+    assert ledger.decode_tokens_per_second == pytest.approx(32 / 3.2)
+    assert (ledger.first_step_seconds, ledger.compile_seconds) == (0.7, 2.0)
+    assert (ledger.peak_device_bytes, ledger.step_joules) == (300, 1.5)
+    assert ledger.peak_resident_bytes is None
+
+
+def test_a_model_that_cannot_decode_has_no_costs_of_decoding(no_clock):
+    """Its equations are those of both directions."""
+    ledger = measured(*program(replace(SPEC, causal=False), bidirectional=True))
+    assert ledger.decode_flops_per_token is None
+    assert (ledger.decode_seconds_per_token, ledger.decode_tokens_per_second) == (None, None)
+    both = 2 * (2 * (D + H) * H + 3 * H) + 2 * 2 * H * C + C
+    assert ledger.model_inference_flops_per_token == both
+    assert ledger.carry_bytes_by_layer == {"0.0.0": 4 * H, "0.0.1": 4 * H}
+
+
+@pytest.mark.parametrize(("peaks", "bytes_used"), [([100, 700], 700), ([700, 700], None)])
+def test_energy_is_shared_by_all_steps_and_a_peak_is_that_of_whoever_set_it(
+    peaks, bytes_used, monkeypatch
+):
+    task = RandomTask(SPEC, B)
+    group = program()[0]
+    group = Program(
+        replace(group.experiment, task=task), task.load(), group.hypers, group_mesh(1, 1)
+    )
+    ran, held = [], iter(peaks)
+
+    def clock(run, steps, repeats):
+        ran.append((steps, repeats, run(steps)["loss"].weight.item() / (B * T * C)))
+        return Timing(0.04 * steps, 0.04 * steps, 0.04 * steps, repeats)
+
+    monkeypatch.setattr(costing, "seconds", clock)
+    monkeypatch.setattr(costing, "read_counters", lambda: {"package": 0})
+    monkeypatch.setattr(costing, "joules_since", lambda before: 60.0 if before else None)
+    monkeypatch.setattr(costing, "peak_device_bytes", lambda device: next(held))
+    cost = costing._training_cost(group, group.take(group.init()))
+    assert ran == [(1, 2, 1), (3, costing.REPEATS, 3)]
+    assert cost.step.median == pytest.approx(0.04)
+    assert cost.joules == 60 / (3 * (costing.REPEATS + 1))
+    assert cost.device_bytes == bytes_used
+    assert cost.first_step_seconds is not None and cost.first_step_seconds > 0

@@ -1,0 +1,210 @@
+"""FLOPs of a model's equations: closed forms for every cell, option and wrapper, and for models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+
+from seqexp.cells import GRU, LSTM, Elman
+from seqexp.costs import Flops, count, model_flops
+from seqexp.costs.model_flops import TRAINING
+from seqexp.layers import Zoneout
+from seqexp.models import SequenceModel
+from seqexp.types import Batch, TaskSpec
+from tests.variants import OPTIONS, WRAPPERS, cell_classes, wrapped_cells
+
+D, H, T = 3, 4, 5
+
+
+def elman(D: int, H: int, activation: str = "tanh", **starts: Any) -> Flops:
+    """h = f(x W + h U + b)"""
+    tanh = activation == "tanh"
+    return Flops(
+        matmul=2 * (D + H) * H, elementwise=(2 if tanh else 3) * H, transcendental=tanh * H
+    )
+
+
+def lstm(
+    D: int,
+    H: int,
+    peepholes: bool = False,
+    coupled: bool = False,
+    layer_norm: bool = False,
+    projection: int | None = None,
+) -> Flops:
+    """i, f, g, o = x W + h U + b; c = f c + i g; h = o tanh(c), and what its options add."""
+    gates, P = 3 if coupled else 4, projection or H
+    matmul = 2 * (D + P) * gates * H
+    elementwise, transcendental = 2 * gates * H + 3 * H + H, (gates + 1) * H
+    if coupled:  # 1 - i
+        elementwise += H
+    if peepholes:  # one product and one sum of i, f and o
+        elementwise += 2 * (gates - 1) * H
+    if layer_norm:
+        elementwise += 2 * (norm(gates * H) + gates * H) + norm(H) + 2 * H
+        transcendental += 3
+    if projection:
+        matmul += 2 * H * projection
+    return Flops(matmul, elementwise=elementwise, transcendental=transcendental)
+
+
+def norm(n: int) -> int:
+    """Mean (n + 1), difference (n), square (n), mean (n + 1), epsilon (1), quotient (n)."""
+    return 5 * n + 3
+
+
+def gru(D: int, H: int, reset: str = "before") -> Flops:
+    """r, z and n, then h = z h + (1 - z) n; "after" has a bias more."""
+    return Flops(
+        matmul=2 * (D + H) * 3 * H,
+        elementwise=(3 + 3 + 1 + 4 + (reset == "after")) * H,
+        transcendental=3 * H,
+    )
+
+
+FORMS: dict[str, Callable[..., Flops]] = {"Elman": elman, "LSTM": lstm, "GRU": gru}
+
+VARIANTS = [(name, options) for name in cell_classes() for options in [{}, *OPTIONS.get(name, [])]]
+
+
+def abstract(make: Callable[[], Any]) -> tuple[nnx.GraphDef, Any, Any]:
+    """A cell's graph, the shapes of its arrays, and those of one sequence's carry."""
+    cell = nnx.eval_shape(make)
+    graph, state = nnx.split(cell)
+    carry = jax.eval_shape(lambda state: nnx.merge(graph, state).initial_carry(1), state)
+    return graph, state, carry
+
+
+def counted_step(make: Callable[[], Any]) -> Flops:
+    graph, state, carry = abstract(make)
+    x = jax.ShapeDtypeStruct((1, D), jnp.float32)
+    return count(lambda state, carry, x: nnx.merge(graph, state).step(carry, x), state, carry, x)
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS, ids=str)
+def test_a_step_is_its_closed_form(name, options):
+    kind = cell_classes()[name]
+    expected = FORMS[name](D, H, **options)
+    assert counted_step(lambda: kind(D, H, **options, rngs=nnx.Rngs(0))) == expected
+
+
+@pytest.mark.parametrize("name", wrapped_cells(full=False))
+def test_a_wrapper_computes_only_what_it_does_at_evaluation(name):
+    """Nothing, but for zoneout: p old + (1 - p) new, of each number in the carry."""
+    wrapper, _, bare = name.removesuffix(")").partition("(")
+    carry = 2 * H if bare == "LSTM" else H
+    zoneout = Flops(elementwise=3 * carry if wrapper in ("Zoneout", "everything") else 0)
+    assert counted_step(wrapped_cells(full=False)[name]) == FORMS[bare](D, H) + zoneout
+    assert wrapper in [*WRAPPERS, "everything"]
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS, ids=str)
+def test_training_a_fully_unrolled_program_is_three_times_the_products(name, options):
+    kind = cell_classes()[name]
+    graph, state, carry = abstract(lambda: kind(D, H, **options, rngs=nnx.Rngs(0)))
+    xs = jax.ShapeDtypeStruct((T, 1, D), jnp.float32)
+
+    def loss(state, carry, xs):
+        cell, total = nnx.merge(graph, state), 0.0
+        for t in range(T):
+            carry, y = cell.step(carry, xs[t])
+            total += jnp.sum(y**2)
+        return total
+
+    trained = count(jax.value_and_grad(loss, (0, 1, 2)), state, carry, xs)
+    assert trained.matmul == TRAINING * T * FORMS[name](D, H, **options).matmul
+
+
+def built(cell: Any, spec: TaskSpec, **changes: Any) -> SequenceModel:
+    settings: dict[str, Any] = {
+        "features": H,
+        "depth": 1,
+        "bidirectional": False,
+        "merge": "concat",
+        "dropout": 0.3,
+        "residual": False,
+        "norm": "none",
+        "pooling": "last",
+    }
+    build = partial(SequenceModel, spec, cell=cell, **(settings | changes))
+    return nnx.eval_shape(lambda: build(rngs=nnx.Rngs(0)))
+
+
+TOKENS = TaskSpec("tokens", 7, "step", 2, T, causal=True)
+ONE = TaskSpec("features", D, "sequence", 2, T, causal=False)
+
+
+def over(spec: TaskSpec, model: SequenceModel, steps: int = T) -> Flops:
+    features = () if spec.inputs == "tokens" else (spec.input_size,)
+    dtype = jnp.int32 if spec.inputs == "tokens" else jnp.float32
+    return model_flops(model, jax.ShapeDtypeStruct((1, steps, *features), dtype))
+
+
+def readout(width: int, outputs: int = 2) -> Flops:
+    return Flops(2 * width * outputs, elementwise=outputs)
+
+
+def test_a_model_of_tokens_reads_out_at_each_step():
+    assert over(TOKENS, built(LSTM, TOKENS)) == (lstm(H, H) + readout(H)).times(T)
+    deep = built(GRU, TOKENS, depth=3, embed_features=6)
+    assert over(TOKENS, deep) == (gru(6, H) + gru(H, H).times(2) + readout(H)).times(T)
+
+
+def test_a_model_with_one_answer_reads_out_once():
+    assert over(ONE, built(Elman, ONE)) == elman(D, H).times(T) + readout(H)
+    mean = Flops(elementwise=T * H + H)
+    assert over(ONE, built(Elman, ONE, pooling="mean")) == (
+        elman(D, H).times(T) + mean + readout(H)
+    )
+
+
+@pytest.mark.parametrize("chunk", [None, 2])
+def test_both_directions_and_wrapped_cells_and_chunks(chunk):
+    both = built(LSTM, ONE, bidirectional=True, depth=2, chunk=chunk)
+    layers = lstm(D, H).times(2) + lstm(2 * H, H).times(2)
+    assert over(ONE, both) == layers.times(T) + readout(2 * H)
+    zoned = built(LSTM, ONE, cell_dropout=partial(Zoneout, rate=0.1), chunk=chunk)
+    zoneout = Flops(elementwise=3 * 2 * H)
+    assert over(ONE, zoned) == (lstm(D, H) + zoneout).times(T) + readout(H)
+
+
+def test_what_a_program_does_beside_the_equations_is_not_in_them():
+    """The bias as one more row of a kernel, a sigmoid too many, padding: see recurrences.lstm."""
+    graph, state = nnx.split(built(LSTM, ONE))
+
+    def forward(state, batch):
+        return nnx.merge(graph, state)(batch.inputs, batch.lengths).outputs
+
+    padded = jax.ShapeDtypeStruct((1, 2 * T, D), jnp.float32)
+    batch = Batch(padded, (), jax.ShapeDtypeStruct((1,), jnp.int32))  # pyright: ignore
+    program = count(forward, state, batch)
+    bias_as_row = Flops(2 * 4 * H, elementwise=-4 * H)
+    assert program == (lstm(D, H) + bias_as_row + Flops(transcendental=H)).times(2 * T) + (
+        readout(H)
+    )
+
+
+def test_a_model_stays_as_it_was():
+    model = built(LSTM, TOKENS)
+    before = nnx.graphdef(model)
+    over(TOKENS, model)
+    assert nnx.graphdef(model) == before
+
+
+def test_a_model_without_cells_is_its_program():
+    class Bag(nnx.Module):
+        def __init__(self):
+            self.readout = nnx.Linear(D, 2, rngs=nnx.Rngs(0))
+
+        def __call__(self, inputs, lengths, key=None):
+            from seqexp.types import Prediction
+
+            return Prediction(self.readout(inputs.sum(1)), ())
+
+    assert over(ONE, Bag()) == Flops(elementwise=T * D) + readout(D)  # pyright: ignore
