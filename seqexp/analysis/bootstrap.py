@@ -12,6 +12,7 @@ RESAMPLES = 2_000
 """A share of so many resamples has a standard error of at most 0.011."""
 
 SEED = 0
+
 Statistic = Callable[[np.ndarray], np.ndarray]
 """Of the values along the last axis."""
 

@@ -14,7 +14,7 @@ from seqexp.analysis.contenders import Contender
 from seqexp.analysis.statistics import CONFIDENCE, Interval, sample_variance, stratified
 
 MANY = 20
-"""Of more contenders only the pairs with the best are compared."""
+"""Of more contenders only the pairs with the best are told."""
 
 EXACT = 16
 """Up to so many pairs of seeds all flips of signs are counted, beyond as many are drawn."""
@@ -37,7 +37,8 @@ class Comparison(NamedTuple):
         improvement_high: the upper end.
         p: of the null hypothesis that signs of the differences are chance, see `sign_flip_p`.
         p_floor: the least that p can be for so many pairs.
-        p_holm: p, corrected for all comparisons of the same table, see `holm`.
+        p_holm: p, corrected for all comparisons between the same contenders, see `holm`.
+        comparisons: how many they are.
     """
 
     a: str
@@ -57,6 +58,7 @@ class Comparison(NamedTuple):
     p: float
     p_floor: float
     p_holm: float
+    comparisons: int
 
 
 def compare(tasks: Mapping[str, Sequence[Contender]], *, seed: int = SEED) -> pd.DataFrame:
@@ -65,7 +67,7 @@ def compare(tasks: Mapping[str, Sequence[Contender]], *, seed: int = SEED) -> pd
     Seeds are paired by their number. Every task has the same weight, so the scores of more than one
     must have been brought to one scale: see `normalised`. Failed runs are left out and counted; so
     are diverged ones, but that they count as worst in `improvement`. Of more than 20 contenders
-    only the pairs with the best are compared.
+    only the pairs with the best are told, still corrected for all: the best was found among them.
 
     Args:
         tasks: of each task its contenders.
@@ -79,7 +81,9 @@ def compare(tasks: Mapping[str, Sequence[Contender]], *, seed: int = SEED) -> pd
     pairs = combinations(names, 2) if len(names) <= MANY else ((names[0], b) for b in names[1:])
     found = [_compare(a, b, entries, seed) for a, b in pairs]
     table = pd.DataFrame(found, columns=pd.Index(Comparison._fields))
-    return table.assign(p_holm=holm(table["p"].to_numpy(float)))
+    comparisons = len(names) * (len(names) - 1) // 2
+    corrected = holm(table["p"].to_numpy(float), comparisons)
+    return table.assign(p_holm=corrected, comparisons=comparisons)
 
 
 def ranked(tasks: Mapping[str, Sequence[Contender]]) -> list[str]:
@@ -147,12 +151,16 @@ def least_p(n: int) -> float:
     return 2.0 ** (1 - n) if n <= EXACT else 1 / (2.0 ** (EXACT - 1) + 1)
 
 
-def holm(p: np.ndarray) -> np.ndarray:
-    """`[m]` p-values corrected for m comparisons: below alpha, none is wrong but in alpha of cases.
+def holm(p: np.ndarray, comparisons: int) -> np.ndarray:
+    """`[n]` p-values corrected for m comparisons: below alpha, none is wrong but in alpha of cases.
 
-        p_(i) <- max_{j <= i} min(1, (m - j + 1) p_(j)),   p_(1) <= ... <= p_(m)
+        p_(i) <- max_{j <= i} min(1, (m - j + 1) p_(j)),   p_(1) <= ... <= p_(n)
 
-    NaN stays NaN and does not count.
+    NaN stays NaN.
+
+    Args:
+        p: `[n]`, the p-values that are told.
+        comparisons: m >= n, how many were made.
 
     Holm (1979), "A simple sequentially rejective multiple test procedure",
     https://www.jstor.org/stable/4615733
@@ -160,7 +168,7 @@ def holm(p: np.ndarray) -> np.ndarray:
     corrected = np.full(len(p), np.nan)
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]
-    factors = np.arange(len(order), 0, -1)
+    factors = comparisons - np.arange(len(order))
     corrected[order] = np.minimum(1, np.maximum.accumulate(factors * p[order]))
     return corrected
 
@@ -227,6 +235,7 @@ def _compare(a: str, b: str, entries: Mapping[str, Sequence[Contender]], seed: i
         p=sign_flip_p(scaled) if known else np.nan,
         p_floor=least_p(n) if known else np.nan,
         p_holm=np.nan,
+        comparisons=0,
     )
 
 

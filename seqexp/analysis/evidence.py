@@ -14,6 +14,15 @@ from seqexp.analysis.findings import Findings
 from seqexp.analysis.notation import digits, interval, shortened
 from seqexp.analysis.page import details, heading, number, number_heading, paragraph, rich_table
 
+COMPARED = ("Seeds, of both", "Ahead by", "Effect, g", "Better, probability", "p, corrected")
+TUNED = ("Rates, tried", "Best, rate", "Working, from", "Working, to", "Width, decades", "Runs")
+TUNED += ("Lost", "Training, s", "Training, FLOPs")
+LEARNED = ("Reached, of the seeds", "Training, steps", "Training, examples", "Training, FLOPs")
+LEARNED += ("Training, s",)
+RANKED = ("Tasks", "Seeds", "Rank, mean", "Rank, interval", "Best, probability", "Score, mean")
+RANKED += ("Score, IQM",)
+"""The columns of the tables, each with its unit."""
+
 
 def comparison_table(rivals: Sequence[Contender]) -> list[str]:
     """Every two models of a task against each other; nothing where there is but one."""
@@ -26,13 +35,7 @@ def comparison_table(rivals: Sequence[Contender]) -> list[str]:
         "better than one of the second, diverged runs being worst; p of a sign-flip test, "
         "corrected for all comparisons of this table (Holm)."
     )
-    headings = [heading("Model"), heading("Against"), number_heading("Seeds", "of both")]
-    headings += [
-        number_heading("Ahead by"),
-        number_heading("Effect", "g"),
-        number_heading("Better", "probability"),
-    ]
-    headings += [number_heading("p", "corrected")]
+    headings = _headings(("Model", "Against"), COMPARED)
     rows = [
         _name(pair["a"])
         + _name(pair["b"])
@@ -55,14 +58,7 @@ def tuning_table(found: Findings) -> list[str]:
         "over the baseline, on validation. A window that ends at a rate on the edge of those tried "
         "may be wider. Costs are of all runs, those of settings not chosen included."
     )
-    headings = [heading("Model"), number_heading("Rates", "tried"), number_heading("Best", "rate")]
-    headings += [
-        number_heading("Working", "from"),
-        number_heading("Working", "to"),
-        number_heading("Width", "decades"),
-    ]
-    headings += [number_heading("Runs"), number_heading("Lost"), number_heading("Training", "s")]
-    headings += [number_heading("Training", "FLOPs")]
+    headings = _headings(("Model",), TUNED)
     told = found.windows.merge(found.tuning, on=["task", "label"]).to_dict("records")
     lines = [
         _name(row["label"])
@@ -87,13 +83,7 @@ def effort_table(reached: pd.DataFrame) -> list[str]:
         f"Until the validation score was first as good as {target}, which every finished run "
         "reached; the median over seeds, as far as evaluations tell."
     )
-    headings = [
-        heading("Model"),
-        number_heading("Reached", "of the seeds"),
-        number_heading("Training", "steps"),
-    ]
-    headings += [number_heading("Training", "examples"), number_heading("Training", "FLOPs")]
-    headings += [number_heading("Training", "s")]
+    headings = _headings(("Model",), LEARNED)
     lines = [
         _name(row["label"])
         + number(row["reached"], f"{row['reached']} of {row['n']}")
@@ -114,14 +104,7 @@ def rank_table(ranks: pd.DataFrame) -> list[str]:
         "scale from 0, the baseline, to 1, the best model; then the interquartile mean over the "
         "seeds of all tasks."
     )
-    headings = [
-        heading("Model"),
-        number_heading("Tasks"),
-        number_heading("Seeds"),
-        number_heading("Rank", "mean"),
-    ]
-    headings += [number_heading("Rank", "interval"), number_heading("Best", "probability")]
-    headings += [number_heading("Score", "mean"), number_heading("Score", "IQM")]
+    headings = _headings(("Model",), RANKED)
     lines = [
         _name(row["contender"])
         + number(row["tasks"], str(row["tasks"]))
@@ -134,6 +117,10 @@ def rank_table(ranks: pd.DataFrame) -> list[str]:
         for row in ranks.to_dict("records")
     ]
     return [details("Over all tasks", paragraph(note, "note"), rich_table("", headings, lines))]
+
+
+def _headings(names: Sequence[str], numbers: Sequence[str]) -> list[str]:
+    return [heading(name) for name in names] + [number_heading(*n.split(", ")) for n in numbers]
 
 
 def _name(text: str) -> str:

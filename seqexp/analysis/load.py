@@ -184,7 +184,8 @@ def _curves(read: RunFiles) -> pd.DataFrame:
     place = np.concatenate([np.arange(0), *rows])
     columns: dict[str, Any] = {name: column[place] for name, column in at.items()}
     columns["run"] = pd.Series([read.run["id"]] * len(place), dtype="str")
-    columns["metric"] = pd.Series(list(found), dtype="str").repeat([len(row) for row in rows]).array
+    names = pd.Series(list(found), dtype="str")
+    columns["metric"] = names.repeat([len(row) for row in rows]).array
     columns["value"] = np.concatenate(
         [np.zeros(0), *(values[known] for values, known in found.values())]
     )

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from seqexp.analysis import page
 from seqexp.analysis.axes import TABLED, Axis
 from seqexp.analysis.looks import INK, Look
 from seqexp.analysis.notation import count, digits, interval, shortened, spoken
+from seqexp.analysis.page import heading, number, number_heading, rich_table
 from seqexp.analysis.table import recorded
 
 WRITERS = {
@@ -42,16 +42,12 @@ def model_table(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
     axes = recorded(TABLED, rows)
     scores = [spoken(name) for name in rows["score"] if isinstance(name, str)]
     score = scores[0] if scores else ""
-    headings = [
-        page.heading("Model"),
-        page.number_heading("Seeds"),
-        page.number_heading("Test", score),
-    ]
-    headings += [page.number_heading("Validation", score)]
-    headings += [page.number_heading(axis.heading, axis.unit) for axis in axes]
+    headings = [heading("Model"), number_heading("Seeds"), number_heading("Test", score)]
+    headings += [number_heading("Validation", score)]
+    headings += [number_heading(axis.heading, axis.unit) for axis in axes]
     records = rows.to_dict("records")
     best = next((r["label"] for r in records if r["chosen"] and r["n"]), None)
-    return page.rich_table(
+    return rich_table(
         "models", headings, [_row(row, axes, looks, row["label"] == best) for row in records]
     )
 
@@ -60,16 +56,14 @@ def _row(row: dict[Any, Any], axes: list[Axis], looks: Mapping[str, Look], best:
     mark = _mark(looks[row["label"]]) if row["chosen"] else '<span class="mark"></span>'
     cells = [
         f'<td class="name">{mark}{escape(row["label"])}</td>',
-        page.number(row["n"], _seeds(row)),
-        page.number(row["test"], interval(row["test"], row["test_half"]), "best" if best else ""),
-        page.number(row["valid"], interval(row["valid"], row["valid_half"])),
+        number(row["n"], _seeds(row)),
+        number(row["test"], interval(row["test"], row["test_half"]), "best" if best else ""),
+        number(row["valid"], interval(row["valid"], row["valid_half"])),
     ]
     for axis in axes:
         shown = row[axis.key] * axis.scale
         text = WRITERS.get(axis.key, digits)(shown)
-        cells.append(
-            page.number(shown, text, "front" if row.get(f"front/{axis.key}", False) else "")
-        )
+        cells.append(number(shown, text, "front" if row.get(f"front/{axis.key}", False) else ""))
     kind = "" if row["chosen"] else ' class="other"'
     return f"<tr{kind}>{''.join(cells)}</tr>"
 

@@ -118,8 +118,8 @@ def _lead(best: str, second: str, rivals: Sequence[Contender]) -> str:
     half = row["advantage_half"]
     text += f"{interval(abs(lead) if abs(lead) > half / 100 else 0.0, half)}, p = {row['p']:.2g}"
     notes = []
-    if len(compared) > 1:
-        notes.append(f"{row['p_holm']:.2g} corrected for {len(compared)} comparisons")
+    if row["comparisons"] > 1:
+        notes.append(f"{row['p_holm']:.2g} corrected for {row['comparisons']} comparisons")
     if row["p"] == row["p_floor"]:
         notes.append(f"{n} pairs can give no less")
     text += f" ({'; '.join(notes)})" if notes else ""

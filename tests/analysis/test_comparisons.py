@@ -66,9 +66,11 @@ def test_p_of_many_pairs_is_drawn():
 
 def test_holm_by_hand():
     # 4 x 0.01, 3 x 0.02 = 0.06, 2 x 0.03 = 0.06, 1 x 0.04 raised to the one before
-    np.testing.assert_allclose(holm(np.array([0.04, 0.01, 0.03, 0.02])), [0.06, 0.04, 0.06, 0.06])
-    np.testing.assert_allclose(holm(np.array([0.5, np.nan, 0.9])), [1, np.nan, 1])
-    assert len(holm(np.array([]))) == 0
+    p = np.array([0.04, 0.01, 0.03, 0.02])
+    np.testing.assert_allclose(holm(p, 4), [0.06, 0.04, 0.06, 0.06])
+    np.testing.assert_allclose(holm(p, 10), [0.28, 0.1, 0.24, 0.18])  # 7, 10, 8 and 9 times
+    np.testing.assert_allclose(holm(np.array([0.5, np.nan, 0.9]), 3), [1, np.nan, 1])
+    assert len(holm(np.array([]), 0)) == 0
 
 
 def test_hedges_g_by_hand():
@@ -179,7 +181,8 @@ def test_p_is_corrected_for_all_pairs():
     rng = np.random.default_rng(0)
     rows = compared(*(contender(name, rng.normal(i, 1, 6)) for i, name in enumerate("abcd")))
     assert len(rows) == 6
-    np.testing.assert_allclose([r["p_holm"] for r in rows], holm(np.array([r["p"] for r in rows])))
+    expected = holm(np.array([r["p"] for r in rows]), 6)
+    np.testing.assert_allclose([r["p_holm"] for r in rows], expected)
     assert all(r["p_holm"] >= r["p"] for r in rows)
 
 
@@ -187,6 +190,7 @@ def test_of_many_only_the_best_is_compared():
     rivals = [contender(f"{i:02}", [i, i + 0.5]) for i in range(21)]
     rows = compared(*reversed(rivals))
     assert len(rows) == 20 and {row["a"] for row in rows} == {"00"}
+    assert {row["comparisons"] for row in rows} == {21 * 20 / 2}
 
 
 def test_tasks_have_the_same_weight():

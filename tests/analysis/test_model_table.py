@@ -129,6 +129,69 @@ def test_a_lucky_survivor_is_not_chosen(tmp_path):
     assert [row["label"] for row in rows if row["chosen"]] == ["gru lr=0.1"]
 
 
+def test_a_setting_without_a_score_is_not_chosen(tmp_path):
+    """It lost no seed yet, for all of them still run."""
+    write_setting(tmp_path, 0.1, valid=0.3, test=0.3)
+    for seed, status in enumerate(("running", "running")):
+        config = {"optimizer": {"learning_rate": 0.2}, "task": {"length": 10}}
+        write_run(
+            *(tmp_path, "gru", "adding", seed),
+            id=f"running-{seed}",
+            group="group of 0.2",
+            status=status,
+            config=config,
+            score=score("adding", None, None),
+        )
+    write_run(
+        *(tmp_path, "gru", "adding", 8),
+        group="group of 0.1",
+        status="diverged",
+        config={"optimizer": {"learning_rate": 0.1}, "task": {"length": 10}},
+        score=None,
+    )
+    rows = tabulate(load(tmp_path)).to_dict("records")
+    assert [row["label"] for row in rows if row["chosen"]] == ["gru lr=0.1"]
+
+
+def test_a_setting_of_which_no_run_lived_is_one_of_its_model(tmp_path):
+    """Nothing says how many parameters it has, and it must not stand beside its model for that."""
+    write_setting(tmp_path, 0.1, valid=0.3, test=0.3)
+    folder = write_run(
+        *(tmp_path, "gru", "adding", 8),
+        group="group of 9",
+        status="failed",
+        config={"optimizer": {"learning_rate": 9.0}, "task": {"length": 10}},
+        score=None,
+    )
+    (folder / "cost.json").unlink()
+    table = tabulate(load(tmp_path))
+    assert list(table["chosen"]) == [True, False] and list(table["failed"]) == [0, 1]
+
+
+def test_ties_on_validation_are_settled_by_name(tmp_path):
+    write_setting(tmp_path, 0.2, valid=0.3, test=0.1)
+    write_setting(tmp_path, 0.1, valid=0.3, test=0.9)
+    table = tabulate(load(tmp_path))
+    assert list(table.loc[table["chosen"], "label"]) == ["gru lr=0.1"]
+
+
+def test_how_sure_the_front_is_and_the_interquartile_mean(tmp_path):
+    """The dearer GRU is better in two of three seeds; the LSTM is worse in all."""
+    tests = {"rnn": [0.3, 0.3, 0.3], "gru": [0.1, 0.2, 0.5], "lstm": [0.9, 0.8, 0.7]}
+    for model, values in tests.items():
+        for seed, test in enumerate(values):
+            write_run(tmp_path, model, "adding", seed, score=score("adding", 0.5, test))
+    table = tabulate(load(tmp_path)).set_index("label")
+    found = table["front_probability/parameters"].to_dict()
+    assert found["rnn"] == 1 and found["lstm"] == 0 and 0.5 < found["gru"] < 0.9
+    assert np.isnan(table["front_probability/decode_seconds_per_token"].to_numpy()).all()
+    row = table.loc["gru"].to_dict()
+    assert row["test_iqm"] == pytest.approx(row["test"])  # of three none is trimmed
+    assert row["test_iqm_high"] - row["test_iqm_low"] == pytest.approx(2 * row["test_half"])
+    rnn = table.loc["rnn"].to_dict()
+    assert rnn["test_iqm_low"] == rnn["test_iqm_high"] == 0.3
+
+
 def test_text_is_plain_and_fits_a_terminal(tmp_path):
     write_study(tmp_path, known_scores())
     write_run(
