@@ -26,21 +26,28 @@
   const canBeLog = (values) => values.length > 0 && least(values) > 0;
   const isWide = (values) => canBeLog(values) && greatest(values) > 10 * least(values);
 
-  function axis(title, log) {
+  // Named are 1, 2 and 5 of every decade, or of many decades some.
+  function axis(title, log, values) {
     const { muted, rule } = colours();
+    const decades = log ? Math.log10(greatest(values) / least(values)) : 0;
     return {
+      ...(log ? { dtick: decades < 4 ? "D2" : Math.ceil(decades / 8) } : {}),
       title: { text: plain(title), standoff: 12 }, type: log ? "log" : "linear",
-      gridcolor: rule, linecolor: muted, tickcolor: muted, zeroline: false, automargin: true,
+      gridcolor: rule, linecolor: muted, tickcolor: muted, zeroline: false,
       showline: true, ticks: "outside", exponentformat: "power", minexponent: 4,
     };
   }
 
   function draw(place, traces, xaxis, yaxis, shapes = [], more = {}) {
     const { paper, ink, muted } = colours();
-    const rows = Math.ceil(traces.filter((trace) => trace.showlegend !== false)
-      .reduce((width, trace) => width + 60 + 7 * trace.name.length, 0) / place.clientWidth);
+    // Room for the legend: one row if it fits, or else columns as wide as the longest name.
+    const names = traces.filter((trace) => trace.showlegend !== false).map((trace) => trace.name);
+    const widths = names.map((name) => 52 + 7 * name.length), width = place.clientWidth - 80;
+    const columns = Math.max(1, Math.floor(width / greatest(widths)));
+    const rows = widths.reduce((a, b) => a + b, 0) < width ? 1 : Math.ceil(names.length / columns);
     const layout = {
-      height: 380 + 21 * rows, margin: { l: 10, r: 10, t: 10, b: 10 }, hovermode: "closest",
+      height: 390 + 21 * rows, margin: { l: 70, r: 10, t: 10, b: 60 + 21 * rows, autoexpand: false },
+      hovermode: "closest",
       paper_bgcolor: paper, plot_bgcolor: paper, shapes,
       font: { color: ink, size: 12, family: getComputedStyle(document.body).fontFamily },
       legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 },
@@ -51,17 +58,26 @@
     return Plotly.react(place, traces, layout, config);
   }
 
-  // Lines for scores that need no model, where they do not press the data together.
-  function baselines(task, values, log) {
-    const scaled = (value) => (log ? Math.log(value) : value);
+  // The range of an axis of scores, and lines for those that need no model, where they are so near
+  // that they do not press the data together. `within` should be seen, but does not scale the axis.
+  function view(task, values, log, within = []) {
+    if (!values.length) return { shapes: [] };
+    const scaled = (value) => (log ? Math.log10(value) : value);
     const low = scaled(least(values)), high = scaled(greatest(values));
+    const near = Object.entries(task.baselines)
+      .filter(([, y]) => scaled(y) >= 2 * low - high && scaled(y) <= 2 * high - low);
+    const floor = log ? least(values) / 3 : -Infinity;
+    const seen = [...values, ...within.map((end) => Math.max(end, floor)), ...near.map(([, y]) => y)]
+      .map(scaled);
+    const margin = 0.07 * (greatest(seen) - least(seen)) || (log ? 0.3 : Math.abs(high) / 2 || 1);
     const line = { color: colours().muted, width: 1, dash: "dash" };
-    return Object.entries(task.baselines)
-      .filter(([, y]) => scaled(y) >= 2 * low - high && scaled(y) <= 2 * high - low)
-      .map(([name, y]) => ({
+    return {
+      range: [least(seen) - margin, greatest(seen) + margin],
+      shapes: near.map(([name, y]) => ({
         type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line, layer: "below",
         label: { text: plain(name), textposition: "end", font: { color: line.color, size: 11 } },
-      }));
+      })),
+    };
   }
 
   function fill(select, options) {
@@ -121,8 +137,10 @@
           name: "Pareto front", hoverinfo: "skip",
         });
       }
-      const lines = metric === "test" && y.length ? baselines(task, y, logY) : [];
-      draw(place, traces, axis(spent.label, logX), axis(score, logY), lines);
+      const ends = numbers(models.map((m) => m.metric[metric]));
+      const judged = metric === "test" ? task : { baselines: {} };
+      const { range, shapes } = view(judged, y, logY, ends);
+      draw(place, traces, axis(spent.label, logX, x), { ...axis(score, logY, y), range }, shapes);
       const better = { min: "lower", max: "higher" }[goal];
       said.textContent = better
         ? `On the Pareto front of ${score} (${better} is better) against ${spent.name}: ` +
@@ -165,15 +183,14 @@
     const known = (key) => task.curves.some((c) => c.seeds.some((s) => numbers([s[key]]).length));
     fill(over, Object.entries(times).filter(([key]) => known(key)));
     if (!over.value) return false;
-    const y = numbers(task.curves.flatMap((c) => c.seeds.filter((s) => !s.lost).map((s) => s.valid)));
+    const seeds = task.curves.flatMap((c) => c.seeds), alive = seeds.filter((s) => !s.lost);
+    const y = numbers((alive.length ? alive : seeds).map((s) => s.valid));
 
     function show() {
       const time = over.value, traces = [], log = isWide(y);
-      const scaled = log ? y.map(Math.log10) : y;
-      const margin = 0.06 * (greatest(scaled) - least(scaled)) || 1;
-      // What blew up must not decide what can be seen of the others.
-      const range = y.length ? [least(scaled) - margin, greatest(scaled) + margin] : undefined;
-      const [bottom, top] = range && log ? range.map((end) => 10 ** end) : range ?? [-Infinity, Infinity];
+      // What blew up must not decide what can be seen of the others, unless there are none.
+      const { range, shapes } = view(task, y, log);
+      const [bottom, top] = log ? range.map((end) => 10 ** end) : range;
       for (const { label, mean, seeds } of task.curves) {
         const look = looks[label], color = colourOf(label), group = { legendgroup: label, name: plain(label) };
         const timed = (list) => list.filter((_, i) => mean[time][i] !== null);
@@ -201,8 +218,8 @@
           line: { color, width: 2.5, dash: look.dash },
         });
       }
-      draw(place, traces, axis(times[time], false), { ...axis(`validation ${task.score}`, log), range },
-        y.length ? baselines(task, y, log) : []);
+      const yaxis = { ...axis(`validation ${task.score}`, log, y), range };
+      draw(place, traces, axis(times[time], false), yaxis, shapes);
     }
     over.onchange = show;
     show();
@@ -237,8 +254,8 @@
       }
       const tried = [...new Set(numbers(task.rates.map((r) => [r.mean.learning_rate, r.lost.learning_rate])))];
       const few = tried.length <= 8 ? { tickvals: tried } : {};
-      draw(place, traces, { ...axis("learning rate", true), ...few },
-        axis(`validation ${task.score}`, isWide(y)), [],
+      draw(place, traces, { ...axis("learning rate", true, tried), ...few },
+        axis(`validation ${task.score}`, isWide(y), y), [],
         { yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true } });
     }
     show();

@@ -19,8 +19,9 @@ from synthetic_records import (
 )
 
 from seqexp.analysis import canvas, load
-from seqexp.analysis.figures import cost_figures, learning_figures
-from seqexp.analysis.looks import COLOURS, looks
+from seqexp.analysis.figures import cost_figures, learning_figures, rate_figures
+from seqexp.analysis.findings import findings
+from seqexp.analysis.looks import COLOURS, LINES, looks
 from seqexp.analysis.table import tabulate
 
 
@@ -31,11 +32,16 @@ def drawn(study, task, baselines=None):
 
 def drawn_figures(study, task, baselines=None):
     records = load(study)
-    rows = tabulate(records)
-    rows = rows.loc[rows["task"] == task]
-    look = looks(rows)
-    figures = learning_figures(records, rows, baselines or {}, look)
-    return figures + cost_figures(rows, baselines or {}, look)
+    found = findings(records, tabulate(records)).of(task)
+    figures = learning_figures(found.curves, found.table, baselines or {}, found.looks)
+    figures += rate_figures(found.rates, found.table, found.looks)
+    return figures + cost_figures(found.table, baselines or {}, found.looks)
+
+
+def looks_of(*runs):
+    """The looks of runs: of each the model, its label, and what its label adds on its training."""
+    rows = [(model, label, f"{label} {setting}".strip()) for model, label, setting in runs]
+    return looks(pd.DataFrame(rows, columns=pd.Index(["model", "model_label", "label"])))
 
 
 @pytest.mark.parametrize(
@@ -78,26 +84,38 @@ def test_a_baseline_that_is_not_positive_does_not_spoil_a_logarithmic_axis():
     assert 0 < ax.get_ylim()[0] < 0.001
 
 
-def test_looks_of_few_labels_have_a_colour_each():
-    names = ["gru", "lstm lr=1e-05", "lstm lr=0.003", "lstm lr=0.01", "rnn 8", "rnn 16"]
-    found = looks(pd.DataFrame({"label": reversed(names), "model": "any"}))
+def test_looks_of_few_models_have_a_colour_each():
+    names = ["gru", "irnn", "lstm", "lstm units=8", "rnn 8", "rnn 16"]
+    found = looks_of(*[("any", name, "") for name in reversed(names)])
     assert list(found) == names  # numbers by their size
     assert [look.colour for look in found.values()] == list(COLOURS[:6])
 
 
-def test_looks_of_many_labels_share_the_colour_of_their_model():
-    labels = [
-        (f"{model} units={n}", model) for model in "abcdefg" for n in (1, 2, 4, 8, 16, 32, 64)
-    ]
-    found = looks(pd.DataFrame(labels, columns=pd.Index(["label", "model"])))
+def test_a_model_keeps_its_colour_and_marker_on_every_task_and_however_it_is_trained():
+    """On one task two rates were tried, on another one, so that the labels differ."""
+    found = looks_of(
+        ("lstm", "lstm", "lr=0.001"),
+        ("lstm", "lstm", "lr=0.01"),
+        ("lstm", "lstm", ""),
+        ("gru", "gru", "lr=0.01"),
+        ("gru", "gru", ""),
+    )
+    lstm = [look for label, look in found.items() if label.startswith("lstm")]
+    assert {(look.colour, look.marker) for look in lstm} == {(COLOURS[1], "s")}
+    assert [look.line for look in lstm] == list(LINES[:3])
+    assert found["gru"].colour == found["gru lr=0.01"].colour == COLOURS[0]
+
+
+def test_looks_of_many_models_share_the_colour_of_their_kind():
+    runs = [(kind, f"{kind} units={n}", "") for kind in "abcdefg" for n in (1, 2, 4, 8, 16, 32, 64)]
+    found = looks_of(*runs)
     assert len(set(found.values())) == 49
-    for label, model in labels:
-        assert found[label].colour == COLOURS["abcdefg".index(model)]
+    for kind, label, _ in runs:
+        assert found[label].colour == COLOURS["abcdefg".index(kind)]
 
 
-def test_looks_of_many_models_differ():
-    names = [f"model {i}" for i in range(28)]
-    assert len(set(looks(pd.DataFrame({"label": names, "model": names})).values())) == 28
+def test_looks_of_many_kinds_differ():
+    assert len(set(looks_of(*[(f"{i}", f"{i}", "") for i in range(28)]).values())) == 28
 
 
 def test_a_legend_does_not_shrink_the_plot(tmp_path):
@@ -121,6 +139,7 @@ def test_each_task_has_its_figures_and_unknown_costs_have_none(tmp_path):
     figures = drawn(write_study(tmp_path, known_scores()), "adding", {"predict 1": 1 / 6})
     assert set(figures) == {
         "adding-learning-examples",
+        "adding-learning-flops",
         "adding-learning-seconds",
         "adding-cost-parameters",
         "adding-cost-carry-bytes",
@@ -159,10 +178,54 @@ def test_what_diverged_is_marked_and_does_not_set_the_scale(tmp_path):
 
 def test_a_study_of_which_nothing_finished_has_no_cost_figures(tmp_path):
     write_run(tmp_path, "gru", "adding", 0, status="diverged", score=score("adding", None, None))
-    assert set(drawn(tmp_path, "adding")) == {"adding-learning-examples", "adding-learning-seconds"}
+    assert set(drawn(tmp_path, "adding")) == {
+        f"adding-learning-{time}" for time in ("examples", "flops", "seconds")
+    }
     assert matplotlib.rcParams["svg.hashsalt"] is None  # nothing leaks into the user's settings
 
 
 def test_a_name_is_not_taken_for_mathematics(tmp_path):
     write_run(tmp_path, "gru", "adding", 0)
     assert ">$x_{</text>" in drawn(tmp_path, "adding", {"$x_{": 0.5})["adding-cost-parameters"]
+
+
+def write_rates(study):
+    """Two rates of two seeds each; at the higher one a seed diverged, and one failed."""
+    ends = [(0.01, 0.2, "finished"), (0.01, 0.4, "finished"), (0.1, 0.1, "finished")]
+    ends += [(0.1, None, "diverged"), (0.1, None, "failed")]
+    for seed, (rate, valid, status) in enumerate(ends):
+        write_run(
+            *(study, "gru", "adding", seed),
+            group=f"rate {rate}",
+            status=status,
+            config={"optimizer": {"learning_rate": rate}, "task": {"length": 10}},
+            score=score("adding", valid, 0.9) if valid else None,
+        )
+
+
+def test_what_was_lost_at_a_learning_rate_is_at_the_worse_edge(tmp_path):
+    write_rates(tmp_path)
+    [figure] = (f for f in drawn_figures(tmp_path, "adding") if f.name == "adding-learning-rate")
+    crosses = re.findall(r'<path id="(m\w+)" d="M -3 3 *L 3 -3', figure.svg.replace("\n", " "))
+    marks = [
+        (float(x), float(y))
+        for cross in crosses
+        for x, y in re.findall(rf'href="#{cross}" x="([\d.]+)" y="([\d.]+)"', figure.svg)
+    ]
+    assert len(marks) == 2 and marks[0] == marks[1]  # one rate, and both at the edge
+    [box] = re.findall(r'id="patch_2">\s*<path d="([^"]*)"', figure.svg)
+    corners = np.array(re.findall(r"[ML] ([\d.]+) ([\d.]+)", box), dtype=float)
+    assert marks[0][1] == pytest.approx(corners[:, 1].min())  # the top: lower is better
+    assert ">0.01</text>" in figure.svg and ">0.1</text>" in figure.svg
+
+
+def test_one_learning_rate_has_no_figure(tmp_path):
+    write_run(tmp_path, "gru", "adding", 0, config={"optimizer": {"learning_rate": 0.1}})
+    assert "adding-learning-rate" not in drawn(tmp_path, "adding")
+
+
+def test_pdfs_embed_their_font_and_tell_no_date(tmp_path):
+    write_run(tmp_path, "gru", "adding", 0)
+    for figure in drawn_figures(tmp_path, "adding"):
+        assert figure.pdf.startswith(b"%PDF") and b"/FontFile2" in figure.pdf
+        assert b"/Type3" not in figure.pdf and b"Date" not in figure.pdf

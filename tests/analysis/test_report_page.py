@@ -20,7 +20,7 @@ from seqexp.analysis import load, report
 from seqexp.analysis.table import tabulate
 from seqexp.types import SeqexpError
 
-VOID = {"meta", "br", "path", "use"}
+VOID = {"meta", "br", "path", "use", "input"}
 
 
 class Reader(HTMLParser):
@@ -50,7 +50,7 @@ class Reader(HTMLParser):
         assert tag in VOID or self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] not in ("style", "script"):
             self.words += data.split()
 
     @property
