@@ -25,17 +25,16 @@ def families() -> list[str]:
     """
     options = subset.Options()
     options.drop_tables += ["FFTM", "GDEF", "GPOS", "GSUB"]
-    source = font_manager.findfont(WHOLE)
-    font = subset.load_font(source, options)
     cut = subset.Subsetter(options)
     cut.populate(unicodes=[code for script in SCRIPTS for code in script])
-    cut.subset(font)
-    for record in font["name"].names:
-        if record.nameID in (1, 4, 6):  # family, full and PostScript name
-            record.string = NAME.replace(" ", "") if record.nameID == 6 else NAME
     folder = tempfile.mkdtemp(prefix="seqexp-font-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = Path(folder) / "sans.ttf"
-    font.save(path)
+    with subset.load_font(font_manager.findfont(WHOLE), options) as font:
+        cut.subset(font)
+        for record in font["name"].names:
+            if record.nameID in (1, 4, 6):  # family, full and PostScript name
+                record.string = NAME.replace(" ", "") if record.nameID == 6 else NAME
+        font.save(path)
     font_manager.fontManager.addfont(path)
     return [NAME, WHOLE]

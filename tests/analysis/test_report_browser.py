@@ -1,0 +1,228 @@
+"""The page as a reader has it: in a browser, by mouse and keyboard, with scripts and without."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from synthetic_records import cost, known_scores, score, write_json, write_run, write_study
+
+from seqexp.analysis import report
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    driver = pytest.importorskip(
+        "playwright.sync_api", reason="no browser driver: install seqexp with its extra, dev"
+    )
+    if CHROMIUM is None:
+        pytest.skip("no browser: install chromium")
+    with driver.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """lstm beats gru beats rnn on both tasks; parameters cost in the opposite order, steps alike."""
+    study = write_study(tmp_path_factory.mktemp("runs") / "<study>", known_scores())
+    for folder in study.iterdir():
+        model = folder.name.partition("-")[0]
+        steps = {"lstm": 0.001, "gru": 0.002, "rnn": 0.003}
+        write_json(folder / "cost.json", cost(model) | {"step_seconds": steps[model]})
+    for seed, (rate, valid) in enumerate([(0.1, 0.5), (0.1, None), (0.2, 0.6)]):
+        folder = write_run(
+            *(study, "irnn", "adding", seed),
+            group=f"irnn {rate}",
+            status="diverged" if valid is None else "finished",
+            config={"optimizer": {"learning_rate": rate}, "task": {"length": 10}},
+            score=score("adding", valid, 0.7) if valid else None,
+            test={"mse": 0.7, "loss": 0.7 + seed, "speed": 3.0},
+        )
+        write_json(folder / "cost.json", cost("rnn") | {"parameters": 9_000})
+    report(study)
+    return study
+
+
+@pytest.fixture
+def opened(browser, study):
+    """The page, and what it asked for and complained of while it was used."""
+    page = browser.new_page()
+    page.set_default_timeout(5_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: asked.append(message.text))
+    page.on("pageerror", lambda error: asked.append(str(error)))
+    page.goto((study / "report" / "index.html").as_uri())
+    yield page
+    assert asked[1:] == [] and asked[0].endswith("/report/index.html")
+    page.close()
+
+
+def plot(page, draws, task=""):
+    return page.locator(f'.panel[data-draws="{draws}"][data-task="{task}"]')
+
+
+def traces(panel):
+    """What plotly.js was given to draw, and its axes."""
+    return panel.locator(".plot").evaluate(
+        """place => ({
+            lines: place.data.map(({name, x, y, text, mode, marker}) => ({
+                name, x, y, text, mode, symbol: marker?.symbol, colour: marker?.color})),
+            x: place.layout.xaxis, y: place.layout.yaxis, paper: place.layout.paper_bgcolor})"""
+    )
+
+
+def front(panel):
+    return [line for line in traces(panel)["lines"] if line["name"] == "Pareto front"]
+
+
+def test_the_front_is_drawn_and_follows_the_cost(opened):
+    panel = plot(opened, "comparison")
+    means = {
+        model: known_scores()[model, "adding"][:, 1].mean() for model in ("rnn", "gru", "lstm")
+    }
+    [line] = front(panel)
+    assert line["x"] == [1_000, 3_000, 4_000, 9_000]  # to the right end
+    assert line["y"] == pytest.approx([*means.values(), means["lstm"]], rel=1e-6)
+    assert panel.locator("path.js-line").count() == 1  # and it is drawn, not only given
+    assert "adding" in panel.locator("select[name=task]").input_value()
+    panel.locator("select[name=cost]").select_option(label="training step time")
+    [line] = front(panel)
+    assert line["x"] == [1, 3] and line["y"] == pytest.approx([means["lstm"]] * 2, rel=1e-6)
+    assert "against training step time: lstm." in panel.locator(".said").inner_text()
+
+
+def test_a_mark_tells_its_run(opened):
+    lines = traces(plot(opened, "comparison"))["lines"]
+    seeds = [
+        text for line in lines if line["text"] and len(line["text"]) == 3 for text in line["text"]
+    ]
+    assert "gru, seed 1<br><br>&lt;study&gt;/gru-adding-1" in seeds and len(seeds) == 9
+    means = [
+        text for line in lines if line["text"] and len(line["text"]) == 1 for text in line["text"]
+    ]
+    assert {"gru, mean of n=3", "lstm, mean of n=3", "rnn, mean of n=3"} <= set(means)
+
+
+def test_choices_can_be_made_by_keyboard(opened):
+    panel = plot(opened, "comparison")
+    panel.locator("select[name=task]").focus()
+    opened.keyboard.type("digits")
+    assert panel.locator("select[name=task]").input_value() == "digits"
+    [line] = front(panel)
+    assert line["y"] == sorted(line["y"])  # higher is better here
+    for name in ("metric", "goal", "cost", "log-score", "log-cost"):
+        opened.keyboard.press("Tab")
+        assert opened.evaluate("document.activeElement.name") == name
+    assert traces(panel)["x"]["type"] == "linear"
+    opened.keyboard.press("Space")
+    assert traces(panel)["x"]["type"] == "log"
+
+
+def test_every_test_metric_can_be_seen_and_no_direction_is_guessed(opened):
+    panel = plot(opened, "comparison")
+    metric = panel.locator("select[name=metric]")
+    assert metric.locator("option").all_inner_texts() == ["test mse", "test loss", "test speed"]
+    metric.select_option(label="test loss")
+    [line] = front(panel)
+    assert line["x"] == [9_000, 9_000] and line["y"] == [0.7, 0.7]
+    metric.select_option(label="test speed")
+    assert front(panel) == []
+    assert "is not recorded: no front" in panel.locator(".said").inner_text()
+    panel.locator("select[name=goal]").select_option("max")
+    assert len(front(panel)) == 1
+
+
+def test_tables_sort_by_their_numbers(opened):
+    table = opened.locator("table.models").first
+
+    def names():
+        return [text.strip()[2:].strip() for text in table.locator("td.name").all_inner_texts()]
+
+    before = names()
+    heading = table.locator("th", has_text="Parameters")
+    heading.get_by_role("button").click()
+    assert heading.get_attribute("aria-sort") == "ascending"
+    cells = table.locator("tbody tr td:nth-child(5)").all_inner_texts()
+    numbers = [int(cell.strip("•\u2022 ").replace(",", "")) for cell in cells]
+    assert numbers == sorted(numbers) and len(set(numbers)) == 4
+    heading.get_by_role("button").focus()
+    opened.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "descending" and names() != before
+    seconds = table.locator("th", has_text="Seeds")
+    seconds.get_by_role("button").click()
+    assert heading.get_attribute("aria-sort") is None
+    assert seconds.get_attribute("aria-sort") == "ascending"
+
+
+def test_learning_curves_change_what_they_are_drawn_over(opened):
+    panel = plot(opened, "learning", "adding")
+    over = panel.locator("select")
+    labels = ["training steps", "training examples", "training FLOPs", "training time, s"]
+    assert over.locator("option").all_inner_texts() == labels
+    flops = {"gru": 400 * 6 * 3_000, "rnn": 400 * 6 * 1_000}
+    for label, x in [
+        ("training steps", dict.fromkeys(flops, [10, 20])),
+        ("training examples", dict.fromkeys(flops, [40, 80])),
+        ("training FLOPs", {model: [count, 2 * count] for model, count in flops.items()}),
+        ("training time, s", dict.fromkeys(flops, [0.1, 0.2])),
+    ]:
+        over.select_option(label=label)
+        means = {line["name"]: line for line in traces(panel)["lines"] if not line["text"]}
+        for model in flops:
+            assert means[model]["x"] == pytest.approx(x[model])
+            assert means[model]["y"] == [0.1, 0.05]  # of validation: 1 / step
+
+
+def test_learning_rates_are_shown_where_several_ran(opened):
+    panel = plot(opened, "rates", "adding")
+    lines = traces(panel)["lines"]
+    [mean] = [line for line in lines if line["mode"] == "lines+markers"]
+    assert (mean["x"], mean["y"]) == ([0.1, 0.2], [0.5, 0.6])
+    [lost] = [line for line in lines if line["symbol"] == "x-thin"]
+    assert lost["x"] == [0.1] and lost["text"][0].endswith("diverged")
+    assert plot(opened, "rates", "digits").count() == 0
+
+
+def test_a_model_has_one_colour(opened):
+    colours: dict[str, set[str]] = {}
+    panel = plot(opened, "comparison")
+    for task in ("adding", "digits"):
+        panel.locator("select[name=task]").select_option(task)
+        for line in traces(panel)["lines"]:
+            if line["colour"]:
+                colours.setdefault(line["name"].split()[0], set()).add(line["colour"])
+    assert set(colours) == {"rnn", "gru", "lstm", "irnn"}
+    assert all(len(found) == 1 for found in colours.values())
+    assert len(set.union(*colours.values())) == 4
+
+
+def test_the_plots_follow_the_readers_light(opened):
+    panel = plot(opened, "comparison")
+    opened.emulate_media(color_scheme="light")
+    light = traces(panel)["paper"]
+    opened.emulate_media(color_scheme="dark")
+    assert light == "#ffffff" and traces(panel)["paper"] == "#15171a"
+
+
+def test_a_narrow_screen_needs_no_scrolling_aside(opened):
+    opened.set_viewport_size({"width": 360, "height": 700})
+    opened.reload()
+    assert opened.evaluate("document.documentElement.scrollWidth") == 360
+    opened.goto("about:blank")
+
+
+def test_without_scripts_the_page_is_whole(browser, study):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((study / "report" / "index.html").as_uri())
+    assert page.locator(".panel:visible").count() == 0
+    assert page.locator("table.models:visible").count() == 2
+    shown = page.locator("figure svg:visible")
+    # three of learning and five of cost a task, and one of learning rates
+    assert shown.count() == 2 * 8 + 1
+    assert page.locator("th button").count() == 0
+    page.close()
