@@ -36,10 +36,9 @@ def band(curves: pd.DataFrame) -> pd.DataFrame:
     Returns:
         `step`, the means of `examples`, `flops` and `seconds`, `mean`, `low` and `high`.
     """
-    runs = curves.groupby("step")["run"].nunique()
-    common = runs.index[runs == curves["run"].nunique()]
+    runs = curves.groupby("step")["run"].transform("nunique")
     return (
-        curves.loc[curves["step"].isin(common)]
+        curves.loc[runs == curves["run"].nunique()]
         .groupby("step", as_index=False)
         .agg(
             examples=("examples", "mean"),

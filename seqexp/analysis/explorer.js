@@ -15,9 +15,9 @@
   const plain = (text) =>
     text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c])
       .replaceAll("\n", "<br>");
-  const hover = (y, x) => `%{text}<br>${plain(y)}: %{y:.5~g}<br>${plain(x)}: %{x:,.5~g}<extra></extra>`;
+  const hover = (y, x) =>
+    `%{text}<br>${plain(y)}: %{y:.5~g}<br>${plain(x)}: %{x:,.5~g}<extra></extra>`;
   const cross = (color) => ({ color, symbol: "x-thin", size: 9, line: { color, width: 2 } });
-  const faded = (colour) => `${colour}26`;
   const numbers = (lists) => lists.flat(Infinity).filter((value) => value !== null);
   const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
   const greatest = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -39,22 +39,27 @@
   }
 
   function draw(place, traces, xaxis, yaxis, shapes = [], more = {}) {
-    const { paper, ink, muted } = colours();
+    const { paper, ink, muted } = colours(), family = getComputedStyle(document.body).fontFamily;
     // Room for the legend: one row if it fits, or else columns as wide as the longest name.
     const names = traces.filter((trace) => trace.showlegend !== false).map((trace) => trace.name);
     const widths = names.map((name) => 52 + 7 * name.length), width = place.clientWidth - 80;
     const columns = Math.max(1, Math.floor(width / greatest(widths)));
     const rows = widths.reduce((a, b) => a + b, 0) < width ? 1 : Math.ceil(names.length / columns);
     const layout = {
-      height: 390 + 21 * rows, margin: { l: 70, r: 10, t: 10, b: 60 + 21 * rows, autoexpand: false },
-      hovermode: "closest",
-      paper_bgcolor: paper, plot_bgcolor: paper, shapes,
-      font: { color: ink, size: 12, family: getComputedStyle(document.body).fontFamily },
+      height: 406 + 21 * rows,
+      margin: { l: 70, r: 10, t: 26, b: 60 + 21 * rows, autoexpand: false },
+      paper_bgcolor: paper, plot_bgcolor: paper, font: { color: ink, size: 12, family },
       legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 },
-      hoverlabel: { bgcolor: paper, bordercolor: muted, font: { color: ink }, align: "left" },
-      xaxis, yaxis, ...more,
+      hovermode: "closest",
+      hoverlabel: {
+        bgcolor: paper, bordercolor: muted, font: { color: ink, family }, align: "left",
+      },
+      shapes, xaxis, yaxis, ...more,
     };
-    const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+    const config = {
+      responsive: true, displaylogo: false, plotlyServerURL: "", // nothing is offered that uploads
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+    };
     return Plotly.react(place, traces, layout, config);
   }
 
@@ -67,8 +72,8 @@
     const near = Object.entries(task.baselines)
       .filter(([, y]) => scaled(y) >= 2 * low - high && scaled(y) <= 2 * high - low);
     const floor = log ? least(values) / 3 : -Infinity;
-    const seen = [...values, ...within.map((end) => Math.max(end, floor)), ...near.map(([, y]) => y)]
-      .map(scaled);
+    const kept = within.map((end) => Math.max(end, floor));
+    const seen = [...values, ...kept, ...near.map(([, y]) => y)].map(scaled);
     const margin = 0.07 * (greatest(seen) - least(seen)) || (log ? 0.3 : Math.abs(high) / 2 || 1);
     const line = { color: colours().muted, width: 1, dash: "dash" };
     return {
@@ -110,20 +115,26 @@
       const told = hover(score, spent.label);
       const traces = [];
       for (const m of models) {
-        const look = looks[m.label], colour = colourOf(m.label), [mean, low, high] = m.metric[metric];
-        const marker = { color: colour, symbol: look.symbol };
+        const { symbol } = looks[m.label], color = colourOf(m.label);
+        const [mean, low, high] = m.metric[metric];
+        const shared = {
+          mode: "markers", name: plain(m.label), legendgroup: m.label, hovertemplate: told,
+        };
         traces.push({
-          x: m.runs.cost[cost], y: m.runs.metric[metric], text: m.runs.told.map(plain), hovertemplate: told,
-          mode: "markers", marker: { ...marker, size: 5, opacity: 0.5 }, name: plain(m.label),
-          legendgroup: m.label, showlegend: false,
+          ...shared, x: m.runs.cost[cost], y: m.runs.metric[metric], text: m.runs.told.map(plain),
+          marker: { color, symbol, size: 5, opacity: 0.5 }, showlegend: false,
         });
-        const on = front.includes(m);
+        const text = [`${plain(m.label)}, mean of n=${m.n}`];
+        // The resamples are of the score that the task is judged by.
+        if (metric === "test" && goal === task.goal && m.chance[cost] !== null) {
+          text.push(`on the front in ${Math.round(100 * m.chance[cost])} % of resamples`);
+        }
+        const filled = front.includes(m) ? "" : "-open";
         traces.push({
-          x: [m.cost[cost]], y: [mean], text: [`${plain(m.label)}, mean of n=${m.n}`], hovertemplate: told,
-          mode: "markers", name: plain(m.label), legendgroup: m.label,
-          marker: { ...marker, symbol: look.symbol + (on ? "" : "-open"), size: 12, line: { color: colour, width: 2 } },
+          ...shared, x: [m.cost[cost]], y: [mean], text: [text.join("<br>")],
+          marker: { color, symbol: symbol + filled, size: 12, line: { color, width: 2 } },
           error_y: {
-            type: "data", symmetric: false, color: colour, thickness: 1.5, width: 4,
+            type: "data", symmetric: false, color, thickness: 1.5, width: 4,
             array: [high === null ? 0 : high - mean], arrayminus: [low === null ? 0 : mean - low],
           },
         });
@@ -192,30 +203,33 @@
       const { range, shapes } = view(task, y, log);
       const [bottom, top] = log ? range.map((end) => 10 ** end) : range;
       for (const { label, mean, seeds } of task.curves) {
-        const look = looks[label], color = colourOf(label), group = { legendgroup: label, name: plain(label) };
+        const { dash } = looks[label], color = colourOf(label);
+        const group = { legendgroup: label, name: plain(label) };
         const timed = (list) => list.filter((_, i) => mean[time][i] !== null);
-        const x = timed(mean[time]);
+        const [x, high, low] = [mean[time], mean.high, mean.low].map(timed);
         traces.push({
-          ...group, x: [...x, ...x.toReversed()], y: [...timed(mean.high), ...timed(mean.low).toReversed()],
-          mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faded(color), hoverinfo: "skip",
+          ...group, x: [...x, ...x.toReversed()], y: [...high, ...low.toReversed()], mode: "lines",
+          line: { width: 0 }, fill: "toself", fillcolor: `${color}26`, hoverinfo: "skip",
           showlegend: false,
         });
         // All seeds are one trace, with gaps between them: plots of many runs stay quick.
         const joined = (pick) => seeds.flatMap((seed) => [...pick(seed), null]);
         traces.push({
           ...group, x: joined((s) => s[time]), y: joined((s) => s.valid), mode: "lines",
-          text: joined((s) => s.valid.map(() => plain(s.told))), line: { color, width: 1 }, opacity: 0.4,
-          hovertemplate: hover(`validation ${task.score}`, times[time]), showlegend: false,
+          text: joined((s) => s.valid.map(() => plain(s.told))), line: { color, width: 1 },
+          hovertemplate: hover(`validation ${task.score}`, times[time]), opacity: 0.4,
+          showlegend: false,
         });
         const lost = seeds.filter((seed) => seed.lost && seed.valid.length);
         if (lost.length) traces.push({
-          ...group, x: lost.map((s) => s[time].at(-1)), cliponaxis: false, mode: "markers", showlegend: false,
-          y: lost.map((s) => Math.min(Math.max(s.valid.at(-1), bottom), top)), marker: cross(color),
-          text: lost.map((s) => `${plain(s.told)}<br>diverged`), hovertemplate: "%{text}<extra></extra>",
+          ...group, x: lost.map((s) => s[time].at(-1)), mode: "markers", marker: cross(color),
+          y: lost.map((s) => Math.min(Math.max(s.valid.at(-1), bottom), top)), cliponaxis: false,
+          text: lost.map((s) => `${plain(s.told)}<br>diverged`), showlegend: false,
+          hovertemplate: "%{text}<extra></extra>",
         });
         traces.push({
           ...group, x, y: timed(mean.mean), mode: "lines", hoverinfo: "skip",
-          line: { color, width: 2.5, dash: look.dash },
+          line: { color, width: 2.5, dash },
         });
       }
       const yaxis = { ...axis(`validation ${task.score}`, log, y), range };
@@ -235,24 +249,26 @@
     function show() {
       const traces = [], worse = task.goal === "min" ? 1 : 0;
       for (const { name, label, mean, runs, lost } of task.rates) {
-        const look = looks[label], color = colourOf(label), group = { legendgroup: name, name: plain(name) };
-        const told = hover(`validation ${task.score}`, "learning rate");
+        const { dash, symbol } = looks[label], color = colourOf(label);
+        const group = { legendgroup: name, name: plain(name) };
+        const hovertemplate = hover(`validation ${task.score}`, "learning rate");
         traces.push({
-          ...group, x: mean.learning_rate, y: mean.mean, text: mean.n.map((n) => `${plain(name)}, mean of n=${n}`),
-          hovertemplate: told, mode: "lines+markers", line: { color, width: 2, dash: look.dash },
-          marker: { color, symbol: look.symbol, size: 8 },
+          ...group, x: mean.learning_rate, y: mean.mean, mode: "lines+markers", hovertemplate,
+          text: mean.n.map((n) => `${plain(name)}, mean of n=${n}`),
+          line: { color, width: 2, dash }, marker: { color, symbol, size: 8 },
         });
         traces.push({
-          ...group, x: runs.learning_rate, y: runs.valid, text: runs.told.map(plain), hovertemplate: told,
-          mode: "markers", marker: { color, symbol: look.symbol, size: 5, opacity: 0.5 }, showlegend: false,
+          ...group, x: runs.learning_rate, y: runs.valid, text: runs.told.map(plain), hovertemplate,
+          mode: "markers", marker: { color, symbol, size: 5, opacity: 0.5 }, showlegend: false,
         });
         if (lost.learning_rate.length) traces.push({
-          ...group, x: lost.learning_rate, y: lost.learning_rate.map(() => worse), yaxis: "y2", text: lost.told.map(plain),
-          hovertemplate: "%{text}<br>learning rate %{x:.4~g}<extra></extra>", mode: "markers", cliponaxis: false,
-          marker: cross(color), showlegend: false,
+          ...group, x: lost.learning_rate, y: lost.learning_rate.map(() => worse), yaxis: "y2",
+          text: lost.told.map(plain), mode: "markers", marker: cross(color), cliponaxis: false,
+          hovertemplate: "%{text}<br>learning rate: %{x:.4~g}<extra></extra>", showlegend: false,
         });
       }
-      const tried = [...new Set(numbers(task.rates.map((r) => [r.mean.learning_rate, r.lost.learning_rate])))];
+      const all = task.rates.map(({ mean, lost }) => [mean.learning_rate, lost.learning_rate]);
+      const tried = [...new Set(numbers(all))];
       const few = tried.length <= 8 ? { tickvals: tried } : {};
       draw(place, traces, { ...axis("learning rate", true, tried), ...few },
         axis(`validation ${task.score}`, isWide(y), y), [],
@@ -283,7 +299,8 @@
         heading.setAttribute("aria-sort", sign === 1 ? "ascending" : "descending");
         const rows = [...body.rows].map((row) => [valueOf(row, column), row]);
         // What is not known comes last, whichever way.
-        rows.sort(([a], [b]) => (a === null || b === null ? (a === null) - (b === null) : sign * compare(a, b)));
+        rows.sort(([a], [b]) =>
+          a === null || b === null ? (a === null) - (b === null) : sign * compare(a, b));
         body.append(...rows.map(([, row]) => row));
       };
     });
@@ -295,5 +312,11 @@
     panel.hidden = !draws[panel.dataset.draws](panel);
   }
   document.querySelectorAll("table.sortable").forEach(sortable);
-  matchMedia("(prefers-color-scheme: dark)").onchange = () => redraw.forEach((show) => show());
+  const drawAgain = () => redraw.forEach((show) => show());
+  matchMedia("(prefers-color-scheme: dark)").onchange = drawAgain;
+  let resized;
+  addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(drawAgain, 150);
+  });
 })();

@@ -20,7 +20,8 @@ from seqexp.analysis.table import recorded
 
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
 SYMBOLS |= {"v": "triangle-down", "p": "pentagon", "h": "hexagon"}
-DASHES = dict(zip(LINES, ("solid", "dash", "dot", "dashdot"), strict=True))
+DASHES = ("solid", "dash", "dot", "dashdot")
+BAND = [*(time.key for time in TIMES), "mean", "low", "high"]
 SETTINGS = ("config/model.", "config/optimizer.", "config/trainer.")
 
 
@@ -44,7 +45,8 @@ def payload(found: Findings) -> dict[str, Any]:
 def _look(look: Look) -> dict[str, Any]:
     """Names of plotly; no colour stands for the page's ink."""
     colour = None if look.colour == INK else look.colour
-    return {"colour": colour, "symbol": SYMBOLS[look.marker], "dash": DASHES[look.line]}
+    dash = DASHES[LINES.index(look.line)]
+    return {"colour": colour, "symbol": SYMBOLS[look.marker], "dash": dash}
 
 
 def _task(found: Findings, task: str, goals: Mapping[str, str]) -> dict[str, Any]:
@@ -65,14 +67,11 @@ def _task(found: Findings, task: str, goals: Mapping[str, str]) -> dict[str, Any
 
 def _told(runs: pd.DataFrame) -> list[str]:
     """Of each run its name, the settings that vary within the task, and its folder, a line each."""
-    varying = [
-        key
-        for key in runs
-        if str(key).startswith(SETTINGS) and "._" not in str(key) and runs[key].nunique() > 1
-    ]
+    keys = [str(key) for key in runs if str(key).startswith(SETTINGS) and "._" not in str(key)]
+    varying = [key for key in keys if len(set(runs[key].dropna())) > 1]
     lines = []
     for run in runs.to_dict("records"):
-        settings = [f"{str(key).rpartition('.')[2]} {run[key]}" for key in varying]
+        settings = [f"{key.rpartition('.')[2]} {run[key]}" for key in varying]
         known = [text for text, key in zip(settings, varying, strict=True) if pd.notna(run[key])]
         where = f"{run['study']}/{run['folder']}"
         lines.append("\n".join([f"{run['label']}, seed {run['seed']}", ", ".join(known), where]))
@@ -83,7 +82,7 @@ def _comparison(
     runs: pd.DataFrame, rows: pd.DataFrame, told: Mapping[str, str], goals: Mapping[str, str]
 ) -> dict[str, Any]:
     """The models with each test metric and each cost, over their finished seeds, and the fronts."""
-    axes = [axis for axis in recorded(COMPARED, rows)]
+    axes = recorded(COMPARED, rows)
     finished = runs.loc[runs["status"] == "finished"]
     score = rows["score"].iloc[0] if len(rows) else None
     keys = [str(key) for key in finished if str(key).startswith("test/")]
@@ -97,11 +96,13 @@ def _comparison(
     for row in rows.to_dict("records"):
         mine = finished.loc[finished["label"] == row["label"]]
         means = {key: estimate(mine[key]) for key in metrics}
+        chance = {axis.key: _number(row[f"front_probability/{axis.key}"]) for axis in axes}
         models.append(
             {
                 "label": row["label"],
                 "n": row["n"],
                 "cost": {axis.key: _number(row[axis.key] * axis.scale) for axis in axes},
+                "chance": chance,
                 "metric": {k: _numbers([e.mean, e.low, e.high]) for k, e in means.items()},
                 "runs": {
                     "told": [told[run] for run in mine["run"]],
@@ -135,10 +136,10 @@ def _curves(curves: pd.DataFrame, told: Mapping[str, str]) -> list[dict[str, Any
         alive = mine.loc[mine["status"] != "diverged"]
         seeds = [
             {"told": told[str(run)], "lost": curve["status"].iloc[0] == "diverged"}
-            | _columns(thinned(curve)[[*(time.key for time in TIMES), "valid"]])
+            | _columns(thinned(curve), [*(time.key for time in TIMES), "valid"])
             for run, curve in mine.groupby("run")
         ]
-        found.append({"label": label, "mean": _columns(thinned(band(alive))), "seeds": seeds})
+        found.append({"label": label, "mean": _columns(thinned(band(alive)), BAND), "seeds": seeds})
     return found
 
 
@@ -148,18 +149,18 @@ def _rates(runs: pd.DataFrame, told: Mapping[str, str]) -> list[dict[str, Any]]:
     for name, mine in runs.groupby("model_label"):
         finished, lost = mine.dropna(subset=["valid"]), mine.loc[mine["valid"].isna()]
         entry: dict[str, Any] = {"name": name, "label": mine["label"].iloc[0]}
-        entry["mean"] = _columns(over_rates(mine))
+        entry["mean"] = _columns(over_rates(mine), ["learning_rate", "mean", "n"])
         entry["runs"] = {"told": [told[run] for run in finished["run"]]}
-        entry["runs"] |= _columns(finished[["learning_rate", "valid"]])
+        entry["runs"] |= _columns(finished, ["learning_rate", "valid"])
         ends = zip(lost["run"], lost["status"], strict=True)
         entry["lost"] = {"told": [f"{told[run]}\n{status}" for run, status in ends]}
-        entry["lost"] |= _columns(lost[["learning_rate"]])
+        entry["lost"] |= _columns(lost, ["learning_rate"])
         found.append(entry)
     return found
 
 
-def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    return {str(key): _numbers(frame[key]) for key in frame}
+def _columns(frame: pd.DataFrame, keys: Iterable[str]) -> dict[str, list[Any]]:
+    return {key: _numbers(frame[key]) for key in keys}
 
 
 def _numbers(values: Iterable[float]) -> list[float | None]:

@@ -89,7 +89,7 @@ def cost_figures(
 
 def rate_figures(runs: pd.DataFrame, rows: pd.DataFrame, looks: Mapping[str, Look]) -> list[Figure]:
     """The validation score of a task's runs against their learning rates, see `rate_runs`."""
-    if runs["valid"].isna().all():
+    if runs.dropna(subset=["valid"]).empty:
         return []
     task, score = _judged(rows)
     caption = f"Validation {spoken(score)} against the learning rate"
@@ -127,19 +127,20 @@ def _learning(
     handles = {}
     for label, look in looks.items():
         mine = curves.loc[curves["label"] == label]
-        for _, run in mine.groupby("run"):
-            _draw_seed(ax, run, time, look)
         if len(mine):
+            _draw_seeds(ax, mine, time, look)
             handles[label] = _draw_mean(ax, alive.loc[alive["label"] == label], time, look)
     canvas.add_legend(figure, handles)
     return figure
 
 
-def _draw_seed(ax: Axes, run: pd.DataFrame, time: Time, look: Look) -> None:
-    run = thinned(run)
-    ax.plot(run[time.key], run["valid"], color=look.colour, linewidth=0.6, alpha=0.4)
-    if run["status"].iloc[0] == "diverged":
-        last = run.iloc[-1]
+def _draw_seeds(ax: Axes, curves: pd.DataFrame, time: Time, look: Look) -> None:
+    """Each run a thin line; all are one with gaps, so that figures of many runs stay quick."""
+    gap = curves.iloc[:1].assign(valid=np.nan)
+    runs = [thinned(run) for _, run in curves.groupby("run")]
+    line = pd.concat([part for run in runs for part in (run, gap)])
+    ax.plot(line[time.key], line["valid"], color=look.colour, linewidth=0.6, alpha=0.4)
+    for last in (run.iloc[-1] for run in runs if run["status"].iloc[0] == "diverged"):
         height = np.clip(last["valid"], *ax.get_ylim())
         ax.plot(last[time.key], height, "x", color=look.colour, markersize=5, clip_on=False)
 
@@ -194,10 +195,9 @@ def _rates(runs: pd.DataFrame, score: str, lower: bool, looks: Mapping[str, Look
     for name, look in model_looks(runs, looks).items():
         mine = runs.loc[runs["model_label"] == name]
         mean = over_rates(mine)
-        style = _mark(look, look.colour) | {"linestyle": look.line}
-        [handles[name]] = ax.plot(
-            *(mean["learning_rate"], mean["mean"]), linewidth=1.4, markersize=5, **style
-        )
+        line = mean["learning_rate"], mean["mean"]
+        [handles[name]] = ax.plot(*line, markersize=5, **_mark(look, look.colour))
+        handles[name].set(linestyle=look.line, linewidth=1.4)
         ax.plot(mine["learning_rate"], mine["valid"], markersize=3, alpha=0.5, **_mark(look, PAPER))
         lost = mine.loc[mine["valid"].isna(), "learning_rate"]
         ax.plot(

@@ -12,8 +12,8 @@ from fontTools import subset
 from matplotlib import font_manager
 
 WHOLE, NAME = "DejaVu Sans", "seqexp Sans"
-SCRIPTS = (range(0x20, 0x250), range(0x370, 0x530), range(0x2000, 0x2300), range(0x2500, 0x2700))
-"""Latin, Greek, Cyrillic, signs and shapes."""
+SCRIPTS = (range(0x20, 0x180), range(0x370, 0x400), range(0x2000, 0x2300))
+"""Latin, Greek and signs."""
 
 
 @functools.cache
@@ -32,9 +32,11 @@ def families() -> list[str]:
     path = Path(folder) / "sans.ttf"
     with subset.load_font(font_manager.findfont(WHOLE), options) as font:
         cut.subset(font)
-        for record in font["name"].names:
-            if record.nameID in (1, 4, 6):  # family, full and PostScript name
-                record.string = NAME.replace(" ", "") if record.nameID == 6 else NAME
+        names = font["name"]
+        for said in names.names:
+            if said.nameID in (1, 4, 6):  # family, full and PostScript name
+                text = NAME.replace(" ", "") if said.nameID == 6 else NAME
+                names.setName(text, said.nameID, said.platformID, said.platEncID, said.langID)
         font.save(path)
     font_manager.fontManager.addfont(path)
     return [NAME, WHOLE]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ def _curves(read: RunFiles) -> pd.DataFrame:
     at["seconds"], _ = _numbers([elapsed.get(record["step"]) for record in records])
     found = {
         key: _numbers([record.get(key, "absent") for record in records])
-        for key in dict.fromkeys(key for record in records for key in record)
+        for key in dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, records))))
         if key not in NOT_METRICS
     }
     rows = [np.flatnonzero(known) for _, known in found.values()]

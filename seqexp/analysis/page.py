@@ -26,7 +26,7 @@ DOCUMENT = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data: blob:; \
-style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'">
 <title>{title}</title>
 <style>
 {style}</style>
@@ -126,7 +126,12 @@ def details(summary: str, *parts: str) -> str:
 
 def texts(*cells: str) -> str:
     """A row of plain texts."""
-    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+    return row(*(f"<td>{escape(cell)}</td>" for cell in cells))
+
+
+def row(*cells: str) -> str:
+    """A row of cells that are markup."""
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def definitions(entries: Mapping[str, str]) -> str:

@@ -20,8 +20,8 @@ def rate_runs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         of that rate, and the `n` of it; `valid` is NaN for the runs that diverged or failed.
     """
     tried = sensitivity(study, table)
-    several = tried.groupby(["task", "label"])["learning_rate"].transform("nunique") > 1
-    tried = tried.loc[several].rename(columns={"task": "task_label", "valid": "mean"})
+    several = tried.groupby(["task", "label"])["learning_rate"].transform("nunique")
+    tried = tried.loc[several.gt(1)].rename(columns={"task": "task_label", "valid": "mean"})
     tried = tried.drop(columns="label").rename(columns={"setting": "label"})
     runs = study.runs.loc[study.runs["status"] != "running"]
     runs = runs.merge(tried[["task_label", "label", "learning_rate", "mean", "n"]])
@@ -31,4 +31,4 @@ def rate_runs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 def over_rates(runs: pd.DataFrame) -> pd.DataFrame:
     """Of the runs of one model, a row a learning rate: the `mean` over its `n` finished seeds."""
     means = runs.drop_duplicates("learning_rate").dropna(subset=["mean"])
-    return means.sort_values("learning_rate")[["learning_rate", "mean", "n"]]
+    return means.sort_values("learning_rate").loc[:, ["learning_rate", "mean", "n"]]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -153,3 +155,19 @@ def test_no_study_is_one_clear_line(tmp_path):
         with pytest.raises(SeqexpError, match=message) as raised:
             load(*studies)
         assert "\n" not in str(raised.value)
+
+
+def test_the_package_loads_studies_and_imports_nothing_for_it(tmp_path):
+    write_run(tmp_path / "a", "gru", "adding", 0)
+    write_run(tmp_path / "b", "lstm", "adding", 0)
+    script = (
+        "import sys, seqexp\n"
+        "assert not {'pandas', 'jax', 'matplotlib'} & set(sys.modules)\n"
+        "study = seqexp.load(sys.argv[1], sys.argv[2])\n"
+        "print(*study.runs['model'], len(study.curves))"
+    )
+    folders = [str(tmp_path / name) for name in "ab"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *folders], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["gru", "lstm", "4"]

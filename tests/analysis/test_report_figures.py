@@ -19,23 +19,44 @@ from synthetic_records import (
 )
 
 from seqexp.analysis import canvas, load
+from seqexp.analysis.axes import COMPARED
 from seqexp.analysis.figures import cost_figures, learning_figures, rate_figures
 from seqexp.analysis.findings import findings
 from seqexp.analysis.looks import COLOURS, LINES, looks
 from seqexp.analysis.table import tabulate
 
 
-def drawn(study, task, baselines=None):
-    """The SVG of a task's figures, by name."""
-    return {figure.name: figure.svg for figure in drawn_figures(study, task, baselines)}
-
-
-def drawn_figures(study, task, baselines=None):
+def found_in(study, task="adding"):
     records = load(study)
-    found = findings(records, tabulate(records)).of(task)
-    figures = learning_figures(found.curves, found.table, baselines or {}, found.looks)
-    figures += rate_figures(found.rates, found.table, found.looks)
-    return figures + cost_figures(found.table, baselines or {}, found.looks)
+    return findings(records, tabulate(records)).of(task)
+
+
+def learning(study):
+    """The SVG of the figures of the adding problem's learning curves, by name."""
+    found = found_in(study)
+    figures = learning_figures(found.curves, found.table, {}, found.looks)
+    return {figure.name: figure.svg for figure in figures}
+
+
+def costs(study, baselines=None):
+    """The same of its scores against costs."""
+    found = found_in(study)
+    figures = cost_figures(found.table, baselines or {}, found.looks)
+    return {figure.name: figure.svg for figure in figures}
+
+
+def parameters_figure(study):
+    """The figure of scores against parameters alone."""
+    found = found_in(study)
+    rows = found.table.assign(**{axis.key: np.nan for axis in COMPARED[1:]})
+    [figure] = cost_figures(rows, {}, found.looks)
+    return figure
+
+
+def rates(study):
+    """Its figures of learning rates."""
+    found = found_in(study)
+    return rate_figures(found.rates, found.table, found.looks)
 
 
 def looks_of(*runs):
@@ -120,7 +141,7 @@ def test_looks_of_many_kinds_differ():
 
 def test_a_legend_does_not_shrink_the_plot(tmp_path):
     study = write_study(tmp_path, known_scores())
-    (small,) = (f for f in drawn_figures(study, "adding") if f.name == "adding-cost-parameters")
+    small = parameters_figure(study)
     for i in range(9):
         write_run(
             *(study, "gru", "adding", 0),
@@ -129,14 +150,17 @@ def test_a_legend_does_not_shrink_the_plot(tmp_path):
             config={"task": {"length": 10}, "model": {"a_long_name_of_a_setting": i}},
         )
         write_json(study / f"size {i}" / "cost.json", {"parameters": 2_000 + i})
-    (large,) = (f for f in drawn_figures(study, "adding") if f.name == "adding-cost-parameters")
+    large = parameters_figure(study)
     plots = [re.search(r'id="patch_2">\s*<path d="([^"]*)"', f.svg) for f in (small, large)]
     heights = [re.findall(r"[ML] [\d.]+ ([\d.]+)", plot.group(1)) for plot in plots if plot]
     assert heights[0] == heights[1] and max(map(float, heights[0])) < small.height == large.height
 
 
 def test_each_task_has_its_figures_and_unknown_costs_have_none(tmp_path):
-    figures = drawn(write_study(tmp_path, known_scores()), "adding", {"predict 1": 1 / 6})
+    study = write_study(tmp_path, known_scores())
+    figures = costs(study, {"predict 1": 1 / 6})
+    assert all(">predict 1" in svg for svg in figures.values())
+    figures |= learning(study)
     assert set(figures) == {
         "adding-learning-examples",
         "adding-learning-flops",
@@ -148,37 +172,38 @@ def test_each_task_has_its_figures_and_unknown_costs_have_none(tmp_path):
         "adding-cost-step-seconds",
     }
     for svg in figures.values():
-        assert all(f">{text}</text>" in svg for text in PARAMETERS) and ">predict 1" in svg
+        assert all(f">{text}</text>" in svg for text in PARAMETERS)
 
 
 def test_bytes_are_the_same_and_ids_differ_between_figures(tmp_path):
     study = write_study(tmp_path, known_scores())
-    first, second = drawn(study, "adding"), drawn(study, "adding")
+    first, second = parameters_figure(study), parameters_figure(study)
     assert first == second
-    assert all("<metadata" not in svg and "<dc:date" not in svg for svg in first.values())
+    assert "<metadata" not in first.svg and "<dc:date" not in first.svg
 
 
 def test_members_of_the_front_are_filled_and_others_are_not(tmp_path):
     write_run(tmp_path, "rnn", "adding", 0, score=score("adding", 0.1, 0.1))
     write_run(tmp_path, "gru", "adding", 0, score=score("adding", 0.5, 0.5))  # costs more, is worse
-    svg = drawn(tmp_path, "adding")["adding-cost-parameters"]
+    svg = parameters_figure(tmp_path).svg
     gru, rnn = COLOURS[:2]
     assert f"fill: {rnn}" in svg and f"fill: {gru}" not in svg and f"stroke: {gru}" in svg
 
 
 def test_what_diverged_is_marked_and_does_not_set_the_scale(tmp_path):
     write_run(tmp_path, "gru", "adding", 0)
-    before = drawn(tmp_path, "adding")["adding-learning-examples"]
+    before = learning(tmp_path)["adding-learning-examples"]
     folder = write_run(tmp_path, "gru", "adding", 1, status="diverged", diverged_step=30)
     write_lines(folder / "metrics.jsonl", [{"step": 10, "examples": 40, "valid/mse": 1e30}])
-    after = drawn(tmp_path, "adding")["adding-learning-examples"]
+    after = learning(tmp_path)["adding-learning-examples"]
     assert re.findall(r">([^<]*)</text>", before) == re.findall(r">([^<]*)</text>", after)
     assert after.count("<use") > before.count("<use")
 
 
 def test_a_study_of_which_nothing_finished_has_no_cost_figures(tmp_path):
     write_run(tmp_path, "gru", "adding", 0, status="diverged", score=score("adding", None, None))
-    assert set(drawn(tmp_path, "adding")) == {
+    assert costs(tmp_path) == {}
+    assert set(learning(tmp_path)) == {
         f"adding-learning-{time}" for time in ("examples", "flops", "seconds")
     }
     assert matplotlib.rcParams["svg.hashsalt"] is None  # nothing leaks into the user's settings
@@ -186,11 +211,11 @@ def test_a_study_of_which_nothing_finished_has_no_cost_figures(tmp_path):
 
 def test_a_name_is_not_taken_for_mathematics(tmp_path):
     write_run(tmp_path, "gru", "adding", 0)
-    assert ">$x_{</text>" in drawn(tmp_path, "adding", {"$x_{": 0.5})["adding-cost-parameters"]
+    assert ">$x_{</text>" in costs(tmp_path, {"$x_{": 0.5})["adding-cost-parameters"]
 
 
 def write_rates(study):
-    """Two rates of two seeds each; at the higher one a seed diverged, and one failed."""
+    """Two rates; at the higher one a seed finished, one diverged and one failed."""
     ends = [(0.01, 0.2, "finished"), (0.01, 0.4, "finished"), (0.1, 0.1, "finished")]
     ends += [(0.1, None, "diverged"), (0.1, None, "failed")]
     for seed, (rate, valid, status) in enumerate(ends):
@@ -205,7 +230,8 @@ def write_rates(study):
 
 def test_what_was_lost_at_a_learning_rate_is_at_the_worse_edge(tmp_path):
     write_rates(tmp_path)
-    [figure] = (f for f in drawn_figures(tmp_path, "adding") if f.name == "adding-learning-rate")
+    [figure] = rates(tmp_path)
+    assert figure.name == "adding-learning-rate"
     crosses = re.findall(r'<path id="(m\w+)" d="M -3 3 *L 3 -3', figure.svg.replace("\n", " "))
     marks = [
         (float(x), float(y))
@@ -221,11 +247,11 @@ def test_what_was_lost_at_a_learning_rate_is_at_the_worse_edge(tmp_path):
 
 def test_one_learning_rate_has_no_figure(tmp_path):
     write_run(tmp_path, "gru", "adding", 0, config={"optimizer": {"learning_rate": 0.1}})
-    assert "adding-learning-rate" not in drawn(tmp_path, "adding")
+    assert rates(tmp_path) == []
 
 
 def test_pdfs_embed_their_font_and_tell_no_date(tmp_path):
     write_run(tmp_path, "gru", "adding", 0)
-    for figure in drawn_figures(tmp_path, "adding"):
-        assert figure.pdf.startswith(b"%PDF") and b"/FontFile2" in figure.pdf
-        assert b"/Type3" not in figure.pdf and b"Date" not in figure.pdf
+    file = parameters_figure(tmp_path).pdf
+    assert file.startswith(b"%PDF") and b"/FontFile2" in file
+    assert b"/Type3" not in file and b"Date" not in file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from synthetic_records import (
     known_scores,
+    score,
     write_json,
     write_lines,
     write_run,
@@ -22,6 +24,7 @@ from synthetic_records import (
 
 from seqexp.analysis import load, report
 from seqexp.analysis.table import tabulate
+from seqexp.commands.report import main
 from seqexp.types import SeqexpError
 
 VOID = {"meta", "br", "path", "use", "input"}
@@ -129,27 +132,25 @@ def test_tables_are_written_whole(study, page):
     assert {row["test"] for row in rows if row["status"] == "failed"} == {None}
 
 
-def test_same_records_give_the_same_bytes(study, page, tmp_path):
-    copy = tmp_path / study.name
+def test_same_records_give_the_same_bytes(tmp_path):
+    """In another process with other hashes, and in the place of an earlier report."""
+    study, copy = tmp_path / "a" / "study", tmp_path / "b" / "study"
+    write_run(study, "gru", "adding", 0)
+    write_run(study, "lstm", "adding", 0)
     shutil.copytree(study, copy)
-    shutil.rmtree(copy / "report")
-    other = os.environ | {"PYTHONHASHSEED": "7"}
-    again = "import sys, seqexp.analysis as a; a.report(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", again, str(copy)], env=other, check=True)
+    report(study)
+    (copy / "report").mkdir()
+    for ending in ("svg", "pdf"):
+        (copy / "report" / f"digits-cost-parameters.{ending}").write_text("old")
+    script = "import sys, seqexp.analysis as a; a.report(sys.argv[1])"
+    hashes = os.environ | {"PYTHONHASHSEED": "7"}
+    subprocess.run([sys.executable, "-c", script, str(copy)], env=hashes, check=True)
     first, second = (
         {path.name: path.read_bytes() for path in (folder / "report").iterdir()}
         for folder in (study, copy)
     )
-    assert first == second and len(first) == 4 + 2 * 2 * 8
+    assert first == second and len(first) == 4 + 2 * 8
     assert all(b"<svg" in data for name, data in first.items() if name.endswith(".svg"))
-
-
-def test_figures_of_an_earlier_report_go(tmp_path):
-    write_run(tmp_path, "gru", "adding", 0)
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "digits-cost-parameters.svg").write_text("old")
-    report(tmp_path)
-    assert not list((tmp_path / "report").glob("digits*"))
 
 
 def test_an_empty_study_has_no_report(tmp_path):
@@ -163,3 +164,65 @@ def test_a_study_of_which_nothing_finished_has_a_report(tmp_path):
     write_json(tmp_path / "gru-adding-0" / "cost.json", {})
     (tmp_path / "gru-adding-0" / "metrics.jsonl").unlink()
     assert "No run has finished." in Reader(report(tmp_path).read_text(encoding="utf-8")).text
+
+
+def test_commands_can_be_typed_again(tmp_path):
+    """Hydra's flag is the manifest's way to say that a command was a sweep."""
+    revisions = [("a" * 40, False), ("a" * 40, True), ("b" * 40, False), (None, None)]
+    commands = [["seqexp", "model=gru,lstm", "seed=0", "--multirun"]] * 2
+    commands += [["seqexp", "+name=it's"], ["train.py", "--fast"]]
+    for seed, ((revision, dirty), words) in enumerate(zip(revisions, commands, strict=True)):
+        folder = write_run(tmp_path / "study", "gru", "adding", seed)
+        git = {"revision": revision, "dirty": dirty}
+        write_json(folder / "manifest.json", {"git": git, "command": words})
+    markup = report(tmp_path / "study").read_text(encoding="utf-8")
+    [listed] = re.findall(r"Reproduce</h2>\s*<pre[^>]*>(.*?)</pre>", markup, flags=re.DOTALL)
+    assert html.unescape(listed).splitlines() == [
+        f"git checkout {'a' * 40}  # 1 of 4 runs",
+        f"git checkout {'a' * 40}  # 1 of 4 runs, with changes that were not committed",
+        f"git checkout {'b' * 40}  # 1 of 4 runs",
+        "seqexp sweep model=gru,lstm seed=0",
+        "seqexp run '+name=it'\"'\"'s'",
+        "train.py --fast",
+        "seqexp report runs/study",
+    ]
+
+
+def test_studies_are_reported_on_together(tmp_path, capsys):
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_run(first, "gru", "adding", 0, score=score("adding", 0.2, 0.2))
+    write_run(second, "lstm", "adding", 0, score=score("adding", 0.1, 0.1))
+    assert main([str(first), str(second)]) == 0
+    said = capsys.readouterr().out
+    assert f"report: {first / 'report' / 'index.html'}" in said and "lstm" in said
+    text = Reader((first / "report" / "index.html").read_text(encoding="utf-8")).text
+    assert "first + second" in text and "seqexp report runs/first runs/second" in text
+    assert "lstm has the lowest test mse" in text and not (second / "report").exists()
+
+
+def test_the_tables_behind_the_sentences_say_what_was_planted(tmp_path):
+    """gru is 1/8 ahead with every seed; its higher rate works too, that of lstm loses a seed."""
+    for seed in range(3):
+        noise = seed / 64
+        for model, rate, value in (
+            ("gru", 0.1, 0.125),
+            ("gru", 0.2, 0.127),  # the lead over the baseline, 1/6, is 0.026
+            ("lstm", 0.1, 0.25),
+            ("lstm", 0.2, 0.25),
+        ):
+            lost = model == "lstm" and rate == 0.2 and seed == 0
+            write_run(
+                *(tmp_path / "study", model, "adding", seed),
+                id=f"{model}-{rate}-{seed}",
+                group=f"{model} {rate}",
+                status="diverged" if lost else "finished",
+                config={"optimizer": {"learning_rate": rate}, "task": {"length": 10}},
+                score=None if lost else score("adding", value + noise, value + noise),
+            )
+    text = Reader(report(tmp_path / "study").read_text(encoding="utf-8")).text
+    for line in (
+        "gru lstm 3 0.1250 ± 0",  # the noise is the seed's, and cancels
+        "gru lr=0.1 2 0.1 0.1 0.2 ≥ 0.3 6 0",
+        "lstm lr=0.1 2 0.1 0.1 0.1 ≥ 0 6 1",
+    ):
+        assert line in text
