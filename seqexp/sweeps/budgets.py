@@ -15,7 +15,7 @@ from flax import nnx
 
 from seqexp.costs.memory import carry_bytes_by_layer
 from seqexp.costs.parameters import count_parameters
-from seqexp.sweeps.costing import _training_cost, training_flops
+from seqexp.sweeps.costing import training_cost, training_flops
 from seqexp.training import Experiment, Hyper, Program
 from seqexp.training.mesh import group_mesh
 from seqexp.training.step import build, graph, init_member
@@ -135,7 +135,7 @@ def step_time(experiment: Experiment, load: Callable[[], Splits], batch_devices:
     """
     program = Program(experiment, load(), [_ANY], group_mesh(1, batch_devices))
     try:
-        return _training_cost(program, program.take(program.init())).step.median
+        return training_cost(program, program.take(program.init())).step.median
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise

@@ -201,7 +201,7 @@ def _fastest(
     for width in widths:
         candidate = program.at_width(width)
         try:
-            cost = _training_cost(candidate, fresh)
+            cost = training_cost(candidate, fresh)
         except jax.errors.JaxRuntimeError as error:
             if best is None or "RESOURCE_EXHAUSTED" not in str(error):
                 raise
@@ -216,7 +216,7 @@ def _fastest(
     return best[1], best[2], tried
 
 
-def _training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCost:
+def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCost:
     """Time the compiled loop that trains, one device's members at work and all others resting.
 
     A repeat takes as many steps as fill `SECONDS_A_REPEAT`. The rates are zero meanwhile: a member

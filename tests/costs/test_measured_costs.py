@@ -74,7 +74,7 @@ def no_clock(monkeypatch):
     def cost(program, fresh):
         return TrainingCost(Timing(0.5, 0.4, 0.6, 9), 2.0, 100, 0.7, 300, 1.5)
 
-    monkeypatch.setattr(costing, "_training_cost", cost)
+    monkeypatch.setattr(costing, "training_cost", cost)
     monkeypatch.setattr(costing, "prefill_seconds", lambda model, *sequences, spend: 0.2)
 
 
@@ -150,7 +150,7 @@ def test_energy_is_shared_by_all_steps_and_a_peak_is_that_of_whoever_set_it(
     monkeypatch.setattr(costing, "read_counters", lambda: {"package": 0})
     monkeypatch.setattr(costing, "joules_since", lambda before: 60.0 if before else None)
     monkeypatch.setattr(costing, "peak_device_bytes", lambda device: next(held))
-    cost = costing._training_cost(group, group.take(group.init()))
+    cost = costing.training_cost(group, group.take(group.init()))
     assert ran == [(1, 2, 1), (3, costing.REPEATS, 3)]
     assert cost.step.median == pytest.approx(0.04)
     assert cost.joules == 60 / (3 * (costing.REPEATS + 1))

@@ -45,8 +45,8 @@ def compiled():
 def test_each_program_of_a_group_is_compiled_once(tmp_path, compiled):
     """Two groups of three members, two evaluations, and the measurement of costs."""
     assert seqexp(*SWEEP, "model=rnn,gru", "seed=0,1,2", f"runs_dir={tmp_path}") == 0
-    programs = dict.fromkeys(("advance", "evaluate", "keep_best", "init_member", "prefill"), 2)
-    programs["step"] = 4  # of one sequence, and of many
+    once = ("advance", "evaluate", "keep_best", "init_member", "prefill")
+    programs = dict.fromkeys(once, 2) | {"step": 4}  # of one sequence, and of many
     for program, groups in programs.items():
         assert compiled[f"jit({program})"] == groups, program
     # All else is single operations on arrays, which groups and sweeps share.

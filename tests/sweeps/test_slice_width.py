@@ -35,7 +35,7 @@ def pretend(monkeypatch, times: dict[int, float], fits: int = 99) -> None:
         seconds = times[width] / width
         return TrainingCost(Timing(seconds, seconds, seconds, 1), float(width), 10 * width)
 
-    monkeypatch.setattr(costing, "_training_cost", cost)
+    monkeypatch.setattr(costing, "training_cost", cost)
 
 
 def test_the_fastest_width_is_taken_with_the_costs_that_are_its_own(group, monkeypatch):
