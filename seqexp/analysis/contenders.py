@@ -12,13 +12,10 @@ import numpy as np
 import pandas as pd
 
 from seqexp.analysis.axes import COMPARED
-from seqexp.analysis.labels import Group, flatten, labels
+from seqexp.analysis.labels import Group, budgeted, flatten, labels
 from seqexp.analysis.load import Study
 from seqexp.analysis.pareto import Goal
 from seqexp.analysis.statistics import estimate
-
-WIDTH = "model.features"
-"""What a budget is met with: it differs between tasks for one and the same contender."""
 
 
 class Contender(NamedTuple):
@@ -133,8 +130,4 @@ def goal(runs: pd.DataFrame) -> Goal:
 
 def _architecture(run: Mapping[str, Any]) -> dict[str, str]:
     settings = flatten({"model": run.get("config", {}).get("model") or {}})
-    match = run.get("match")
-    if isinstance(match, Mapping) and {"by", "budget"} <= match.keys():
-        settings.pop(WIDTH, None)
-        settings[f"model.{match['by']}"] = str(match["budget"])
-    return settings
+    return budgeted(settings, run)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seqexp.analysis.axes import COMPARED
-from seqexp.analysis.bootstrap import RESAMPLES, SEED, draws, resampled
+from seqexp.analysis.bootstrap import RESAMPLES, SEED, draws, percentile, resampled
 from seqexp.analysis.contenders import Contender
 from seqexp.analysis.pareto import chances, front, hypervolume
 
@@ -18,6 +18,9 @@ ALL = "all"
 
 MARGIN = 2.0
 """A hypervolume is measured up to so many times the largest cost."""
+
+JOINT = 12
+"""Of more contenders no hypervolume of all costs is told: it would take too long to measure."""
 
 
 class Fronts(NamedTuple):
@@ -72,36 +75,58 @@ def fronts(rivals: Sequence[Contender], *, seed: int = SEED) -> Fronts:
     )
 
 
-def hypervolumes(rivals: Sequence[Contender], baseline: float | None) -> pd.DataFrame:
-    """How much of the plane of cost and score each model covers with all its contenders.
+def hypervolumes(
+    rivals: Sequence[Contender], baseline: float | None, *, seed: int = SEED
+) -> pd.DataFrame:
+    """How much of what costs and scores span each model covers with all its contenders.
 
     Scores are means over seeds and costs in decades, from those of the contenders up to twice the
     largest, and down to the loss of the baseline, or without one to that of the worst contender.
+    Over resamples of every contender's seeds the scores vary; the costs are medians.
 
     Args:
         rivals: the contenders on one task.
         baseline: the best loss that needs no model, negated where more is better.
+        seed: of the bootstrap.
 
     Returns:
-        A row a cost, known and positive for everyone, and model: `axis`, `model`, `hypervolume`,
-        and its `share` of that of all models together.
+        A row a cost, known and positive for everyone, and model, and for all costs at once ("all")
+        where there are no more than 12 contenders: `axis`, `model`, `hypervolume`, its `share` of
+        that of all models together, with the interval from `share_low` to `share_high`, and `most`,
+        the probability to cover more than any other model (ties share it); NaN where a contender
+        has one seed, or no model covers anything.
     """
     rivals = [one for one in rivals if len(one.losses)]
+    losses, _ = _resampled(rivals, np.random.default_rng(seed))
     means = np.array([one.loss for one in rivals])
+    scores = np.vstack([means, losses]) if rivals else losses
     medians = np.array([np.median(one.costs, axis=0) for one in rivals]).reshape(-1, len(COMPARED))
-    models = np.array([one.model for one in rivals])
+    kinds = np.array([one.model for one in rivals])
+    names = list(dict.fromkeys(kinds.tolist()))
+    worst = means.max() if baseline is None and rivals else baseline
     rows = []
-    for axis, [column] in _axes(medians, several=False).items():
-        cost = medians[:, column]
-        if not np.all(cost > 0):
+    for axis, columns in _axes(medians).items():
+        cost = medians[:, columns]
+        if worst is None or not np.all(cost > 0) or (axis == ALL and len(rivals) > JOINT):
             continue
-        reference = (MARGIN * cost.max(), means.max() if baseline is None else baseline)
-        whole = hypervolume(cost, means, "min", reference, log_cost=True)
-        for model in dict.fromkeys(models):
-            own = models == model
-            volume = hypervolume(cost[own], means[own], "min", reference, log_cost=True)
-            rows.append((axis, model, volume, volume / whole if whole else np.nan))
-    return pd.DataFrame(rows, columns=pd.Index(["axis", "model", "hypervolume", "share"]))
+        end = (MARGIN * cost.max(axis=0), float(worst))
+        whole = hypervolume(cost, scores, "min", end, log_cost=True)
+        volumes = np.array(
+            [
+                hypervolume(cost[kinds == name], scores[:, kinds == name], "min", end, log_cost=True)
+                for name in names
+            ]
+        )
+        shares = np.divide(volumes, whole, out=np.full_like(volumes, np.nan), where=whole > 0)
+        known = whole[0] > 0 and not np.isnan(losses).any()
+        largest = volumes[:, 1:] == volumes[:, 1:].max(axis=0)
+        most = (largest / largest.sum(axis=0) * (whole[1:] > 0)).mean(axis=1)
+        for i, name in enumerate(names):
+            low, high = percentile(shares[i, 1:]) if known else (np.nan, np.nan)
+            row = (axis, name, float(volumes[i, 0]), float(shares[i, 0]), low, high)
+            rows.append((*row, float(most[i]) if known else np.nan))
+    columns = ["axis", "model", "hypervolume", "share", "share_low", "share_high", "most"]
+    return pd.DataFrame(rows, columns=pd.Index(columns))
 
 
 def _resampled(
@@ -122,9 +147,9 @@ def _resampled(
     return losses, costs if varying else costs[0]
 
 
-def _axes(medians: np.ndarray, *, several: bool = True) -> dict[str, list[int]]:
+def _axes(medians: np.ndarray) -> dict[str, list[int]]:
     """The columns of each axis that is known of anyone, and of all that are known of everyone."""
     known = np.isfinite(medians)
     axes = {axis.key: [k] for k, axis in enumerate(COMPARED) if known[:, k].any()}
     common = [k for k in range(len(COMPARED)) if len(medians) and known[:, k].all()]
-    return axes | ({ALL: common} if several and len(common) > 1 else {})
+    return axes | ({ALL: common} if len(common) > 1 else {})

@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
 SHORT = {"learning_rate": "lr"}
+WIDTH = "model.features"
+"""What a budget is met with: it differs between tasks for one and the same model."""
 
 
 class Group(NamedTuple):
@@ -74,6 +76,20 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[prefix + key] = _written(value)
     return flat
+
+
+def budgeted(settings: Mapping[str, str], run: Mapping[str, Any]) -> dict[str, str]:
+    """The settings with the budget in the place of the width that was solved for it, if one was.
+
+    Args:
+        settings: flattened.
+        run: the run.json that they are of.
+    """
+    match = run.get("match")
+    if not (isinstance(match, Mapping) and {"by", "budget"} <= match.keys()):
+        return dict(settings)
+    told = {key: value for key, value in settings.items() if key != WIDTH}
+    return told | {f"model.{match['by']}": _written(match["budget"])}
 
 
 def shared(configs: list[dict[str, str]]) -> dict[str, str]:

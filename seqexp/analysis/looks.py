@@ -32,32 +32,38 @@ class Look(NamedTuple):
     line: str | tuple[int, tuple[float, ...]]
 
 
-def looks(runs: pd.DataFrame) -> dict[str, Look]:
+def looks(runs: pd.DataFrame, others: pd.DataFrame | None = None) -> dict[str, Look]:
     """A look for each label among the runs of a study, in an order in which 8 comes before 16.
 
-    Colour and marker are those of the model, whatever the task and however it was trained; the line
-    tells ways to train it apart. Up to seven models (`model_label`) have a colour each. Where there
-    are more, those of one kind (`model`) share it, and differ in markers and lines: all of them do,
-    for up to seven kinds in up to seven variants.
+    A look is that of the model (`model_label`), whatever the task and however it was trained. Each
+    kind of model (`model`) has a colour, and its variants differ in markers and lines: all of them
+    do, for up to seven kinds in up to seven variants. Of one kind alone up to seven variants have a
+    colour each.
+
+    Args:
+        runs: of the study.
+        others: more with the same columns, which take no look from those.
     """
-    kinds = dict(zip(runs["model_label"], runs["model"], strict=True))
-    names = sorted(kinds, key=_natural)
-    model = dict(zip(runs["label"], runs["model_label"], strict=True))
+    kinds: dict[str, str] = {}
+    model: dict[str, str] = {}
+    for part in [runs] if others is None else [runs, others]:
+        known = zip(part["model_label"], part["model"], strict=True)
+        for name, kind in sorted(known, key=lambda pair: _natural(pair[0])):
+            kinds.setdefault(name, kind)
+        known = zip(part["label"], part["model_label"], strict=True)
+        for label, name in sorted(known, key=lambda pair: _natural(pair[0])):
+            model.setdefault(label, name)
+    alone = len(set(kinds.values())) == 1 and len(kinds) <= len(COLOURS)
     families: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        families[name if len(names) <= len(COLOURS) else kinds[name]].append(name)
-    trained: dict[str, list[str]] = defaultdict(list)
-    for label in sorted(model, key=_natural):
-        trained[model[label]].append(label)
+    for name, kind in kinds.items():
+        families[name if alone else kind].append(name)
     found = {}
     for i, family in enumerate(families.values()):
         rounds, place = divmod(i, len(COLOURS))
         for turn, name in enumerate(family, start=rounds):
             marker, glyph = MARKERS[(place + turn) % len(MARKERS)]
-            for setting, label in enumerate(trained[name]):
-                line = LINES[(turn + setting) % len(LINES)]
-                found[label] = Look(COLOURS[place], marker, glyph, line)
-    return {label: found[label] for label in sorted(model, key=_natural)}
+            found[name] = Look(COLOURS[place], marker, glyph, LINES[turn % len(LINES)])
+    return {label: found[name] for label, name in model.items()}
 
 
 def model_looks(runs: pd.DataFrame, looks: Mapping[str, Look]) -> dict[str, Look]:

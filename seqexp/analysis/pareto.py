@@ -80,23 +80,27 @@ def hypervolume(
     costs: Sequence[float] | np.ndarray,
     scores: Sequence[float] | np.ndarray,
     goal: Goal,
-    reference: tuple[float, float],
+    reference: tuple[float | Sequence[float] | np.ndarray, float],
     *,
     log_cost: bool = False,
-) -> float:
-    """The area of cost and score that points dominate, up to a reference that is worse than they.
+) -> np.ndarray:
+    """The volume of costs and score that points dominate, up to a reference that is worse than they.
 
-        sum_i (c_(i + 1) - c_(i)) (l_ref - l_i),   c_(1) < ... < c_(n),   c_(n + 1) = c_ref
+        integral over c <= c_ref of max_{i : c_i <= c} (l_ref - l_i)
 
-    over the points of the front, by ascending cost c; l is the score, negated where more is better.
-    A point no better than the reference in both, or not finite, adds nothing.
+    where l is the score, negated where more is better, and c_i <= c in every cost. A point no
+    better than the reference in one of them, or not finite, adds nothing.
 
     Args:
-        costs: `[N]`, less is better.
-        scores: `[N]`.
+        costs: `[N]`, or `[N, K]` for several at once; less is better. For K > 1 the time to measure
+            may double with every point.
+        scores: `[..., N]`, of as many resamples as there are.
         goal: "min" or "max".
-        reference: the cost and the score up to which the area is measured.
+        reference: the costs, one or `[K]`, and the score up to which it is measured.
         log_cost: whether costs are measured in decades, log10 c.
+
+    Returns:
+        `[...]`, one a resample.
 
     Raises:
         SeqexpError: a cost that is not positive has no logarithm.
@@ -104,18 +108,36 @@ def hypervolume(
     Zitzler and Thiele (1998), "Multiobjective optimization using evolutionary algorithms",
     https://doi.org/10.1007/BFb0056872
     """
-    cost, loss = np.asarray(costs, dtype=float), _loss(scores, goal)
-    furthest, worst = float(reference[0]), float(_loss([reference[1]], goal)[0])
-    inside = np.isfinite(cost) & np.isfinite(loss) & (cost < furthest) & (loss < worst)
-    cost, loss = cost[inside], loss[inside]
+    cost, loss = _columns(costs), _loss(scores, goal)
+    furthest = np.broadcast_to(np.asarray(reference[0], dtype=float), cost.shape[1:])
+    worst = float(_loss([reference[1]], goal)[0])
+    inside = np.flatnonzero((np.isfinite(cost) & (cost < furthest)).all(axis=-1))
     if log_cost:
-        if np.any(cost <= 0) or furthest <= 0:
+        if np.any(cost[inside] <= 0) or np.any(furthest <= 0):
             raise SeqexpError("costs of 0 or less have no logarithm: measure with log_cost=False")
-        cost, furthest = np.log10(cost), float(np.log10(furthest))
-    order = np.argsort(cost, kind="stable")
-    best = np.minimum.accumulate(loss[order])
-    widths = np.diff(np.append(cost[order], furthest))
-    return float(np.sum(widths * (worst - best)))
+        cost, furthest = np.log10(np.where(cost > 0, cost, 1)), np.log10(furthest)
+    gain = np.where(np.isfinite(loss), np.maximum(0, worst - loss), 0)
+    volume = np.zeros(loss.shape[:-1])
+    for members, size in _affordable(cost, furthest, inside).items():
+        volume += size * gain[..., list(members)].max(axis=-1)
+    return volume
+
+
+def _affordable(
+    cost: np.ndarray, furthest: np.ndarray, inside: np.ndarray
+) -> dict[tuple[int, ...], float]:
+    """The space of costs, cut up by which points can be had there: their places, and the volume."""
+    volumes = {tuple(inside.tolist()): 1.0}
+    for column, end in zip(cost.T, furthest, strict=True):
+        cut: dict[tuple[int, ...], float] = {}
+        for members, volume in volumes.items():
+            order = sorted(members, key=lambda i: column[i])
+            widths = np.diff([*column[order], end])
+            for n in np.flatnonzero(widths > 0).tolist():
+                had = tuple(sorted(order[: n + 1]))
+                cut[had] = cut.get(had, 0.0) + volume * float(widths[n])
+        volumes = cut
+    return volumes
 
 
 def _dominates(cost: np.ndarray, loss: np.ndarray, i: int) -> np.ndarray:
