@@ -142,6 +142,7 @@ def mark_baselines(ax: Axes, baselines: Mapping[str, float]) -> None:
             color=MUTED,
             fontsize=7,
             bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.3},
+            zorder=1.2,  # below the data
         )
 
 

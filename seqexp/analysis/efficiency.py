@@ -1,21 +1,17 @@
-"""How fast models learn: what they took to reach a score on validation, and curves over seeds."""
+"""How fast models learn: their scores on validation, and what they took to reach one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from seqexp.analysis.contenders import chosen_runs
 from seqexp.analysis.load import Study
-from seqexp.analysis.statistics import CONFIDENCE
 
 MEASURES = ("step", "examples", "tokens", "flops", "seconds")
 """What training takes."""
-
-POINTS = 100
 
 
 def spent(study: Study) -> pd.DataFrame:
@@ -129,55 +125,3 @@ def over_seeds(reached: pd.DataFrame) -> pd.DataFrame:
         rows.append(row)
     columns = ["task", "label", "contender", "target", "n", "reached", "censored", "left_out"]
     return pd.DataFrame(rows, columns=pd.Index([*columns, *MEASURES]))
-
-
-def average_curves(
-    curves: pd.DataFrame, over: str = "examples", *, points: int = POINTS
-) -> pd.DataFrame:
-    """The validation curve of each model, averaged over its finished seeds on one grid a task.
-
-    Each run is interpolated linearly. The grid is even, from the first to the last evaluation of
-    any run on the task; a model has values where all of its finished runs have.
-
-    Args:
-        curves: see `evaluations`.
-        over: which of the `MEASURES`.
-        points: of the grid.
-
-    Returns:
-        A row a task, model and point: `task`, `label`, `contender`, `over`, the `mean` with `half`,
-        the half-width of Student's 95 % interval at this point, and `n` runs.
-    """
-    finished = curves.loc[curves["status"] == "finished"].dropna(subset=[over])
-    parts = []
-    for task, of_task in finished.groupby("task"):
-        grid = np.linspace(of_task[over].min(), of_task[over].max(), points)
-        for label, mine in of_task.groupby("label"):
-            runs = [
-                (run[over].to_numpy(), run["valid"].to_numpy()) for _, run in mine.groupby("run")
-            ]
-            mean, half = averaged(runs, grid)
-            part = {"task": task, "label": label, "contender": mine["contender"].iloc[0]}
-            part |= {over: grid, "mean": mean, "half": half, "n": len(runs)}
-            parts.append(pd.DataFrame(part).dropna(subset=["mean"]))
-    columns = pd.Index(["task", "label", "contender", over, "mean", "half", "n"])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def averaged(
-    runs: Sequence[tuple[np.ndarray, np.ndarray]], grid: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """`[G]` means of curves on a grid and the half-widths of Student's intervals at each point.
-
-    Args:
-        runs: of each its ascending abscissae and its values; it is NaN outside of them.
-        grid: `[G]`.
-    """
-    values = np.array([np.interp(grid, x, y, left=np.nan, right=np.nan) for x, y in runs])
-    n = len(values)
-    mean = values.mean(axis=0)
-    if n < 2:
-        return mean, np.full(len(grid), np.nan)
-    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)
-    half = quantile * values.std(axis=0, ddof=1) / np.sqrt(n)
-    return mean, np.where(np.ptp(values, axis=0) == 0, 0.0, half)

@@ -1,18 +1,22 @@
-"""The tables behind the page's sentences: comparisons, tuning, what it took to learn, ranks."""
+"""The tables behind the page's sentences: comparisons, fronts, tuning, effort, growth, ranks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 import pandas as pd
 
 from seqexp.analysis import page
+from seqexp.analysis.axes import COMPARED as COSTS
+from seqexp.analysis.axes import GROWING
 from seqexp.analysis.comparisons import compare
 from seqexp.analysis.contenders import Contender
 from seqexp.analysis.findings import Findings
-from seqexp.analysis.notation import digits, interval, shortened
+from seqexp.analysis.fronts import ALL, Fronts
+from seqexp.analysis.growth import SYMBOLS, written
+from seqexp.analysis.notation import NOTHING, digits, interval, percent, shortened
 
 COMPARED = ("Seeds, of both", "Ahead by", "Effect, g", "Better, probability", "p, corrected")
 TUNED = ("Rates, tried", "Best, rate", "Working, from", "Working, to", "Width, decades", "Runs")
@@ -23,8 +27,8 @@ RANKED = ("Tasks", "Seeds", "Rank, mean", "Rank, interval", "Best, probability",
 RANKED += ("Score, IQM",)
 """The columns of the tables, each with its unit."""
 
-Cell = tuple[float, str]
-"""The value that a cell is sorted by, and what it says."""
+Cell = tuple[float, str] | tuple[float, str, str]
+"""The value that a cell is sorted by, what it says, and "front" where it is marked as of one."""
 
 
 def comparison_table(rivals: Sequence[Contender]) -> list[str]:
@@ -49,6 +53,86 @@ def comparison_table(rivals: Sequence[Contender]) -> list[str]:
     return _table("Comparisons", note, ("Model", "Against"), COMPARED, rows)
 
 
+def front_table(fronts: Fronts, names: Mapping[str, str]) -> list[str]:
+    """How surely each model of a task is on its Pareto fronts; nothing where there is but one.
+
+    Args:
+        fronts: of the task.
+        names: of each label.
+    """
+    if len(names) < 2:
+        return []
+    note = (
+        "In what share of resamples of the seeds the model is on the front of the test score "
+        "against a cost, and against all costs at once, where being cheap in one may be enough. "
+        "•: on the front of the means. One seed tells no share."
+    )
+    points = fronts.points.set_index(["axis", "label"])
+    headings = _costs(fronts.points["axis"])
+    rows = []
+    for label in dict.fromkeys(fronts.points["label"]):
+        cells: list[Cell] = []
+        for axis in headings:
+            point = points.loc[(axis, label)]
+            chance = float(point["probability"])
+            cells.append((chance, percent(chance), "front" if point["front"] else ""))
+        rows.append(((names[label],), cells))
+    return _table("Fronts", note, ("Model",), [*headings.values()], rows)
+
+
+def volume_table(volumes: pd.DataFrame) -> list[str]:
+    """What each kind of model of a task covers; nothing where there is but one.
+
+    Args:
+        volumes: of the task, see `hypervolumes`.
+    """
+    models = list(dict.fromkeys(volumes["model"]))
+    if len(models) < 2:
+        return []
+    note = (
+        "The share that all sizes of a model cover of what all models cover together of the plane "
+        "of cost (in decades, up to twice the largest) and test score (from the baseline, or else "
+        "the worst): its share of the hypervolume, with a 95 % interval over resamples of the "
+        "seeds. It sums up the whole front: 1 where nothing is gained by another model."
+    )
+    shares = volumes.set_index(["axis", "model"])
+    headings = _costs(volumes["axis"])
+    rows = []
+    for model in models:
+        told = [shares.loc[(axis, model)] for axis in headings]
+        cells = [_around(one["share"], one["share_low"], one["share_high"]) for one in told]
+        rows.append(((model,), cells))
+    return _table("Most for its cost", note, ("Model",), [*headings.values()], rows)
+
+
+def growth_table(growth: pd.DataFrame) -> list[str]:
+    """The exponents with which the measured costs grow."""
+    axes = [axis for axis in GROWING if axis.key in set(growth["cost"])]
+    several = growth["task"].nunique() > 1
+    rows = []
+    for (task, label, varied), fits in growth.groupby(["task", "label", "varied"], sort=False):
+        found = {fit["cost"]: fit for fit in fits.to_dict("records")}
+        counts = dict.fromkeys(sorted(f"{n}" for n in fits["n"]))
+        cells: list[Cell] = [(fits["n"].max(), " or ".join(counts))]
+        cells += [_plain(fits["smallest"].min()), _plain(fits["largest"].max())]
+        for axis in axes:
+            fit = found.get(axis.key)
+            exponent = (fit["exponent"], written(fit["exponent"], fit["half"])) if fit else None
+            cells.append(exponent or (float("nan"), NOTHING))
+        names = (label, SYMBOLS[varied])
+        rows.append(((task, *names) if several else names, cells))
+    numbers = ["n, sizes", "From, fitted", "To, fitted"]
+    numbers += [f"{axis.heading}, {axis.unit}" for axis in axes]
+    return _shown(("Task", "Model", "In") if several else ("Model", "In"), numbers, rows)
+
+
+def _costs(axes: Iterable[str]) -> dict[str, str]:
+    """The headings of the costs among some axes."""
+    known = set(axes)
+    headings = {axis.key: f"{axis.heading}, {axis.unit}" for axis in COSTS if axis.key in known}
+    return headings | ({ALL: "All, at once"} if ALL in known else {})
+
+
 def tuning_table(found: Findings) -> list[str]:
     """How the models of a task mind their learning rates, and what trying several has cost."""
     note = (
@@ -63,8 +147,8 @@ def tuning_table(found: Findings) -> list[str]:
         cells = [_plain(model[key]) for key in ("rates", "best", "low", "high")]
         cells += [(model["decades"], width), _plain(model["runs"])]
         cells += [_plain(model["diverged"] + model["failed"]), _digits(model["seconds"])]
-        rows.append(((model["label"],), [*cells, _shortened(model["flops"])]))
-    return _table("Tuning", note, ("Model",), TUNED, rows)
+        rows.append(((model["name"],), [*cells, _shortened(model["flops"])]))
+    return _table("Windows of rates, and what it took", note, ("Model",), TUNED, rows)
 
 
 def effort_table(reached: pd.DataFrame) -> list[str]:
@@ -77,7 +161,7 @@ def effort_table(reached: pd.DataFrame) -> list[str]:
     for model in reached.to_dict("records"):
         cells = [(model["reached"], f"{model['reached']} of {model['n']}")]
         cells += [_shortened(model[key]) for key in ("step", "examples", "flops")]
-        rows.append(((model["label"],), [*cells, _digits(model["seconds"])]))
+        rows.append(((model["contender"],), [*cells, _digits(model["seconds"])]))
     target = interval(next(iter(reached["target"]), float("nan")), float("nan"))
     note = (
         f"Until the validation score was first as good as {target}, which every finished run "
@@ -115,17 +199,25 @@ def _table(
     rows: Iterable[tuple[Sequence[str], Sequence[Cell]]],
 ) -> list[str]:
     """A table that is seen on demand; nothing where it has no rows."""
+    table = _shown(names, numbers, rows)
+    return [page.details(title, page.paragraph(note, "note"), *table)] if table else []
+
+
+def _shown(
+    names: Sequence[str],
+    numbers: Sequence[str],
+    rows: Iterable[tuple[Sequence[str], Sequence[Cell]]],
+) -> list[str]:
     headings = [page.heading(name) for name in names]
     headings += [page.number_heading(*column.split(", ")) for column in numbers]
     lines = [
         page.row(
             *(f'<td class="name">{escape(text)}</td>' for text in texts),
-            *(page.number(value, text) for value, text in cells),
+            *(page.number(*cell) for cell in cells),
         )
         for texts, cells in rows
     ]
-    table = page.rich_table("", headings, lines)
-    return [page.details(title, page.paragraph(note, "note"), table)] if lines else []
+    return [page.rich_table("named", headings, lines)] if lines else []
 
 
 def _plain(value: Any) -> Cell:

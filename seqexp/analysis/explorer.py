@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from seqexp.analysis.axes import COMPARED
+from seqexp.analysis.axes import COMPARED, GROWING
 from seqexp.analysis.curves import TIMES, band, thinned
 from seqexp.analysis.findings import Findings
+from seqexp.analysis.growth import VARIED, written
+from seqexp.analysis.labels import SHORT
 from seqexp.analysis.looks import INK, LINES, Look
 from seqexp.analysis.notation import spoken
 from seqexp.analysis.pareto import front
@@ -22,6 +24,7 @@ SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
 SYMBOLS |= {"v": "triangle-down", "p": "pentagon", "h": "hexagon"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 BAND = [*(time.key for time in TIMES), "mean", "low", "high"]
+TRIALS = ["trials", "flops", "seconds", "expected_best"]
 SETTINGS = ("config/model.", "config/optimizer.", "config/trainer.")
 
 
@@ -34,11 +37,14 @@ def payload(found: Findings) -> dict[str, Any]:
     """
     goals = {"loss": "min"} | dict(found.table[["score", "goal"]].dropna().to_numpy())
     tasks = [str(task) for task in found.table["task"].unique()]
+    axes = {axis.key: axis for axis in (*COMPARED, *GROWING)}
     return {
-        "axes": {axis.key: {"name": axis.name, "label": axis.label} for axis in COMPARED},
+        "axes": {key: {"name": axis.name, "label": axis.label} for key, axis in axes.items()},
         "times": {time.key: time.label for time in TIMES},
         "looks": {label: _look(look) for label, look in found.looks.items()},
         "tasks": {task: _task(found.of(task), task, goals) for task in tasks},
+        "varied": VARIED,
+        "growth": _growth(found),
     }
 
 
@@ -62,19 +68,22 @@ def _task(found: Findings, task: str, goals: Mapping[str, str]) -> dict[str, Any
         **_comparison(runs, rows.loc[rows["chosen"] & (rows["n"] > 0)], told, goals),
         "curves": _curves(found.curves, told),
         "rates": _rates(found.rates, told),
+        "trials": _trials(found.trials),
     }
 
 
 def _told(runs: pd.DataFrame) -> list[str]:
-    """Of each run its name, the settings that vary within the task, and its folder, a line each."""
+    """Of each run its name, what else varies within the task, and its folder, a line each."""
     keys = [str(key) for key in runs if str(key).startswith(SETTINGS) and "._" not in str(key)]
     varying = [key for key in keys if len(set(runs[key].dropna())) > 1]
     lines = []
     for run in runs.to_dict("records"):
-        settings = [f"{key.rpartition('.')[2]} {run[key]}" for key in varying]
-        known = [text for text, key in zip(settings, varying, strict=True) if pd.notna(run[key])]
+        known = [(key.rpartition(".")[2], run[key]) for key in varying if pd.notna(run[key])]
+        said = set(run["label"].split())
+        more = [f"{k} {value}" for k, value in known if f"{SHORT.get(k, k)}={value}" not in said]
         where = f"{run['study']}/{run['folder']}"
-        lines.append("\n".join([f"{run['label']}, seed {run['seed']}", ", ".join(known), where]))
+        texts = [f"{run['label']}, seed {run['seed']}", ", ".join(more), where]
+        lines.append("\n".join(text for text in texts if text))
     return lines
 
 
@@ -100,6 +109,7 @@ def _comparison(
         models.append(
             {
                 "label": row["label"],
+                "name": row["name"],
                 "n": row["n"],
                 "cost": {axis.key: _number(row[axis.key] * axis.scale) for axis in axes},
                 "chance": chance,
@@ -139,7 +149,9 @@ def _curves(curves: pd.DataFrame, told: Mapping[str, str]) -> list[dict[str, Any
             | _columns(thinned(curve), [*(time.key for time in TIMES), "valid"])
             for run, curve in mine.groupby("run")
         ]
-        found.append({"label": label, "mean": _columns(thinned(band(alive)), BAND), "seeds": seeds})
+        name = mine["contender"].iloc[0]
+        mean = _columns(thinned(band(alive)), BAND)
+        found.append({"label": label, "name": name, "mean": mean, "seeds": seeds})
     return found
 
 
@@ -157,6 +169,40 @@ def _rates(runs: pd.DataFrame, told: Mapping[str, str]) -> list[dict[str, Any]]:
         entry["lost"] |= _columns(lost, ["learning_rate"])
         found.append(entry)
     return found
+
+
+def _trials(trials: pd.DataFrame) -> list[dict[str, Any]]:
+    """Of each model the expected best of its runs, with their number and what they take."""
+    return [
+        {"label": label, "name": mine["name"].iloc[0]} | _columns(mine, TRIALS)
+        for label, mine in trials.groupby("label", sort=False)
+    ]
+
+
+def _growth(found: Findings) -> dict[str, Any]:
+    """Of each task, varied size and cost the measurements of each model, with the fitted law."""
+    drawn: dict[str, Any] = {}
+    fits = found.growth.set_index(["task", "varied", "label", "cost"])
+    for (task, varied, label), mine in found.study.growth.groupby(["task", "varied", "label"]):
+        for axis in GROWING:
+            key = (task, varied, label, axis.key)
+            if key not in fits.index:
+                continue
+            fit, known = fits.loc[key], mine.dropna(subset=[axis.key]).sort_values(str(varied))
+            ends = [fit["smallest"], fit["largest"]]
+            law = [axis.scale * fit["scale"] * end ** fit["exponent"] for end in ends]
+            places = drawn.setdefault(task, {}).setdefault(varied, {}).setdefault(axis.key, [])
+            places.append(
+                {
+                    "label": label,
+                    "sizes": _numbers(known[varied]),
+                    "costs": _numbers(known[axis.key] * axis.scale),
+                    "law": {"sizes": _numbers(ends), "costs": _numbers(law)},
+                    "exponent": written(fit["exponent"], fit["half"]),
+                    "n": int(fit["n"]),
+                }
+            )
+    return drawn
 
 
 def _columns(frame: pd.DataFrame, keys: Iterable[str]) -> dict[str, list[Any]]:

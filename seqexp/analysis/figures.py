@@ -1,4 +1,4 @@
-"""The figures of a study: how models learn, what they achieve for what they cost, which rates suit.
+"""The figures of a study: how models learn, what they achieve for what they cost, how they tune.
 
 Each is a file for a paper; the page shows them, or draws the same itself where scripts may run.
 """
@@ -61,7 +61,7 @@ def learning_figures(
         known = curves.dropna(subset=[time.key])
         if len(known):
             task, score = _judged(rows)
-            name = _file_name(task, "learning", time.key)
+            name = file_name(task, "learning", time.key)
             caption = f"Validation {spoken(score)} against {time.name}"
             with matplotlib.rc_context(canvas.STYLE):
                 drawing = _learning(known, time, score, baselines, looks)
@@ -79,7 +79,7 @@ def cost_figures(
         known = rows.dropna(subset=[axis.key])
         if len(known):
             task, score = _judged(known)
-            name = _file_name(task, "cost", axis.key)
+            name = file_name(task, "cost", axis.key)
             caption = f"Test {spoken(score)} against {axis.name}"
             with matplotlib.rc_context(canvas.STYLE):
                 drawing = _cost(known, axis, baselines, looks)
@@ -95,7 +95,20 @@ def rate_figures(runs: pd.DataFrame, rows: pd.DataFrame, looks: Mapping[str, Loo
     caption = f"Validation {spoken(score)} against the learning rate"
     with matplotlib.rc_context(canvas.STYLE):
         drawing = _rates(runs, score, rows["goal"].dropna().iloc[0] == "min", looks)
-        return [_figure(drawing, _file_name(task, "learning-rate"), caption, RATE_SIZE)]
+        return [_figure(drawing, file_name(task, "learning-rate"), caption, RATE_SIZE)]
+
+
+def trial_figures(
+    trials: pd.DataFrame, rows: pd.DataFrame, looks: Mapping[str, Look]
+) -> list[Figure]:
+    """The expected best validation score of some runs of each model of a task, see `trials`."""
+    if trials.empty:
+        return []
+    task, score = _judged(rows)
+    caption = f"Expected best validation {spoken(score)} against the number of runs"
+    with matplotlib.rc_context(canvas.STYLE):
+        drawing = _trials(trials, score, looks)
+        return [_figure(drawing, file_name(task, "best-of-runs"), caption, RATE_SIZE)]
 
 
 def _figure(drawing: Drawing, name: str, caption: str, size: tuple[float, float]) -> Figure:
@@ -129,7 +142,8 @@ def _learning(
         mine = curves.loc[curves["label"] == label]
         if len(mine):
             _draw_seeds(ax, mine, time, look)
-            handles[label] = _draw_mean(ax, alive.loc[alive["label"] == label], time, look)
+            name = mine["contender"].iloc[0]
+            handles[name] = _draw_mean(ax, alive.loc[alive["label"] == label], time, look)
     canvas.add_legend(figure, handles)
     return figure
 
@@ -172,7 +186,8 @@ def _cost(
         fill = look.colour if on_front[i] else PAPER
         ax.errorbar(cost[i], test[i], half[i], color=look.colour, linewidth=1)
         [handles[label]] = ax.plot(cost[i], test[i], markersize=6, **_mark(look, fill))
-    canvas.add_legend(figure, {label: handles[label] for label in looks if label in handles})
+    names = dict(zip(rows["label"], rows["name"], strict=True))
+    canvas.add_legend(figure, {names[label]: handles[label] for label in looks if label in handles})
     return figure
 
 
@@ -210,6 +225,22 @@ def _rates(runs: pd.DataFrame, score: str, lower: bool, looks: Mapping[str, Look
     return figure
 
 
+def _trials(trials: pd.DataFrame, score: str, looks: Mapping[str, Look]) -> Drawing:
+    figure, ax = canvas.draw(*RATE_SIZE)
+    ax.set(xlabel="runs, the best of which is kept", ylabel=f"valid {spoken(score)}")
+    canvas.fit_y(ax, trials["expected_best"])
+    canvas.fit_x(ax, trials["trials"])
+    handles = {}
+    for label, look in looks.items():
+        mine = trials.loc[trials["label"] == label]
+        if len(mine):
+            line = mine["trials"], mine["expected_best"]
+            [handles[mine["name"].iloc[0]]] = ax.plot(*line, markersize=3, **_mark(look, PAPER))
+            ax.lines[-1].set(linestyle=look.line, linewidth=1.4)
+    canvas.add_legend(figure, handles)
+    return figure
+
+
 def _mark(look: Look, fill: str) -> dict[str, Any]:
     return {
         "color": look.colour,
@@ -219,5 +250,6 @@ def _mark(look: Look, fill: str) -> dict[str, Any]:
     }
 
 
-def _file_name(*parts: str) -> str:
-    return "-".join(re.sub(r"[^\w.=]+", "-", part) for part in parts).replace("_", "-")
+def file_name(*parts: str) -> str:
+    """A name for a figure's files, without what other systems refuse."""
+    return "-".join(re.sub(r"[^\w.=]+", "-", part).strip("-") for part in parts).replace("_", "-")

@@ -113,8 +113,8 @@ def hypervolumes(
         whole = hypervolume(cost, scores, "min", end, log_cost=True)
         volumes = np.array(
             [
-                hypervolume(cost[kinds == name], scores[:, kinds == name], "min", end, log_cost=True)
-                for name in names
+                hypervolume(cost[own], scores[:, own], "min", end, log_cost=True)
+                for own in (kinds == name for name in names)
             ]
         )
         shares = np.divide(volumes, whole, out=np.full_like(volumes, np.nan), where=whole > 0)

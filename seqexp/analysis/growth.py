@@ -16,13 +16,16 @@ from scipy import stats
 
 from seqexp.analysis import canvas
 from seqexp.analysis.axes import GROWING, Axis
-from seqexp.analysis.figures import Figure
+from seqexp.analysis.figures import Figure, file_name
 from seqexp.analysis.looks import Look
 from seqexp.analysis.notation import tick
 from seqexp.analysis.statistics import CONFIDENCE
 
 VARIED = {"length": "sequence length T, steps", "width": "width H, units"}
 """What is varied, by the name of its column, and what it is called beside an axis."""
+
+SYMBOLS = {"length": "T", "width": "H"}
+"""How it is written in an equation."""
 
 LEAST = 4
 """Sizes that are enough to leave smaller ones out: of three, the interval tells nothing."""
@@ -93,31 +96,42 @@ def exponents(measured: pd.DataFrame) -> pd.DataFrame:
     """The growth of each cost of each model, in whatever was varied.
 
     Args:
-        measured: one row a measurement: the `label` of the model, what was `varied` ("length" or
-            "width"), the `length`, the `width`, and costs by their names in cost.json.
+        measured: one row a measurement: the `task`, the `label` of the model, what was `varied`
+            ("length" or "width"), the `length`, the `width`, and costs by their names in cost.json.
 
     Returns:
-        One row a label, varied size and cost: `label`, `varied`, `cost`, and the fields of
-        `Growth`. Costs that are not known at two sizes have none.
+        One row a task, varied size, label and cost: `task`, `varied`, `label`, `cost`, and the
+        fields of `Growth`. Costs that are not known at two sizes have none.
     """
     rows = []
-    for varied, label in dict.fromkeys(zip(measured["varied"], measured["label"], strict=True)):
-        own = measured.loc[(measured["varied"] == varied) & (measured["label"] == label)]
+    for (task, varied, label), own in measured.groupby(["task", "varied", "label"], sort=False):
         for axis in GROWING:
             fit = fit_growth(_floats(own[varied]), _floats(own[axis.key]))
             if fit is not None:
-                rows.append({"varied": varied, "label": label, "cost": axis.key, **fit._asdict()})
-    return pd.DataFrame(rows, columns=pd.Index(["varied", "label", "cost", *Growth._fields]))
+                rows.append((task, varied, label, axis.key, *fit))
+    columns = ["task", "varied", "label", "cost", *Growth._fields]
+    return pd.DataFrame(rows, columns=pd.Index(columns))
 
 
-def growth_figure(measured: pd.DataFrame, fits: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    """Every growing cost against what was varied, with the fitted power laws, dashed.
+def growth_figures(
+    measured: pd.DataFrame, fits: pd.DataFrame, looks: Mapping[str, Look]
+) -> list[Figure]:
+    """On each task, every growing cost against what was varied, with the fitted power laws, dashed.
 
     Args:
         measured: as `exponents` takes it.
         fits: as `exponents` gives it.
         looks: of each label.
     """
+    return [
+        _figure(str(task), measured.loc[measured["task"] == task], own, looks)
+        for task, own in fits.groupby("task", sort=False)
+    ]
+
+
+def _figure(
+    task: str, measured: pd.DataFrame, fits: pd.DataFrame, looks: Mapping[str, Look]
+) -> Figure:
     columns = [name for name in VARIED if name in set(measured["varied"])]
     axes = [axis for axis in GROWING if np.isfinite(_floats(measured[axis.key])).any()]
     size = PANEL[0] * len(columns), PANEL[1] * len(axes)
@@ -132,8 +146,9 @@ def growth_figure(measured: pd.DataFrame, fits: pd.DataFrame, looks: Mapping[str
                 own = fits.loc[(fits["varied"] == name) & (fits["cost"] == axis.key)]
                 handles |= _panel(ax, axis, name, lines, own, looks)
         canvas.add_legend(drawing, handles)
-        caption = "Costs against " + " and ".join(VARIED[name] for name in columns)
-        return Figure("growth", caption, canvas.svg(drawing, "growth"), canvas.pdf(drawing), *size)
+        caption = f"Costs on {task} against " + " and ".join(VARIED[name] for name in columns)
+        name = file_name(task, "growth")
+        return Figure(name, caption, canvas.svg(drawing, name), canvas.pdf(drawing), *size)
 
 
 def _panel(
@@ -149,6 +164,8 @@ def _panel(
     handles: dict[str, Line2D] = {}
     for label, look in looks.items():
         mine = measured.loc[measured["label"] == label]
+        if mine.empty:
+            continue
         [handles[label]] = ax.plot(
             mine[varied],
             _floats(mine[axis.key]) * axis.scale,
@@ -163,7 +180,7 @@ def _panel(
             dashed = {"linestyle": (0, (4, 3)), "linewidth": 1.6, "alpha": 0.5}
             ax.plot(sizes, law, color=look.colour, **dashed)
             ax.annotate(
-                _written(fit["exponent"], fit["half"]),
+                written(fit["exponent"], fit["half"]),
                 (0, 1),
                 xytext=(4, -4 - 9 * (len(handles) - 1)),
                 xycoords="axes fraction",
@@ -193,25 +210,25 @@ def _logarithmic(ax: Axes, sizes: list[int]) -> None:
 
 
 def to_text(fits: pd.DataFrame) -> str:
-    """The exponents for a terminal: a table for each size that was varied."""
+    """The exponents for a terminal: a table for each task and size that was varied."""
     parts = []
-    for varied, rows in fits.groupby("varied", sort=False):
+    for (task, varied), rows in fits.groupby(["task", "varied"], sort=False):
         known = [axis for axis in GROWING if axis.key in set(rows["cost"])]
         cells = [["", *(axis.heading.lower() for axis in known)]]
         cells.append(["", *(axis.unit for axis in known)])
         for label, own in rows.groupby("label", sort=False):
             found = {fit["cost"]: fit for fit in own.to_dict("records")}
-            written = [
-                _written(found[axis.key]["exponent"], found[axis.key]["half"])
+            exponent = [
+                written(found[axis.key]["exponent"], found[axis.key]["half"])
                 if axis.key in found
                 else "–"
                 for axis in known
             ]
-            cells.append([str(label), *written])
+            cells.append([str(label), *exponent])
         smallest, largest = rows["smallest"].min(), rows["largest"].max()
         parts.append(
-            f"exponent e of cost ~ {varied}^e, fitted from {smallest:,.0f} to {largest:,.0f} "
-            f"(n = {rows['n'].max()}, 95 % interval)\n{aligned(cells)}"
+            f"{task}: exponent e of cost ~ {varied}^e, fitted from {smallest:,.0f} to "
+            f"{largest:,.0f} (n = {rows['n'].max()}, 95 % interval)\n{aligned(cells)}"
         )
     return "\n\n".join(parts)
 
@@ -221,7 +238,8 @@ def _floats(column: Any) -> np.ndarray:
     return np.asarray(column, dtype=float)
 
 
-def _written(exponent: float, half: float) -> str:
+def written(exponent: float, half: float) -> str:
+    """An exponent with its interval: 0.97 ± 0.02."""
     # -0.00 reads oddly.
     text = f"{exponent + 0.0 if abs(exponent) >= 0.005 else 0.0:.2f}"
     return text if np.isnan(half) else f"{text} ± {half:.2f}"

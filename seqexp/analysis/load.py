@@ -14,6 +14,7 @@ import pandas as pd
 
 from seqexp.analysis.axes import NUMBERS
 from seqexp.analysis.labels import Group, Label, budgeted, flatten, labels, shared
+from seqexp.analysis.measured import read_measured
 from seqexp.analysis.records import Problem, RunFiles, read_run
 from seqexp.runs.identity import NOT_RESULT
 from seqexp.types import SeqexpError
@@ -38,6 +39,7 @@ class Study:
             `metric`, `value`; NaN stands for every value that was not finite.
         problems: what was left out, where it stands and why.
         files: of each run id, its files as they were read, but for what is in `curves`.
+        growth: what `seqexp cost` measured for the studies, see `read_measured`.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Study:
     curves: pd.DataFrame
     problems: list[Problem]
     files: Mapping[str, RunFiles]
+    growth: pd.DataFrame
 
     def baselines(self, task_label: str) -> dict[str, float]:
         """The scores on a task that need no model, by name."""
@@ -79,7 +82,8 @@ def load(*studies: Path | str) -> Study:
     files = {run: files[run] for run in runs["run"]}
     name = " + ".join(dict.fromkeys(directory.name for directory in directories))
     kept = pd.concat([curves[run] for run in files], ignore_index=True)
-    return Study(name, runs, kept, problems + foreign, files)
+    growth, unread = read_measured(directories)
+    return Study(name, runs, kept, problems + foreign + unread, files, growth)
 
 
 def _read(
@@ -92,7 +96,7 @@ def _read(
     for directory in directories:
         for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
             if not any((folder / name).exists() for name in ("run.json", "metrics.jsonl")):
-                continue  # a report, or Hydra's own notes
+                continue  # a report, costs, or Hydra's own notes
             read, complaints = read_run(folder)
             problems += complaints
             if read is None:

@@ -25,7 +25,8 @@ WRITERS = {
 
 def legend(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
     """What the models of one task look like in the figures."""
-    names = set(rows.loc[rows["chosen"], "label"])
+    chosen = rows.loc[rows["chosen"]]
+    names = dict(zip(chosen["label"], chosen["name"], strict=True))
     entries = []
     for label in (label for label in looks if label in names):
         look = looks[label]
@@ -33,7 +34,7 @@ def legend(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
             f'<svg class="line" viewBox="0 0 26 6" aria-hidden="true"><line x2="26" y1="3" y2="3" '
             f'stroke="{_colour(look)}" stroke-width="2" stroke-dasharray="{_dashes(look)}"/></svg>'
         )
-        entries.append(f"<span>{line}{_mark(look)}{escape(label)}</span>")
+        entries.append(f"<span>{line}{_mark(look)}{escape(names[label])}</span>")
     return f'<p class="legend">{"".join(entries)}</p>'
 
 
@@ -55,7 +56,7 @@ def model_table(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
 def _row(row: dict[Any, Any], axes: list[Axis], looks: Mapping[str, Look], best: bool) -> str:
     mark = _mark(looks[row["label"]]) if row["chosen"] else '<span class="mark"></span>'
     cells = [
-        f'<td class="name">{mark}{escape(row["label"])}</td>',
+        f'<td class="name">{mark}{_name(row)}</td>',
         number(row["n"], _seeds(row)),
         number(row["test"], interval(row["test"], row["test_half"]), "best" if best else ""),
         number(row["valid"], interval(row["valid"], row["valid_half"])),
@@ -66,6 +67,14 @@ def _row(row: dict[Any, Any], axes: list[Axis], looks: Mapping[str, Look], best:
         cells.append(number(shown, text, "front" if row.get(f"front/{axis.key}", False) else ""))
     kind = "" if row["chosen"] else ' class="other"'
     return f"<tr{kind}>{''.join(cells)}</tr>"
+
+
+def _name(row: Mapping[Any, Any]) -> str:
+    """What the model is called, and smaller, how it was trained where that was chosen."""
+    name, label = row["name"], row["label"]
+    if name == label or not label.startswith(f"{name} "):
+        return escape(label)
+    return f'{escape(name)} <span class="unit">{escape(label.removeprefix(name).strip())}</span>'
 
 
 def _mark(look: Look) -> str:

@@ -67,6 +67,15 @@ def tick(value: float) -> str:
     return f"{value:g}"
 
 
+def percent(probability: float) -> str:
+    """Whole percent; what is not certain is not called so: > 99 %, < 1 %."""
+    if not math.isfinite(probability):
+        return NOTHING
+    if 0.995 <= probability < 1:
+        return "> 99 %"
+    return "< 1 %" if 0 < probability <= 0.005 else f"{100 * probability:.0f} %"
+
+
 def spoken(name: str) -> str:
     """The name of a metric in a sentence: bits_per_character is bits per character."""
     return name.replace("_", " ")

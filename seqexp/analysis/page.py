@@ -16,7 +16,7 @@ from seqexp.analysis.figures import Figure
 from seqexp.analysis.looks import INK, MUTED, PAPER, RULE
 
 STYLE = Path(__file__).with_name("page.css")
-SCRIPT = Path(__file__).with_name("explorer.js")
+SCRIPTS = [Path(__file__).with_name(name) for name in ("drawing.js", "explorer.js")]
 
 # The policy has the browser refuse every request, should a script ever make one.
 DOCUMENT = """\
@@ -64,7 +64,7 @@ def document(
     scripts = [
         f'<script type="application/json" id="study">{written}</script>',
         f"<script>{get_plotlyjs()}</script>",
-        f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
+        *(f"<script>{path.read_text(encoding='utf-8')}</script>" for path in SCRIPTS),
     ]
     return DOCUMENT.format(
         title=escape(title),
@@ -153,7 +153,7 @@ def panel(draws: str, controls: Sequence[str], about: str, task: str = "") -> st
     """A place for a plot that explorer.js draws; it shows only where scripts may run.
 
     Args:
-        draws: "comparison", "learning" or "rates".
+        draws: "comparison", "learning", "rates", "trials" or "growth".
         controls: markup of what the plot can be asked.
         about: what is seen, for those who do not see.
         task: the plot's task, if it has but one.

@@ -84,7 +84,7 @@ def hypervolume(
     *,
     log_cost: bool = False,
 ) -> np.ndarray:
-    """The volume of costs and score that points dominate, up to a reference that is worse than they.
+    """The volume of costs and score that points dominate, up to a reference that is worse.
 
         integral over c <= c_ref of max_{i : c_i <= c} (l_ref - l_i)
 

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from seqexp.analysis import page, sections
+from seqexp.analysis import account, page, sections
 from seqexp.analysis.explorer import payload
-from seqexp.analysis.figures import Figure, cost_figures, learning_figures, rate_figures
+from seqexp.analysis.figures import (
+    Figure,
+    cost_figures,
+    learning_figures,
+    rate_figures,
+    trial_figures,
+)
 from seqexp.analysis.findings import Findings, findings
+from seqexp.analysis.growth import growth_figures
 from seqexp.analysis.load import Study, load
 from seqexp.analysis.table import tabulate
 
@@ -49,16 +56,18 @@ def write_report(study: Study, models: pd.DataFrame, folder: Path) -> Path:
     for task in models["task"].unique():
         mine = found.of(str(task))
         figures = _figures(mine)
-        for figure in (figure for kind in figures for figure in kind):
-            (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
-            (folder / f"{figure.name}.pdf").write_bytes(figure.pdf)
-        parts.append(sections.task(mine, *figures))
+        for kind in figures:
+            _write(kind, folder)
+        parts.append(sections.task(mine, figures))
+    growing = growth_figures(study.growth, found.growth, found.looks)
+    _write(growing, folder)
     parts += [
-        sections.unfinished(study),
-        sections.left_out(study),
-        sections.method(study),
-        sections.reproduce(study),
-        sections.provenance(study),
+        sections.growth(found, growing),
+        account.unfinished(study),
+        account.left_out(study),
+        account.method(study),
+        account.reproduce(study),
+        account.provenance(study),
     ]
     models.to_csv(folder / "table.csv", index=False)
     study.runs.to_csv(folder / "results.csv", index=False)
@@ -66,18 +75,24 @@ def write_report(study: Study, models: pd.DataFrame, folder: Path) -> Path:
     (folder / "results.json").write_text(
         json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8"
     )
-    text = page.document(study.name, sections.answer(found), parts, payload(found))
+    text = page.document(study.name, sections.lead(found), parts, payload(found))
     index = folder / "index.html"
     index.write_text(text, encoding="utf-8")
     return index
 
 
-def _figures(found: Findings) -> tuple[list[Figure], list[Figure], list[Figure]]:
-    """Of one task: how models learn, which learning rates suit them, what they cost."""
+def _figures(found: Findings) -> sections.TaskFigures:
     rows, looks = found.table, found.looks
     baselines = found.study.baselines(str(rows["task"].iloc[0]))
-    return (
-        learning_figures(found.curves, rows, baselines, looks),
-        rate_figures(found.rates, rows, looks),
-        cost_figures(rows, baselines, looks),
+    return sections.TaskFigures(
+        learning=learning_figures(found.curves, rows, baselines, looks),
+        rates=rate_figures(found.rates, rows, looks),
+        trials=trial_figures(found.trials, rows, looks),
+        costs=cost_figures(rows, baselines, looks),
     )
+
+
+def _write(figures: list[Figure], folder: Path) -> None:
+    for figure in figures:
+        (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
+        (folder / f"{figure.name}.pdf").write_bytes(figure.pdf)

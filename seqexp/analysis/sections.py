@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 
-from seqexp.analysis.axes import TABLED
+from seqexp.analysis.answers import answer, growing, tuning
 from seqexp.analysis.curves import POINTS
 from seqexp.analysis.evidence import (
     comparison_table,
     effort_table,
+    front_table,
+    growth_table,
     rank_table,
     tuning_table,
+    volume_table,
 )
 from seqexp.analysis.figures import Figure
 from seqexp.analysis.findings import Findings
@@ -26,45 +28,55 @@ from seqexp.analysis.notation import interval
 from seqexp.analysis.page import (
     Section,
     checkbox,
-    definitions,
+    details,
     grid,
     panel,
     paragraph,
     preformatted,
     select,
-    table,
-    texts,
     without_scripts,
 )
 from seqexp.analysis.summary import overview, ranking, verdict
 from seqexp.analysis.table import has_front, judged_by
 
-HOW_TO_READ = (
-    "Scores are means over the finished seeds with Student's 95 % interval; one seed has none. A "
-    "run's score is that of the weights that were best on validation; the test split is read once, "
-    "with them.",
-    "Training settings of one model compete on validation: the best stands for "
-    "the model in figures and comparisons, the others are grey in the table. Costs are medians "
-    "over seeds.",
-    "A model is on the Pareto front against a cost if no other costs no more and scores no worse, "
-    "and is better in one of the two. The front compares means: look at the intervals too.",
+MOST = (
+    "The model gives most whose sizes together cover the largest part of the plane of cost (in "
+    "decades) and test score; “not settled” where another does in a tenth of the resamples of the "
+    "seeds or more. The tables of each task tell how much."
 )
 
+SIZES = "--lengths=64,128,256,512,1024", "--widths=16,32,64,128"
+"""With which growth can be told, in about ten minutes for three models on a task."""
 
-def answer(found: Findings) -> list[str]:
+
+class TaskFigures(NamedTuple):
+    """The figures of a task: training, learning rates, tuning, and scores against costs."""
+
+    learning: Sequence[Figure]
+    rates: Sequence[Figure]
+    trials: Sequence[Figure]
+    costs: Sequence[Figure]
+
+
+def lead(found: Findings) -> list[str]:
     """The title and the findings in sentences, on the whole study and on each task."""
     study = found.study
     parts = [
         '<p class="quiet">seqexp: performance against cost</p>',
         f"<h1>{escape(study.name)}</h1>",
-        paragraph(overview(study), "summary"),
     ]
+    first, *each = answer(found.volumes) or [""]
+    if first:
+        listed = "\n".join(f"<li>{paragraph(text, '')}</li>" for text in each)
+        parts += [paragraph(first, "answer"), f'<ul class="summary">\n{listed}\n</ul>']
+        parts.append(paragraph(MOST, "note"))
     over_all = ranking(found.ranks)
-    parts += [paragraph(over_all, "summary")] if over_all else []
+    parts += [paragraph(text, "summary") for text in (over_all, overview(study)) if text]
     parts.append('<div class="findings">')
     for task, rows in found.table.groupby("task"):
-        text = verdict(rows, study.baselines(str(task)), found.rivals.get(str(task), []))
-        parts.append(f"<div><h3>{escape(str(task))}</h3>{paragraph(text, '')}</div>")
+        first, *more = verdict(rows, study.baselines(str(task)), found.rivals.get(str(task), []))
+        said = [paragraph(first, ""), *(paragraph(text, "quiet") for text in more)]
+        parts.append(f"<div><h3>{escape(str(task))}</h3>{''.join(said)}</div>")
     return [*parts, "</div>"]
 
 
@@ -98,30 +110,30 @@ def comparison(found: Findings) -> Section:
     )
 
 
-def task(
-    found: Findings, learning: Sequence[Figure], rates: Sequence[Figure], costs: Sequence[Figure]
-) -> Section:
+def task(found: Findings, figures: TaskFigures) -> Section:
     """All there is on one task: its tables, its figures, and text that was written.
 
     Args:
         found: of this task.
-        learning: its figures of the course of training.
-        rates: its figures of learning rates.
-        costs: its figures of scores against costs.
+        figures: of this task.
     """
     rows, looks = found.table, found.looks
+    learning, rates, trials, costs = figures
     name = str(rows["task"].iloc[0])
     judged = [f"Judged by {judged_by(rows)}."]
     judged += [
         f"Baseline: {baseline}, {interval(score, float('nan'))}."
         for baseline, score in found.study.baselines(name).items()
     ]
-    body = [paragraph(" ".join(judged), "quiet"), model_table(rows, looks)]
+    chosen, others = rows.loc[rows["chosen"]], rows.loc[~rows["chosen"]]
+    body = [paragraph(" ".join(judged), "quiet"), model_table(chosen, looks)]
     if has_front(rows):
         note = '<span class="dot">•</span>on the Pareto front of the test score against this cost'
         body.append(f'<p class="note">{note}</p>')
+    if len(others):
+        told = f"{len(others)} training settings that validation did not choose"
+        body.append(details(told, model_table(others, looks)))
     body += comparison_table(found.rivals.get(name, []))
-    body += tuning_table(found) + effort_table(found.reached)
     if costs:
         direction = "lower" if rows["goal"].iloc[0] == "min" else "higher"
         note = (
@@ -130,6 +142,8 @@ def task(
         )
         body += ["<h3>Cost</h3>", paragraph(note, "note"), legend(rows, looks)]
         body += [grid("narrow", costs)]
+        names = dict(zip(chosen["label"], chosen["name"], strict=True))
+        body += front_table(found.fronts[name], names) + volume_table(found.volumes)
     body.append('<div class="figures wide">')
     if learning:
         note = (
@@ -139,7 +153,8 @@ def task(
         over = select("over", "Against")
         drawn = panel("learning", [over], "Validation scores in the course of training", name)
         body += ["<div><h3>Learning</h3>", paragraph(note, "note"), drawn]
-        body += [without_scripts(legend(rows, looks) + grid("wide", learning)), "</div>"]
+        body += [without_scripts(legend(rows, looks) + grid("wide", learning))]
+        body += [*effort_table(found.reached), "</div>"]
     if rates:
         note = (
             "Lines: mean validation score over the finished seeds. Small marks: seeds. ×, at the "
@@ -147,9 +162,62 @@ def task(
         )
         drawn = panel("rates", [], "Validation scores against learning rates", name)
         body += ["<div><h3>Learning rate</h3>", paragraph(note, "note"), drawn]
-        body += [without_scripts(grid("wide", rates)), "</div>"]
+        body += [without_scripts(grid("wide", rates)), *tuning_table(found), "</div>"]
+    if trials:
+        note = (
+            "The validation score to expect of the best of so many runs, drawn from all of a "
+            "model, whatever the setting and the seed; a lost run counts as the worst. Too "
+            "pessimistic near the right end."
+        )
+        over = select("over", "Against")
+        drawn = panel("trials", [over], "Expected best validation scores of some runs", name)
+        said = paragraph(tuning(found.trials, rows, found.tuning), "")
+        body += ["<div><h3>Tuning</h3>", said, paragraph(note, "note"), drawn]
+        body += [without_scripts(grid("wide", trials)), "</div>"]
     body.append("</div>")
     return Section(name, body + _samples(found.study, rows))
+
+
+def growth(found: Findings, figures: Sequence[Figure]) -> Section:
+    """How the measured costs grow with the length and the width, or how to have them measured."""
+    if not figures:
+        note = "Not measured for this study. This command does, and the next report shows it:"
+        measure = preformatted(_measuring(found.study))
+        return Section("How cost grows", [paragraph(note, "note"), measure])
+    measured = found.study.growth
+    controls = [
+        select("task", "Task"),
+        select("cost", "Cost"),
+        select("over", "Against"),
+    ]
+    devices = ", ".join(dict.fromkeys(measured["device"]))
+    note = (
+        f"Measured on random sequences, on {devices}; other than the runs' own costs. Dashed: the "
+        "power law, fitted to the larger half of the sizes where these are four or more."
+    )
+    table_note = "The exponent e of cost ~ T^e or H^e, with a 95 % interval over n sizes."
+    about = "Costs against the length of sequences or the width of the model"
+    return Section(
+        "How cost grows",
+        [
+            *(paragraph(text, "") for text in growing(found.growth)),
+            paragraph(note, "note"),
+            panel("growth", controls, about),
+            without_scripts(grid("narrow", figures)),
+            paragraph(table_note, "note"),
+            *growth_table(found.growth),
+        ],
+    )
+
+
+def _measuring(study: Study) -> str:
+    """The command that measures how the costs of the study's models grow on its tasks."""
+    runs = study.runs
+    models, tasks = (",".join(dict.fromkeys(runs[key])) for key in ("model", "task"))
+    width = "config/model.features"
+    sizes = SIZES if width in runs and runs[width].notna().all() else SIZES[:1]
+    words = [f"model={models}", f"task={tasks}", *sizes, f"study={runs['study'].iloc[0]}"]
+    return shlex.join(["seqexp", "cost", *words])
 
 
 def _samples(study: Study, rows: pd.DataFrame) -> list[str]:
@@ -166,102 +234,3 @@ def _samples(study: Study, rows: pd.DataFrame) -> list[str]:
                 f"<figure><figcaption>{escape(caption)}</figcaption>{preformatted(text)}</figure>"
             )
     return ["<h3>Samples</h3>", '<div class="figures wide">', *parts, "</div>"] if parts else []
-
-
-def unfinished(study: Study) -> Section:
-    """Runs without a score, each with its reason."""
-    rows = [
-        texts(
-            *(run["task_label"], run["label"], str(run["seed"]), run["status"], _end(study, run)),
-            f"{run['study']}/{run['folder']}",
-        )
-        for run in study.runs.to_dict("records")
-        if run["status"] != "finished"
-    ]
-    headings = ("Task", "Model", "Seed", "Status", "Reason", "Folder")
-    return Section("Not finished", [table("", headings, rows)] if rows else [])
-
-
-def _end(study: Study, run: dict[Any, Any]) -> str:
-    steps = study.curves.loc[study.curves["run"] == run["run"], "step"]
-    last = f"last record at step {steps.max():,}" if len(steps) else "no record yet"
-    if run["status"] == "diverged" and pd.notna(run["diverged_step"]):
-        return f"not finite at step {run['diverged_step']:,.0f}"
-    return str(run["error"]) if run["status"] == "failed" else last
-
-
-def left_out(study: Study) -> Section:
-    """What could not be used of the records."""
-    rows = [texts(problem.where, problem.what) for problem in study.problems]
-    return Section("Left out", [table("", ("File", "Problem"), rows)] if rows else [])
-
-
-def method(study: Study) -> Section:
-    """How the numbers came about, in general and each cost."""
-    said: dict[str, str] = {}
-    for files in study.files.values():
-        said = {**files.cost.get("methods", {}), **said}
-    costs = {axis.name: said[axis.key] for axis in TABLED if axis.key in said}
-    return Section(
-        "How to read this", [paragraph(text, "") for text in HOW_TO_READ] + [definitions(costs)]
-    )
-
-
-def reproduce(study: Study) -> Section:
-    """The commands that made the records, to copy: the code, what ran, and this report."""
-    manifests = [files.manifest for files in study.files.values()]
-    code = Counter(
-        (git.get("revision"), bool(git.get("dirty")))
-        for git in (manifest.get("git") for manifest in manifests)
-        if isinstance(git, dict) and git.get("revision")
-    )
-    lines = []
-    for (revision, dirty), runs in sorted(code.items()):
-        note = f"{runs} of {len(manifests)} runs"
-        note += ", with changes that were not committed" if dirty else ""
-        lines.append(f"git checkout {revision}  # {note}")
-    said = [manifest.get("command") for manifest in manifests]
-    lines += dict.fromkeys(_typed(words) for words in said if isinstance(words, list))
-    folders = dict.fromkeys(study.runs["study"])
-    lines.append(shlex.join(["seqexp", "report", *(f"runs/{folder}" for folder in folders)]))
-    return Section("Reproduce", [preformatted("\n".join(lines))])
-
-
-def _typed(command: Sequence[Any]) -> str:
-    """A recorded command as it was typed: Hydra is told to sweep by a flag, seqexp by a word."""
-    first, *words = (str(word) for word in command)
-    if first != "seqexp":
-        return shlex.join([first, *words])
-    swept = "--multirun" in words or "-m" in words
-    kept = [word for word in words if word not in ("--multirun", "-m")]
-    return shlex.join(["seqexp", "sweep" if swept else "run", *kept])
-
-
-def provenance(study: Study) -> Section:
-    """What ran it: every entry of the manifests, and how many runs say so where they differ."""
-    found: dict[str, Counter[str]] = {}
-    for files in study.files.values():
-        for key, value in files.manifest.items():
-            if value not in (None, "", [], {}) and key != "command":
-                found.setdefault(key, Counter())[_told(value)] += 1
-    entries = {}
-    for key, said in found.items():
-        if key == "started_at":
-            text = " to ".join(dict.fromkeys([min(said), max(said)]))
-        elif len(said) == 1:
-            text = next(iter(said))
-        else:
-            text = "; ".join(f"{text} ({runs} of the runs)" for text, runs in sorted(said.items()))
-        entries[key.replace("_", " ")] = text
-    links = (
-        '<p class="note">Data: <a href="table.csv">table.csv</a> (a row a task and model), '
-        '<a href="results.csv">results.csv</a> and <a href="results.json">results.json</a> (a row '
-        "a run); the figures are beside this page, as SVG and as PDF.</p>"
-    )
-    return Section("Provenance", [definitions(entries), links])
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {child}" for name, child in value.items())
-    return f"{len(value)} times" if isinstance(value, list) else str(value)

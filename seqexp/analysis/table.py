@@ -31,9 +31,10 @@ def tabulate(study: Study) -> pd.DataFrame:
     `diverged`, `failed` and `running` count the runs. Costs are medians over the runs.
 
     Of the settings of a model that differ only in how they are trained, one is `chosen`: the best
-    on validation, which stands for the model in comparisons. Whether it is on the Pareto front of
-    the test score against a cost is in `front/<cost>`, and in what share of the resamples of all
-    seeds it is, in `front_probability/<cost>`, see `fronts`.
+    on validation, which stands for the model in comparisons under its `name`, see `chosen_runs`
+    (of others it is the label). Whether it is on the Pareto front of the test score against a cost
+    is in `front/<cost>`, and in what share of the resamples of all seeds it is, in
+    `front_probability/<cost>`, see `fronts`.
     """
     table = pd.DataFrame([_row(runs) for _, runs in study.runs.groupby(["task_label", "label"])])
     table["chosen"] = _chosen(table)
@@ -42,6 +43,9 @@ def tabulate(study: Study) -> pd.DataFrame:
     for axis in COMPARED:
         table[f"front_probability/{axis.key}"] = np.nan
     rivals = field(study, table)
+    names = {(task, one.label): one.name for task, found in rivals.items() for one in found}
+    keys = zip(table["task"], table["label"], strict=True)
+    table.insert(2, "name", [names.get(key, key[1]) for key in keys])
     for task, rows in table.loc[table["chosen"] & (table["n"] > 0)].groupby("task"):
         for axis in COMPARED:
             cost, test = rows[axis.key].to_numpy(), rows["test"].to_numpy()

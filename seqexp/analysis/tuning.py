@@ -163,6 +163,7 @@ def trials(study: Study, table: pd.DataFrame, baselines: Mapping[str, float]) ->
 
     A trial is a run: a setting together with a seed. One that diverged or failed counts as the
     worst of the model's runs, or as the baseline where that is worse; one still running, not.
+    Models that were trained in one way alone were not tuned, and are left out.
 
     Args:
         study: the records.
@@ -170,20 +171,23 @@ def trials(study: Study, table: pd.DataFrame, baselines: Mapping[str, float]) ->
         baselines: of each task the best loss that needs no model, see `baseline_losses`.
 
     Returns:
-        A row a task, model and number of trials: `task`, `label`, `trials`, `expected_best`. Models
-        of which no run finished have none.
+        A row a task, model and number of trials: `task`, `label`, `name`, `trials`, what so many
+        take in the mean, training `seconds` and `flops`, and `expected_best`. Models of which no
+        run finished have none.
     """
     rows = []
-    tried = _tried(study, table)
+    tried = _tried(study, table).merge(spent(study), on="run", how="left")
     for _, runs in tried.loc[tried["status"] != "running"].groupby(["task", "label"]):
-        task, label = runs[["task", "label"]].iloc[0]
+        key = tuple(runs[["task", "label", "name"]].iloc[0])
         sign = -1 if goal(runs) == "max" else 1
         loss = sign * runs["valid"].where(runs["status"] == "finished")
-        if loss.notna().any():
-            worst = max(float(loss.max()), baselines.get(task, -np.inf))
+        if loss.notna().any() and runs["setting"].nunique() > 1:
+            worst = max(float(loss.max()), baselines.get(key[0], -np.inf))
             best = sign * expected_best(loss.fillna(worst), "min")
-            rows += [(task, label, n, value) for n, value in enumerate(best, start=1)]
-    return pd.DataFrame(rows, columns=pd.Index(["task", "label", "trials", "expected_best"]))
+            cost = runs[["seconds", "flops"]].mean().to_numpy()
+            rows += [(*key, n, *(n * cost), value) for n, value in enumerate(best, start=1)]
+    columns = ["task", "label", "name", "trials", "seconds", "flops", "expected_best"]
+    return pd.DataFrame(rows, columns=pd.Index(columns))
 
 
 def tuning_cost(study: Study, table: pd.DataFrame) -> pd.DataFrame:
@@ -194,9 +198,9 @@ def tuning_cost(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         table: see `tabulate`.
 
     Returns:
-        A row a task and model: `task`, `label`, `settings` tried, `runs`, `diverged` and `failed`
-        of them, training `seconds` and `flops` as far as recorded, and `unmeasured`, the runs of
-        which one of the two is not known.
+        A row a task and model: `task`, `label`, `name`, `settings` tried, `runs`, `diverged` and
+        `failed` of them, training `seconds` and `flops` as far as recorded, and `unmeasured`, the
+        runs of which one of the two is not known.
     """
     runs = _tried(study, table).merge(spent(study), on="run", how="left")
     unmeasured = runs["seconds"].isna() | runs["flops"].isna()
@@ -205,7 +209,7 @@ def tuning_cost(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         failed=runs["status"] == "failed",
         unmeasured=unmeasured,
     )
-    return runs.groupby(["task", "label"], as_index=False).agg(
+    return runs.groupby(["task", "label", "name"], as_index=False).agg(
         settings=("setting", "nunique"),
         runs=("run", "size"),
         diverged=("diverged", "sum"),
@@ -218,15 +222,20 @@ def tuning_cost(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:
     """The table with `setting` in the place of `label`, which becomes that of the chosen one."""
-    family = families(table)
-    label = dict(zip(family[table["chosen"]], table.loc[table["chosen"], "label"], strict=True))
-    return table.assign(setting=table["label"], label=[label[number] for number in family])
+    family, chosen = families(table), table["chosen"]
+    label = dict(zip(family[chosen], table.loc[chosen, "label"], strict=True))
+    name = dict(zip(family[chosen], table.loc[chosen, "name"], strict=True))
+    return table.assign(
+        setting=table["label"],
+        label=[label[number] for number in family],
+        name=[name[number] for number in family],
+    )
 
 
 def _tried(study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """The runs with the `task`, `setting` and `label` of their row in the table."""
-    rows = _named(table).loc[:, ["task", "setting", "label"]]
-    runs = study.runs.drop(columns="task")
+    """The runs with the `task`, `setting`, `label` and `name` of their row in the table."""
+    rows = _named(table).loc[:, ["task", "setting", "label", "name"]]
+    runs = study.runs.drop(columns=["task", "name"])
     runs = runs.rename(columns={"task_label": "task", "label": "setting"})
     return runs.merge(rows, on=["task", "setting"])
 

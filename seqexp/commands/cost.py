@@ -14,9 +14,10 @@ import pandas as pd
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from seqexp.analysis.growth import aligned, exponents, growth_figure, to_text
-from seqexp.analysis.labels import Group, flatten, labels
+from seqexp.analysis.growth import aligned, exponents, growth_figures, to_text
+from seqexp.analysis.labels import Group, Label, flatten, labels
 from seqexp.analysis.looks import looks
+from seqexp.analysis.measured import FOLDER, FORMAT
 from seqexp.analysis.notation import NOTHING, count, shortened
 from seqexp.commands.configs import config_folder
 from seqexp.types import SeqexpError
@@ -36,8 +37,9 @@ a task has: time, memory, FLOPs. Lengths are tried at the config's own width (mo
 widths at the task's own length; for each cost the exponent of its growth is fitted.
 
 Overrides are those of seqexp run, whose --help lists the menu; a,b tries both. Everything goes to
-runs_dir/cost/NAME: cost.json (all figures, each with its method), cost.csv, growth.svg, growth.pdf.
-NAME is made of the models and tasks unless it is given; what is there is replaced.
+runs_dir/STUDY/cost/NAME: cost.json (all figures, each with its method), cost.csv, and TASK-growth
+as SVG and PDF. Where study=STUDY is that of a sweep, its next report shows the growth beside the
+runs. NAME is made of the models and tasks unless it is given; what is there is replaced.
 """
 
 
@@ -61,7 +63,7 @@ def main(arguments: list[str]) -> int:
     table = pd.DataFrame([row for row, _ in measured])
     fits = exponents(table.loc[table["varied"] != ""])
     folder = _folder(points, options)
-    print(_ledger_table({row["label"]: ledger for row, ledger in measured if not row["varied"]}))
+    print(_ledger_table({_called(row): ledger for row, ledger in measured if not row["varied"]}))
     if len(fits):
         print(f"\n{to_text(fits)}")
     _write(folder, points, measured, table, fits)
@@ -129,21 +131,21 @@ def _compose(overrides: Sequence[str]) -> list[Point]:
     return match_widths(points, Data())
 
 
-def _labelled(points: Sequence[Point]) -> dict[str, Point]:
-    """The points by what they are called."""
+def _labelled(points: Sequence[Point]) -> dict[Label, Point]:
+    """The points by what their models and tasks are called."""
     groups = {
         Group(point.task, point.model, str(index)): point for index, point in enumerate(points)
     }
     named = labels({group: flatten(point.config) for group, point in groups.items()})
-    tasks = {label.task for label in named.values()}
-    return {
-        f"{named[group].whole} on {named[group].task}" if len(tasks) > 1 else named[group].whole: p
-        for group, p in groups.items()
-    }
+    return {named[group]: point for group, point in groups.items()}
+
+
+def _called(row: Mapping[str, Any]) -> str:
+    return f"{row['label']} on {row['task']}"
 
 
 def _measure(
-    points: Mapping[str, Point], options: Options
+    points: Mapping[Label, Point], options: Options
 ) -> list[tuple[dict[str, Any], CostLedger]]:
     """What was measured, as rows of cost.csv, and the ledgers that they come from.
 
@@ -157,13 +159,13 @@ def _measure(
         for varied, length, width in _sizes_of(point, options):
             at = point if width == point.config["model"].get("features") else point.at_width(width)
             ledger = known.get((length, width))
+            row = {"task": label.task, "label": label.whole, "model": point.model}
+            row |= {"varied": varied, "length": length, "width": width}
             if ledger is None:
-                print(f"{label}: T={length} H={width}", file=sys.stderr)
+                print(f"{_called(row)}: T={length} H={width}", file=sys.stderr)
                 ledger = known[length, width] = cost_at(at, length)
             if not varied:
                 ledger = replace(ledger, peak_resident_bytes=peak_resident_at(at, length))
-            row = {"label": label, "model": point.model, "task": point.task}
-            row |= {"varied": varied, "length": length, "width": width}
             measured.append((row | _numbers(ledger), ledger))
     return measured
 
@@ -197,15 +199,16 @@ def _shown(value: float | None) -> str:
     return shortened(value) if value >= 1000 else f"{value:.3g}"
 
 
-def _folder(points: Mapping[str, Point], options: Options) -> Path:
+def _folder(points: Mapping[Label, Point], options: Options) -> Path:
     parts = [[p.model for p in points.values()], [p.task for p in points.values()]]
     name = options.name or "-".join(name for part in parts for name in dict.fromkeys(part))
-    return Path(next(iter(points.values())).config["runs_dir"]) / "cost" / name
+    config = next(iter(points.values())).config
+    return Path(config["runs_dir"]) / config["study"] / FOLDER / name
 
 
 def _write(
     folder: Path,
-    points: Mapping[str, Point],
+    points: Mapping[Label, Point],
     measured: Sequence[tuple[dict[str, Any], CostLedger]],
     table: pd.DataFrame,
     fits: pd.DataFrame,
@@ -221,10 +224,14 @@ def _write(
         raise SeqexpError(
             f"cannot write to {folder} ({error.strerror}); choose another folder with runs_dir=..."
         ) from error
-    places = ("label", "varied", "length", "width")
+    places = ("task", "label", "model", "varied", "length", "width")
     record = {
+        "format": FORMAT,
         "manifest": manifest(device_kind(), {}),
-        "configs": {label: redact(point.config) for label, point in points.items()},
+        "configs": [
+            {"task": label.task, "label": label.whole, "config": redact(point.config)}
+            for label, point in points.items()
+        ],
         "measured": [
             {place: row[place] for place in places} | {"cost": ledger.to_json()}
             for row, ledger in measured
@@ -233,10 +240,10 @@ def _write(
     }
     write_json_atomic(folder / "cost.json", record)
     table.to_csv(folder / "cost.csv", index=False)
-    for old in folder.glob("growth.*"):
+    for old in [*folder.glob("*growth.svg"), *folder.glob("*growth.pdf")]:
         old.unlink()
-    if len(fits):
-        varied = table.loc[table["varied"] != ""]
-        figure = growth_figure(varied, fits, looks(varied.assign(model_label=varied["label"])))
-        (folder / "growth.svg").write_text(figure.svg, encoding="utf-8")
-        (folder / "growth.pdf").write_bytes(figure.pdf)
+    varied = table.loc[table["varied"] != ""]
+    look = looks(varied.assign(model_label=varied["label"]))
+    for figure in growth_figures(varied, fits, look):
+        (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
+        (folder / f"{figure.name}.pdf").write_bytes(figure.pdf)

@@ -2,35 +2,117 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
 
 from seqexp.analysis import load
 from seqexp.analysis.report import write_report
 from seqexp.analysis.table import tabulate, to_text
+from seqexp.commands.configs import config_folder
+from seqexp.runs.record import RUN
+from seqexp.runs.store import read_json
+from seqexp.runs.wandb_mirror import Mirror
+from seqexp.types import SeqexpError
 
 USAGE = """\
-usage: seqexp report runs/STUDY [runs/STUDY ...]
+usage: seqexp report STUDY [STUDY ...] [--wandb[=online|offline]]
+
+  seqexp report runs/frontier
+  seqexp report runs/frontier --wandb=online
+  seqexp report wandb:ENTITY/PROJECT/frontier
 
 Writes runs/STUDY/report/index.html, one page that opens offline, with its tables and figures beside
-it. Of several studies the runs are compared as if they were one; the report is in the first."""
+it. Of several studies the runs are compared as if they were one; the report is in the first.
+
+A study is a folder, or one that was mirrored to wandb: the records that it carries are first
+fetched into runs/STUDY; what is there already is never replaced.
+
+--wandb logs the comparison to the wandb project of its runs as well, as a run of the study's name
+that replaces the one before; as its runs were (offline, unless the mode is given).
+"""
+
+FETCHED = "wandb:"
+FETCH_TO = Path("runs")
 
 
 def main(arguments: list[str]) -> int:
     """Make the report again."""
-    if not arguments or arguments[0].startswith("-"):
-        asked = bool(arguments) and arguments[0] in ("-h", "--help")
-        print(USAGE, file=sys.stdout if asked else sys.stderr)
-        return 0 if asked else 2
-    report_on([Path(argument) for argument in arguments])
-    return 0
+    if not arguments or {"-h", "--help"} & set(arguments):
+        print(USAGE, end="", file=sys.stdout if arguments else sys.stderr)
+        return 0 if arguments else 2
+    names, mode = _parse(arguments)
+    folders = [_folder(name) for name in names]
+    mirror = None if mode is None else _mirror(folders[0], mode)
+    return 0 if report_on(folders, mirror) else 1
 
 
-def report_on(studies: Sequence[Path]) -> None:
-    """Write the report into the folder of the first, print its table and where it is."""
+def report_on(studies: Sequence[Path], mirror: Mirror | None = None) -> bool:
+    """Write the report into the folder of the first, print its table and where it is.
+
+    Args:
+        studies: their folders.
+        mirror: where to log the comparison as well, if anywhere.
+
+    Returns:
+        Whether it is logged, if it was to be.
+    """
     study = load(*studies)
     models = tabulate(study)
     page = write_report(study, models, studies[0] / "report")
     print(to_text(models))
-    print(f"report: {page}")
+    print(f"report: {page}", flush=True)
+    if mirror is None or mirror.mode == "disabled":
+        return True
+    from seqexp.commands.wandb_report import log_report
+
+    return log_report(study, models, studies[0], mirror)
+
+
+def _parse(arguments: Sequence[str]) -> tuple[list[str], str | None]:
+    """The studies, and the mode of wandb: "" for that of the runs, None for no wandb."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--wandb", nargs="?", const="")
+    # It stands for itself: the study that comes after is no mode.
+    words = ["--wandb=" if word == "--wandb" else word for word in arguments]
+    try:
+        found, names = parser.parse_known_args(words)
+    except argparse.ArgumentError as error:
+        raise SeqexpError(f"{error}: seqexp report --help shows how to call it") from error
+    for name in names:
+        if name.startswith("-"):
+            raise SeqexpError(f"no option {name}: seqexp report --help lists them")
+    if not names:
+        raise SeqexpError("no study given: seqexp report --help shows how to call it")
+    return names, found.wandb
+
+
+def _folder(name: str) -> Path:
+    """The folder of a study, fetched where it is in wandb."""
+    if not name.startswith(FETCHED):
+        return Path(name)
+    from seqexp.runs.wandb_fetch import fetch
+
+    fetched = fetch(name.removeprefix(FETCHED), FETCH_TO)
+    for problem in fetched.problems:
+        print(f"not fetched: {problem}", file=sys.stderr)
+    print(f"{fetched.folder}: {fetched.new} runs fetched, {fetched.known} were there")
+    return fetched.folder
+
+
+def _mirror(folder: Path, mode: str) -> Mirror:
+    """Where the runs of a study were mirrored to; offline where they were not."""
+    settings: dict[str, Any] = dict(OmegaConf.load(config_folder() / "logger" / "wandb.yaml"))
+    for path in sorted(folder.glob(f"*/{RUN}")):
+        with contextlib.suppress(SeqexpError):
+            logger = ((read_json(path) or {}).get("config") or {}).get("logger")
+            if isinstance(logger, dict) and logger.keys() == settings.keys():
+                settings = logger
+                break
+    mode = mode or ("offline" if settings["mode"] == "disabled" else settings["mode"])
+    return Mirror(**{**settings, "mode": mode})

@@ -16,7 +16,7 @@ from seqexp.commands.configs import config_folder
 from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
-    from seqexp.sweeps import Outcome
+    from seqexp.sweeps import Outcome, Point
 
 
 ONLY_SHOW = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--resolve")
@@ -24,16 +24,17 @@ ONLY_SHOW = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--r
 
 def run(arguments: list[str]) -> int:
     """Train one point."""
-    return _exit_code(_hydra(arguments, one=True))
+    return _exit_code(_hydra(arguments, one=True)[0])
 
 
 def sweep(arguments: list[str]) -> int:
     """Train every point of a multirun, and report on the study."""
-    outcomes = _hydra(arguments, one=False)
+    outcomes, points = _hydra(arguments, one=False)
     if any(outcome.status != "failed" for outcome in outcomes):
         from seqexp.commands.report import report_on
+        from seqexp.runs.wandb_mirror import Mirror
 
-        report_on([outcomes[0].directory.parent])
+        report_on([outcomes[0].directory.parent], Mirror(**points[0].config["logger"]))
     return _exit_code(outcomes)
 
 
@@ -41,14 +42,15 @@ def _exit_code(outcomes: Sequence[Outcome]) -> int:
     return int(any(outcome.status == "failed" for outcome in outcomes))
 
 
-def _hydra(arguments: Sequence[str], one: bool) -> list[Outcome]:
-    """Let Hydra compose, and execute what it composes; the outcomes of all points.
+def _hydra(arguments: Sequence[str], one: bool) -> tuple[list[Outcome], list[Point]]:
+    """Let Hydra compose, and execute what it composes; the outcomes of all points, and these.
 
     Args:
         arguments: overrides and flags of Hydra.
         one: refuse more than one point.
     """
     outcomes: list[Outcome] = []
+    points: list[Point] = []
 
     def task(configs: DictConfig | list[DictConfig]) -> Any:
         """All points at once from seqexp's own launcher; one at a time from another."""
@@ -60,10 +62,11 @@ def _hydra(arguments: Sequence[str], one: bool) -> list[Outcome]:
                 raise SeqexpError(
                     f"run trains one point, and these are {len(configs)}: use seqexp sweep"
                 )
-            points = [Point.of(config, config.hydra.runtime.choices) for config in configs]
+            points.extend(Point.of(config, config.hydra.runtime.choices) for config in configs)
             outcomes.extend(execute(points))
             return [outcome.score for outcome in outcomes]
-        outcome = execute([Point.of(configs, HydraConfig.get().runtime.choices)])[0]
+        points.append(Point.of(configs, HydraConfig.get().runtime.choices))
+        outcome = execute(points[-1:])[0]
         if outcome.status == "failed":
             # This may be another process, which reports by exceptions.
             raise SeqexpError(f"{outcome.name}: {outcome.detail}")
@@ -85,7 +88,7 @@ def _hydra(arguments: Sequence[str], one: bool) -> list[Outcome]:
         ) from error
     finally:
         sys.argv = previous
-    return outcomes
+    return outcomes, points
 
 
 def prepare_jax() -> None:

@@ -17,6 +17,7 @@ NOT_RESULT = (
     "progress",
     "labels",
     "rerun",
+    "peak_memory",
     "match",
 )
 """Top-level keys of a config that do not determine what a run computes: where and how it is kept,

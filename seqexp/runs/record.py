@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -182,6 +183,9 @@ class RunRecord:
         resumed = [*first.get("resumed", []), {"step": step, **manifest}]
         store.write_json_atomic(self.directory / MANIFEST, {**first, "resumed": resumed})
         self._update(status="running", diverged_step=None, error=None)
+        # A ledger that is damaged is measured again.
+        with contextlib.suppress(SeqexpError):
+            self._cost = store.read_json(self.directory / COST) or {}
         self._start_mirror()
 
     def log(self, record: Mapping[str, Any], seconds: float) -> None:
@@ -191,7 +195,7 @@ class RunRecord:
         """
         store.append(self.directory / METRICS, record)
         store.append(self.directory / TIMING, {"step": record["step"], "seconds": seconds})
-        self._mirrored.log({**record, "seconds": seconds})
+        self._mirrored.log(self._on_all_axes(record, seconds))
 
     def log_samples(self, step: int, texts: Sequence[str]) -> None:
         """Append texts that a language model wrote after `step`."""
@@ -234,11 +238,17 @@ class RunRecord:
     def _start_mirror(self) -> None:
         seconds = {r["step"]: r["seconds"] for r in store.read(self.directory / TIMING)}
         metrics = [
-            {**record, "seconds": seconds.get(record["step"])}
+            self._on_all_axes(record, seconds.get(record["step"]))
             for record in store.read(self.directory / METRICS)
         ]
         samples = store.read(self.directory / SAMPLES)
         self._mirrored = self._mirror.start(self.run, self.directory, metrics, samples)
 
+    def _on_all_axes(self, record: Mapping[str, Any], seconds: float | None) -> dict[str, Any]:
+        """A record of metrics with all that training took up to it, where it is known."""
+        per_step = self._cost.get("training_flops_per_step")
+        flops = None if per_step is None else per_step * record["step"]
+        return {**record, "flops": flops, "seconds": seconds}
+
     def _finish_mirror(self) -> None:
-        self._mirrored.finish(self.run, self._cost)
+        self._mirrored.finish(self.run, self._cost, self.directory)

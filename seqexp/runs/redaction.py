@@ -20,6 +20,10 @@ _SHORTEST = 8
 """Secrets in the environment that are shorter would be found in innocent text."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_PATH = re.compile(
+    r"""(?<![\w/.~\])}-])(?:(?:file://)?/(?!/)|[A-Za-z]:[\\/])(?:(?!\s--?\w)[^,;:'")\]}])*"""
+)
+"""An absolute path, spaces and all: up to the next flag or the end of a list's element."""
 _LOGIN = re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
 
 
@@ -49,6 +53,20 @@ def redact_arguments(arguments: Sequence[str]) -> list[str]:
             clean.append(_redact(key, argument, secrets))
         key = argument if argument.startswith("-") else ""
     return clean
+
+
+def redact_paths(value: Any) -> Any:
+    """The same plain data with "[path]" in the place of every absolute path in its texts.
+
+    Example:
+        >>> redact_paths(["runs_dir=/home/me/runs", "a/b", "https://example.org/c"])
+        ['runs_dir=[path]', 'a/b', 'https://example.org/c']
+    """
+    if isinstance(value, Mapping):
+        return {key: redact_paths(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_paths(child) for child in value]
+    return _PATH.sub("[path]", value) if isinstance(value, str) else value
 
 
 def _redact(key: str, value: Any, secrets: Sequence[str]) -> Any:

@@ -1,36 +1,26 @@
-"""The wandb mirror of a run: a view for people, never the record. Nothing else imports wandb."""
+"""The wandb mirror of a run: a view for people, never the record."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import math
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from seqexp.runs.redaction import redact
+from seqexp.runs.wandb_files import ARCHIVE, pack
+from seqexp.runs.wandb_session import TAG_LENGTH, Mode, first_line, open_run, staging_in
 from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
     import wandb
 
-Mode = Literal["online", "offline", "disabled"]
-
-INIT_TIMEOUT = 10.0
-"""Seconds to wait for the server before a run is mirrored offline."""
-
-FINISH_TIMEOUT = 60.0
-"""Seconds to wait for uploads at the end of a run; what is left stays on disk for `wandb sync`."""
-
-_TAG_LENGTH = 64
+AXES = ("step", "examples", "tokens", "flops", "seconds")
+"""What curves can be drawn over, the one first that they are drawn over unless told otherwise."""
 
 _log = logging.getLogger(__name__)
-
-_offline_because: list[str] = []
-"""Why this process can't reach the server, once it has tried."""
 
 
 class MirroredRun:
@@ -43,7 +33,7 @@ class MirroredRun:
         self._run = run
 
     def log(self, record: Mapping[str, Any]) -> None:
-        """Mirror a record of metrics.jsonl (with "seconds"), at its step."""
+        """Mirror a record of metrics.jsonl, with "flops" and "seconds" where known, at its step."""
         with self._surviving() as run:
             if run and record["step"] >= run.starting_step:
                 nonfinite = record.get("nonfinite", ())
@@ -58,11 +48,12 @@ class MirroredRun:
                 import wandb
 
                 table = wandb.Table(columns=["step", "text"], data=[(step, text) for text in texts])
-                with _staging_in(Path(run.dir)):
+                with staging_in(Path(run.dir)):
                     run.log({"samples": table}, step=step)
 
-    def finish(self, run: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
-        """Close the mirror with the outcome (a `run.json`) and the cost ledger in its summary."""
+    def finish(self, run: Mapping[str, Any], cost: Mapping[str, Any], directory: Path) -> None:
+        """Close the mirror with the outcome (a `run.json`) and the cost ledger in its summary, and
+        the record in its files, from which `wandb_fetch` makes it again."""
         with self._surviving() as open_run:
             if open_run:
                 outcome = {
@@ -75,6 +66,9 @@ class MirroredRun:
                     "cost": cost,
                 }
                 open_run.summary.update(_flat(outcome, ""))
+                archive = Path(open_run.dir) / ARCHIVE
+                archive.write_bytes(pack(directory))
+                open_run.save(archive, base_path=open_run.dir, policy="end", glob=False)
                 open_run.finish(exit_code=0 if run["status"] == "finished" else 1)
         self._run = None
 
@@ -84,7 +78,7 @@ class MirroredRun:
             yield self._run
         # Broad on purpose: a mirror that breaks, however it does, must not end a training.
         except Exception as error:
-            _log.warning("wandb failed (%s); this run is no longer mirrored", _line(error))
+            _log.warning("wandb failed (%s); this run is no longer mirrored", first_line(error))
             self._run = None
 
 
@@ -135,7 +129,7 @@ class Mirror:
             mirrored = MirroredRun(self._open(run, directory))
         # Broad on purpose: a mirror that does not open must not keep a training from starting.
         except Exception as error:
-            _log.warning("wandb failed (%s); %s is not mirrored", _line(error), run["name"])
+            _log.warning("wandb failed (%s); %s is not mirrored", first_line(error), run["name"])
             return MirroredRun(None)
         for record in sorted([*metrics, *samples], key=lambda record: record["step"]):
             if "texts" in record:
@@ -144,87 +138,33 @@ class Mirror:
                 mirrored.log(record)
         return mirrored
 
+    def open(self, directory: Path, **what: Any) -> wandb.Run:
+        """A run of this mirror's project, see `open_run`; it may raise whatever wandb raises."""
+        return open_run(self.mode, directory, project=self.project, entity=self.entity, **what)
+
     def _open(self, run: Mapping[str, Any], directory: Path) -> wandb.Run:
-        # wandb reads these when it is imported: even offline it would look up a host otherwise.
-        os.environ["WANDB_MODE"] = self.mode
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        os.environ.setdefault("WANDB_SILENT", "true")
-        import wandb
-
-        if self.mode == "online" and not _offline_because:
-            # Asked beforehand, because `init` would wait for an answer at a terminal.
-            if wandb.login(prompt=False, verify=False):
-                try:
-                    return self._init(run, directory, "online")
-                except Exception as error:
-                    _offline_because.append(_line(error))
-                # The service keeps the id of a run that failed to start until it is torn down; but
-                # other runs that are open would end with it.
-                if wandb.setup().most_recent_active_run is None:
-                    wandb.teardown()
-            else:
-                _offline_because.append("no API key: run `wandb login`")
-            _log.warning("wandb stays offline (%s); send runs with `wandb sync`", *_offline_because)
-        return self._init(run, directory, "offline")
-
-    def _init(
-        self, run: Mapping[str, Any], directory: Path, mode: Literal["online", "offline"]
-    ) -> wandb.Run:
-        import wandb
-
-        # All of it is in metrics.jsonl and is replayed: an old mirror would only be sent twice.
-        shutil.rmtree(directory / "wandb", ignore_errors=True)
         names = {name: run[name] for name in ("study", "name", "model", "task", "seed", "group")}
-        opened = wandb.init(
-            mode=mode,
-            project=self.project,
-            entity=self.entity,
-            dir=str(directory.absolute()),
+        # With what a width was solved for stands what it reached.
+        match = run.get("match") or run["config"].get("match")
+        opened = self.open(
+            directory,
             id=run["id"],
             name=run["name"],
             group=f"{run['model']}-{run['task']}-{run['group'][:8]}",
             job_type="train",
-            tags=[
-                tag[:_TAG_LENGTH]
-                for tag in dict.fromkeys((run["study"], run["model"], run["task"], *self.tags))
-            ],
-            config={**redact(run["config"]), "run": names},
-            reinit="create_new",
-            resume="allow" if mode == "online" else None,
-            settings=wandb.Settings(
-                init_timeout=INIT_TIMEOUT,
-                finish_timeout=FINISH_TIMEOUT,
-                silent=True,
-                console="off",
-                symlink=False,
-                save_code=False,
-                disable_git=True,
-                # Its metadata hold the command line, secrets and all; our manifest has it redacted.
-                x_disable_meta=True,
-                x_disable_machine_info=True,
-                x_save_requirements=False,
-                # A monitor per run would disturb the times that we measure.
-                x_disable_stats=True,
-            ),
+            tags=tags(run["study"], run["model"], run["task"], *self.tags),
+            config={**redact(run["config"]), "match": match, "run": names},
         )
-        for axis in ("step", "examples", "tokens", "seconds"):
+        for axis in AXES:
             opened.define_metric(axis)
         for curves in ("train/*", "valid/*"):
-            opened.define_metric(curves, step_metric="step")
+            opened.define_metric(curves, step_metric=AXES[0])
         return opened
 
 
-@contextlib.contextmanager
-def _staging_in(directory: Path) -> Iterator[None]:
-    """Let wandb keep the copies that it makes of tables beside the run, not in the user's home."""
-    before = os.environ.get("WANDB_DATA_DIR")
-    os.environ["WANDB_DATA_DIR"] = str(directory.parent)
-    try:
-        yield
-    finally:
-        del os.environ["WANDB_DATA_DIR"]
-        if before is not None:
-            os.environ["WANDB_DATA_DIR"] = before
+def tags(*names: str) -> list[str]:
+    """Each name once, as wandb takes them."""
+    return [name[:TAG_LENGTH] for name in dict.fromkeys(names)]
 
 
 def _flat(tree: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -236,7 +176,3 @@ def _flat(tree: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         elif value is not None:
             flat[f"{prefix}{name}"] = value
     return flat
-
-
-def _line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +22,7 @@ from seqexp.sweeps.costing import measure_costs
 from seqexp.sweeps.groups import Group, Planned, device_kind
 from seqexp.sweeps.outcome import Outcome
 from seqexp.sweeps.progress import SweepProgress
+from seqexp.sweeps.random_costs import peak_resident_at
 from seqexp.training import Chunk, GroupState, Program, train
 from seqexp.training.loop import Standing
 from seqexp.training.mesh import AUTO, group_mesh, slice_widths
@@ -55,7 +57,9 @@ def run_group(
             opened.append(_open(member, state, mirror))
         progress.advance(sum(int(member.state.step) for member in opened))
         progress.working_on(f"{group.name}: measuring costs")
-        program, ledger = _with_costs(program, fresh, opened, splits)
+        program, ledger = _with_costs(program, fresh, members[0], splits)
+        for member in opened:
+            member.run.write_cost(ledger.to_json())
         progress.working_on(f"{group.name}: training {len(members)} at once")
         progress.say(f"{group.name}: {_describe(group, ledger)}")
         _train(program, opened, progress)
@@ -137,13 +141,13 @@ def _restored(leaves: Sequence[Any], like: MemberState) -> MemberState | None:
 
 
 def _with_costs(
-    program: Program, fresh: Sequence[MemberState], opened: Sequence[Opened], splits: Splits
+    program: Program, fresh: Sequence[MemberState], first: Planned, splits: Splits
 ) -> tuple[Program, CostLedger]:
     """The program at the slice width that the ledger of the group names, and that ledger: the one
     it was measured with before, or measured now."""
     widths = slice_widths(program.members, program.mesh)
     try:
-        known = read_json(opened[0].run.directory / COST)
+        known = read_json(first.directory / COST)
         ledger = None if known is None else CostLedger.from_json(known)
     except SeqexpError:
         ledger = None
@@ -151,8 +155,9 @@ def _with_costs(
         program, ledger = measure_costs(program, fresh, splits, widths)
     else:
         program = program.at_width(min(ledger.slice_width or 1, widths[-1]))
-    for member in opened:
-        member.run.write_cost(ledger.to_json())
+    if first.point.config["peak_memory"] and ledger.peak_resident_bytes is None:
+        peak = peak_resident_at(first.point, program.experiment.task.spec.length)
+        ledger = replace(ledger, peak_resident_bytes=peak)
     return program, ledger
 
 

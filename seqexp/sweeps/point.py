@@ -42,7 +42,8 @@ class Point:
             choices: the file chosen in each group of the menu.
 
         Raises:
-            SeqexpError: if the study or the folder of runs has no name.
+            SeqexpError: if the study or the folder of runs has no name, or `peak_memory` is neither
+                true nor false.
         """
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         plain = cast(dict[str, Any], OmegaConf.to_container(own, resolve=True))
@@ -50,6 +51,8 @@ class Point:
             if plain[key] is None:
                 raise SeqexpError(f"{key} must be a name, not null")
             plain[key] = str(plain[key])
+        if not isinstance(plain["peak_memory"], bool):
+            raise SeqexpError(f"peak_memory must be true or false, not {plain['peak_memory']!r}")
         return cls(plain, choices["model"], choices["task"])
 
     @property
@@ -79,7 +82,7 @@ class Point:
 
     def shared_config(self) -> dict[str, Any]:
         """The config without what is traced: points where this is equal share a program."""
-        config = {k: v for k, v in self.config.items() if k not in ("seed", "match")}
+        config = {k: v for k, v in self.config.items() if k not in ("seed", "match", "peak_memory")}
         optimizer = config["optimizer"]
         config["optimizer"] = {k: v for k, v in optimizer.items() if k not in TRACED}
         return config

@@ -13,7 +13,7 @@ from seqexp.costs.resident import peak_resident_bytes
 from seqexp.sweeps.costing import measure_costs
 from seqexp.sweeps.point import Point
 from seqexp.training import Program
-from seqexp.training.mesh import AUTO, group_mesh
+from seqexp.training.mesh import AUTO, expose_cores, group_mesh
 from seqexp.types import SeqexpError, Splits
 
 STEPS = 3
@@ -47,6 +47,8 @@ def peak_resident_at(point: Point, length: int) -> int | None:
 
 
 def _few_steps(point: Point, length: int) -> None:
+    """In a process of its own, with the devices that training has."""
+    expose_cores()
     program, _ = _program(point, length)
     states = program.init()
     for step in range(STEPS):

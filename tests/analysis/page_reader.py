@@ -14,6 +14,9 @@ NUMBER = rf"(?:{PLAIN}(?:e[+-]?\d+|·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+| [kMGT]
 SCALED = r"\(([^()±]+) ± ([^()±]+)\)·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)"
 BLOCKS = {"p", "h1", "h2", "h3", "summary", "figcaption", "dt", "dd", "pre", "th", "td", "title"}
 BLOCKS |= {"option", "label", "a", "nav", "div", "span", "noscript"}
+UNIT = "\0"
+"""Parts what a heading says from its unit."""
+
 VOID = {"meta", "br", "input", "path", "use"}
 
 
@@ -81,6 +84,11 @@ class Text(NamedTuple):
     kind: str
     text: str
 
+    @property
+    def quoted(self) -> bool:
+        """Whether it is as it stands in the records: commands, methods, the manifest, samples."""
+        return self.tag in ("dd", "pre")
+
 
 class Page(HTMLParser):
     """Reads a page; scripts, styles and drawings are no text of it, the study's data is kept."""
@@ -134,14 +142,15 @@ class Page(HTMLParser):
             self.title = ""
         if inside and table is not None:
             if tag == "span" and kind == "unit":
-                self._add("\t" + text)
+                self._add(UNIT + text)
             elif tag == "span" and kind not in ("mark", "dot"):
                 self._add(text)
             elif tag == "th":
-                heading, _, unit = text.partition("\t")
+                heading, _, unit = text.partition(UNIT)
                 table.headings.append((heading.strip(), unit.strip()))
             elif tag == "td":
                 kind, told, value = kind.partition("\n")
+                text = " ".join(text.replace(UNIT, " ").split())
                 table.rows[-1].append(Cell(text, value if told else None, kind))
             elif tag == "tr" and not table.rows[-1]:
                 table.rows.pop()

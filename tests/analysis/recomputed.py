@@ -14,7 +14,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +44,10 @@ COSTS = {
 
 TABLED = (*COSTS, "prefill_seconds", "compile_seconds", "program_bytes")
 TABLED += ("training_sequential_depth",)
+GROWING = ("step_seconds", "prefill_seconds", "decode_seconds_per_token", "program_bytes")
+GROWING += ("training_flops_per_step",)
+"""Costs of which `seqexp cost` tells how they grow."""
+
 MEASURES = ("step", "examples", "tokens", "flops", "seconds")
 NAN, INF = math.nan, math.inf
 
@@ -77,6 +81,19 @@ def quantile(samples: np.ndarray, p: float) -> Between:
 def ends(samples: np.ndarray) -> tuple[Between, Between]:
     """Of a 95 % interval of percentiles."""
     return quantile(samples, 0.025), quantile(samples, 0.975)
+
+
+def once(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of `Truth` that is computed once for the same arguments."""
+
+    @wraps(method)
+    def kept(self: Truth, *arguments: Any) -> Any:
+        key = (method.__name__, *map(str, arguments))
+        if key not in self._kept:
+            self._kept[key] = method(self, *arguments)
+        return self._kept[key]
+
+    return kept
 
 
 @dataclass
@@ -134,6 +151,21 @@ class Run:
         """The config that determines the result, flat: {"optimizer.learning_rate": "0.01"}."""
         config = self.said.get("config", {})
         return flat({key: value for key, value in config.items() if key not in NO_RESULT})
+
+    @property
+    def architecture(self) -> str:
+        """What it is built of, however it is trained."""
+        built = {key: v for key, v in self.settings.items() if key.startswith("model.")}
+        return "; ".join(f"{key}={value}" for key, value in sorted(built.items()))
+
+    @cached_property
+    def named_by(self) -> dict[str, str]:
+        """The settings, with a budget in the place of the width that met it."""
+        match = self.said.get("match")
+        if not match:
+            return self.settings
+        told = {key: value for key, value in self.settings.items() if key != "model.features"}
+        return told | {f"model.{match['by']}": str(match["budget"])}
 
     @property
     def rate(self) -> float:
@@ -199,8 +231,14 @@ class Setting:
         return mean(self.losses)
 
     @property
-    def contender(self) -> str:
-        return self.runs[0].contender
+    def name(self) -> str:
+        """What it is called where it competes; others are called by their label."""
+        return self.runs[0].contender if self.chosen else self.label
+
+    @property
+    def seed_cost(self) -> dict[str, float]:
+        """Medians over the finished seeds."""
+        return {key: median(values) for key, values in self.cost_by_seed().items()}
 
     def cost_by_seed(self) -> dict[str, list[float]]:
         return {
@@ -214,6 +252,7 @@ class Truth:
 
     def __init__(self, *studies: Path) -> None:
         self.runs = [run for study in studies for run in read(study)]
+        self.growth = {key: fit for study in studies for key, fit in growths(study).items()}
         _name(self.runs)
         groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
         for run in sorted(self.runs, key=lambda run: run.seed):
@@ -224,16 +263,18 @@ class Truth:
             order[0].chosen = True
         _name_contenders([s for s in self.settings if s.chosen])
         self.tasks = sorted({setting.task for setting in self.settings})
+        self._kept: dict[Any, Any] = {}
 
     def families(self, task: str | None = None) -> dict[tuple[str, str, str], list[Setting]]:
         """Settings of one architecture on one task, which compete on validation."""
         found: dict[tuple[str, str, str], list[Setting]] = defaultdict(list)
         for setting in self.settings:
             if task in (None, setting.task):
-                model = {k: v for k, v in setting.runs[0].settings.items() if k.startswith("model.")}
-                found[setting.task, setting.model, json.dumps(model, sort_keys=True)].append(setting)
+                built = setting.runs[0].architecture
+                found[setting.task, setting.model, built].append(setting)
         return found
 
+    @once
     def of(self, task: str) -> list[Setting]:
         """The rows of one task, the best test score first."""
         rows = [setting for setting in self.settings if setting.task == task]
@@ -257,6 +298,7 @@ class Truth:
         sign = -1 if "max" in {s.goal for s in self.of(task)} else 1
         return min((sign * value for value in self.baselines(task).values()), default=None)
 
+    @once
     def on_front(self, task: str, key: str) -> set[str]:
         """Labels on the Pareto front of the mean test score against a cost."""
         points = {s.label: (s.cost[key], s.loss) for s in self.field(task)}
@@ -285,6 +327,7 @@ class Truth:
             }
         return found
 
+    @once
     def front_shares(self, task: str, keys: Sequence[str]) -> dict[str, Expected]:
         """How often each is on the front against some costs at once; NaN where it is not known."""
         drawn = self.resampled[task]
@@ -309,6 +352,7 @@ class Truth:
             found[label] = NAN if unsure else share(~beaten)
         return found
 
+    @once
     def dominance(self, task: str, key: str) -> dict[tuple[str, str], Expected]:
         """How often one chosen model dominates another against a cost."""
         drawn = self.resampled[task]
@@ -323,14 +367,94 @@ class Truth:
             found[labels[i], labels[j]] = share(wins) if known else NAN
         return found
 
+    def common(self, task: str) -> list[str]:
+        """Costs that are known of all chosen models."""
+        rivals = self.field(task)
+        return [key for key in COSTS if all(math.isfinite(s.seed_cost[key]) for s in rivals)]
+
+    @once
+    def volumes(self, task: str) -> dict[tuple[str, str], dict[str, Expected]]:
+        """Of each cost ("all" for all at once) and kind of model what it covers, and its share.
+
+        Costs count in decades up to twice the largest, scores from the baseline or else the worst
+        model on; the volume is that of a union of boxes.
+        """
+        rivals, drawn = self.field(task), self.resampled[task]
+        if not rivals:
+            return {}
+        order = [drawn["labels"].index(s.label) for s in rivals]
+        losses = np.vstack([[s.loss for s in rivals], drawn["losses"][:, order]])
+        baseline = self.baseline_loss(task)
+        worst = max(s.loss for s in rivals) if baseline is None else baseline
+        axes = {key: [key] for key in self.common(task)}
+        if len(axes) > 1 and len(rivals) <= 12:
+            axes["all"] = [*axes]
+        found: dict[tuple[str, str], dict[str, Expected]] = {}
+        models = list(dict.fromkeys(s.model for s in rivals))
+        for axis, keys in axes.items():
+            cost = np.array([[s.seed_cost[key] for key in keys] for s in rivals])
+            if not (cost > 0).all():
+                continue
+            room = np.log10(2 * cost.max(axis=0)) - np.log10(cost)
+            gain = worst - losses
+            own = {m: [i for i, s in enumerate(rivals) if s.model == m] for m in models}
+            covers = {m: union(room[mine], gain[:, mine]) for m, mine in own.items()}
+            whole = union(room, gain)
+            known = whole[0] > 0 and not np.isnan(losses).any()
+            most = np.max([*covers.values()], axis=0)
+            ties = sum(np.isclose(volume, most, rtol=1e-12) for volume in covers.values())
+            for model, volume in covers.items():
+                row: dict[str, Expected] = {"hypervolume": float(volume[0])}
+                row["share"] = float(volume[0] / whole[0]) if whole[0] else NAN
+                row |= dict.fromkeys(("share_low", "share_high", "most"), NAN)
+                if known:
+                    with np.errstate(invalid="ignore"):
+                        shares = volume[1:] / whole[1:]
+                    row["share_low"], row["share_high"] = ends(shares)
+                    wins = np.isclose(volume, most, rtol=1e-12) / ties * (whole > 0)
+                    row["most"] = share(wins[1:])
+                found[axis, model] = row
+        return found
+
+    @once
+    def trials(self, task: str) -> dict[str, list[dict[str, float]]]:
+        """What the best of n runs of a model can be expected to score on validation.
+
+        A run that was lost counts as the worst of them, or as the baseline where that is worse.
+        """
+        found = {}
+        for family in self.families(task).values():
+            runs = [run for s in family for run in s.runs if run.status != "running"]
+            losses = [run.sign * run.valid for run in runs if run.finished]
+            if not losses or len({run.label for run in runs}) < 2:
+                continue
+            baseline = self.baseline_loss(task)
+            worst = max(losses) if baseline is None else max(*losses, baseline)
+            losses = sorted(losses + [worst] * (len(runs) - len(losses)))
+            total, last = len(losses), [_last(run) for run in runs]
+            spent = {
+                "seconds": mean([x for x, _ in last if math.isfinite(x)]),
+                "flops": mean([x for _, x in last if math.isfinite(x)]),
+            }
+            rows = []
+            for n in range(1, total + 1):
+                # The best of n is the i-th where none is before it, and not all are behind it.
+                chance = [((total - i) / total) ** n for i in range(total + 1)]
+                each = [x * (chance[i] - chance[i + 1]) for i, x in enumerate(losses)]
+                row = {key: n * value for key, value in spent.items()}
+                rows.append({"trials": n, **row, "expected_best": runs[0].sign * math.fsum(each)})
+            found[next(s for s in family if s.chosen).label] = rows
+        return found
+
     def priced(self, task: str) -> list[str]:
         """Costs that are known of any chosen model."""
         rivals = self.field(task)
         return [key for key in COSTS if any(math.isfinite(s.cost[key]) for s in rivals)]
 
+    @once
     def comparisons(self, task: str) -> list[dict[str, Any]]:
         """Every two chosen models of a task, the better mean first, by their contenders' names."""
-        rivals = sorted(self.field(task), key=lambda s: (s.loss, s.contender))
+        rivals = sorted(self.field(task), key=lambda s: (s.loss, s.name))
         pairs = list(itertools.combinations(rivals, 2))
         rows = [_compared(a, b) for a, b in pairs]
         corrected = holm([row["p"] for row in rows])
@@ -338,14 +462,15 @@ class Truth:
             row |= {"p_holm": p, "comparisons": len(rows)}
         return rows
 
+    @once
     def ranks(self) -> dict[str, dict[str, Any]]:
         """The contenders over all tasks."""
         entries: dict[str, dict[str, Setting]] = defaultdict(dict)
         everyone = defaultdict(list)
         for setting in (s for s in self.settings if s.chosen):
-            everyone[setting.contender].append(setting)
+            everyone[setting.name].append(setting)
             if setting.n:
-                entries[setting.contender][setting.task] = setting
+                entries[setting.name][setting.task] = setting
         complete = [name for name in entries if len(entries[name]) == len(self.tasks)]
         drawn, found = [], {}
         rng = np.random.default_rng(411)
@@ -390,6 +515,7 @@ class Truth:
             return None
         return [(worst - loss) / (worst - best) for loss in setting.losses]
 
+    @once
     def tuning(self, task: str) -> dict[str, dict[str, Any]]:
         """Of each chosen label what its learning rates did, and what all of its runs cost."""
         found = {}
@@ -451,6 +577,7 @@ class Truth:
         runs = [run for run in self.chosen_runs(task) if run.finished]
         return max((run.sign * run.valid, run.valid) for run in runs)[1] if runs else NAN
 
+    @once
     def effort(self, task: str) -> dict[str, dict[str, Any]]:
         """What the median seed of each chosen model took until it first reached the target."""
         target, found = self.target(task), {}
@@ -535,36 +662,25 @@ def _name(runs: Sequence[Run]) -> None:
     for mine in _by(runs, lambda run: run.said["task"]).values():
         varied = [key for key in _varied(mine) if key.startswith("task.")]
         for run in mine:
-            run.task = _told(run.said["task"], run.settings, varied)
+            run.task = _told(run.said["task"], run.named_by, varied)
     for mine in _by(runs, lambda run: (run.task, run.model)).values():
         varied = [key for key in _varied(mine) if not key.startswith("task.") and key != "seed"]
         built = [key for key in varied if key.startswith("model.")]
         trained = [key for key in varied if not key.startswith("model.")]
         for run in mine:
-            run.model_label = _told(run.model, run.settings, built)
-            run.label = _told(run.model_label, run.settings, trained)
+            run.model_label = _told(run.model, run.named_by, built)
+            run.label = _told(run.model_label, run.named_by, trained)
     for mine in _by(runs, lambda run: (run.task, run.label)).values():
         assert len({run.said["group"] for run in mine}) == 1
         assert len({run.seed for run in mine}) == len(mine)
 
 
 def _name_contenders(chosen: Sequence[Setting]) -> None:
-    """A chosen model is called by what varies in how it is built, or by the budget it was met to."""
-    built = {}
-    for setting in chosen:
-        run = setting.runs[0]
-        settings = {key: v for key, v in run.settings.items() if key.startswith("model.")}
-        match = run.said.get("match")
-        if match:
-            settings.pop("model.features")
-            settings[f"model.{match['by']}"] = str(match["budget"])
-        built[run.id] = settings
+    """A chosen model is called by what varies in how the chosen ones are built."""
     for mine in _by(chosen, lambda s: (s.task, s.model)).values():
-        varied = _varying([built[s.runs[0].id] for s in mine])
-        for setting in mine:
-            name = _told(setting.model, built[setting.runs[0].id], varied)
-            for run in setting.runs:
-                run.contender = name
+        keys = [key for key in _varied([s.runs[0] for s in mine]) if key.startswith("model.")]
+        for run in (run for setting in mine for run in setting.runs):
+            run.contender = _told(run.model, run.named_by, keys)
 
 
 def _by(things: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
@@ -575,10 +691,7 @@ def _by(things: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]
 
 
 def _varied(runs: Sequence[Run]) -> list[str]:
-    return _varying([run.settings for run in runs])
-
-
-def _varying(settings: Sequence[Mapping[str, str]]) -> list[str]:
+    settings = [run.named_by for run in runs]
     keys = dict.fromkeys(key for one in settings for key in one)
     return [key for key in keys if len({one.get(key) for one in settings}) > 1]
 
@@ -679,6 +792,55 @@ def iqm_interval(groups: Sequence[Sequence[float]]) -> tuple[Expected, Expected,
 
     low, high = ends(middle)
     return value, widened(low), widened(high)
+
+
+def union(room: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """`[R]` volumes of a union of boxes from one corner, by inclusion and exclusion.
+
+    Args:
+        room: `[N, K]`, the sides of the boxes that are constant.
+        gain: `[R, N]`, their last side.
+    """
+    total = np.zeros(len(gain))
+    for size in range(1, len(room) + 1):
+        for some in itertools.combinations(range(len(room)), size):
+            sides = np.maximum(0, room[list(some)].min(axis=0)).prod()
+            total += (-1) ** (size + 1) * sides * np.maximum(0, gain[:, some].min(axis=1))
+    return total
+
+
+def growths(study: Path) -> dict[tuple[str, str, str], dict[str, dict[str, Any]]]:
+    """The exponent of each cost by task, model and what was varied, as `seqexp cost` measured."""
+    points: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for path in sorted(study.glob("cost/*/cost.json")):
+        for one in json.loads(path.read_text())["measured"]:
+            points[one["task"], one["label"], one["varied"]].append(one)
+    found: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
+    for key, measured in points.items():
+        fits = {}
+        for cost in GROWING:
+            told = [(one[key[2]], one["cost"].get(cost)) for one in measured]
+            told = [(size, value) for size, value in told if value]
+            if len({size for size, _ in told}) > 1:
+                fits[cost] = power_law(told) | {"points": sorted(told)}
+        found[key] = fits
+    return found
+
+
+def power_law(points: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """A line through logarithms, of the upper half of their range if it holds four sizes."""
+    sizes = sorted({size for size, _ in points})
+    upper = [size for size in sizes if size**2 >= sizes[0] * sizes[-1]]
+    kept = [(s, c) for s, c in points if s >= upper[0]] if len(upper) >= 4 else list(points)
+    x, y = ([math.log(one[i]) for one in kept] for i in (0, 1))
+    line = statistics.linear_regression(x, y)
+    errors = [b - line.intercept - line.slope * a for a, b in zip(x, y, strict=True)]
+    n, half = len(x), NAN
+    if n > 2:
+        error = math.sqrt(sum(e * e for e in errors) / (n - 2) / (n * statistics.pvariance(x)))
+        half = float(stats.t.ppf(0.975, n - 2)) * error
+    fit = {"exponent": line.slope, "half": half, "n": n, "scale": math.exp(line.intercept)}
+    return fit | {"smallest": min(s for s, _ in kept), "largest": max(s for s, _ in kept)}
 
 
 def pareto(points: Mapping[str, tuple[float, ...]]) -> set[str]:

@@ -88,3 +88,26 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def write_lines(path: Path, records: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def write_growth(
+    study: Path, name: str, models: Mapping[str, tuple[float, float]], task: str = "adding"
+) -> dict[str, Any]:
+    """Costs of models as `seqexp cost` writes them; of each its exponents in length and width.
+
+    A training step takes a microsecond, times the size that is varied to this power.
+    """
+    measured = []
+    for model, powers in models.items():
+        sizes = [("", 10, 8)]
+        sizes += [("length", size, 8) for size in (32, 64, 128, 256)]
+        sizes += [("width", 10, size) for size in (32, 64, 128, 256)]
+        for varied, length, width in sizes:
+            size, power = (length, powers[0]) if varied == "length" else (width, powers[1])
+            step = {"step_seconds": 1e-6 * size**power, "decode_seconds_per_token": None}
+            row = {"task": task, "label": model, "model": model, "varied": varied}
+            measured.append(row | {"length": length, "width": width, "cost": step})
+    record = {"format": 1, "manifest": {"device_kind": "cpu"}, "measured": measured}
+    (study / "cost" / name).mkdir(parents=True)
+    write_json(study / "cost" / name / "cost.json", record)
+    return record

@@ -1,4 +1,4 @@
-"""Sample efficiency: planted curves, targets read off by hand, censoring, and common grids."""
+"""Sample efficiency: planted curves, targets read off by hand, and censoring."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from synthetic_records import score, write_lines, write_run
 
 from seqexp.analysis import load
 from seqexp.analysis.efficiency import (
-    average_curves,
-    averaged,
     common_targets,
     evaluations,
     over_seeds,
     spent,
     to_target,
 )
-from seqexp.analysis.statistics import estimate
 from seqexp.analysis.table import tabulate
 
 
@@ -123,30 +120,3 @@ def test_spent_is_what_the_last_record_says(tabled):
     found = spent(tabled[0]).set_index("run")
     assert found.loc["gru-adding-0"].to_dict() == {"seconds": 0.3, "flops": 40 * 30 * 18_000.0}
     assert found.loc["rnn-adding-2", "seconds"] == 0.1
-
-
-def test_curves_are_averaged_on_a_grid():
-    """Two lines, known everywhere."""
-    x = np.array([0.0, 1.0, 4.0])
-    mean, half = averaged([(x, 2 * x), (x[:2], x[:2])], np.array([0.0, 0.5, 1.0, 2.0]))
-    np.testing.assert_allclose(mean, [0, 0.75, 1.5, np.nan])
-    np.testing.assert_allclose(half[:3], [0, estimate([1.0, 0.5]).half, estimate([2, 1]).half])
-    assert np.isnan(averaged([(x, x)], x)[1]).all()
-
-
-def test_curves_of_a_task_share_their_grid(tabled):
-    found = average_curves(evaluations(*tabled), "examples", points=4)
-    gru, rnn = (found.loc[found["label"] == label] for label in ("gru", "rnn"))
-    assert gru["examples"].tolist() == [40, 80, 120] and rnn["examples"].tolist() == [
-        40,
-        80,
-        120,
-        160,
-    ]
-    np.testing.assert_allclose(gru["mean"], [0.5, 0.35, 0.15])
-    np.testing.assert_allclose(rnn["mean"], [0.9, 0.7, 0.7, 0.4])
-    assert set(gru["n"]) == set(rnn["n"]) == {2}  # the diverged one is not in the mean
-    assert gru["half"].iloc[0] == 0 and gru["half"].iloc[1] == pytest.approx(
-        estimate([0.3, 0.4]).half
-    )
-    assert average_curves(evaluations(*tabled).iloc[:0]).empty

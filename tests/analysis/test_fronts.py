@@ -109,6 +109,8 @@ def test_hypervolume_of_models_with_their_sizes():
         contender("rnn", [0.4, 0.4], (100,)),
     ]
     found = hypervolumes(rivals, 1.0).set_index("model")
+    assert (found[["share_low", "share_high"]].sub(found["share"], axis=0) == 0).all(axis=None)
+    assert found["most"].to_dict() == {"gru": 1, "rnn": 0}  # the seeds do not differ
     gru = 0.5 * 1 + 0.9 * np.log10(2)
     assert found["hypervolume"].to_dict() == pytest.approx({"gru": gru, "rnn": 0.6 * np.log10(2)})
     assert found["share"].to_dict() == pytest.approx({"gru": 1, "rnn": 0.6 * np.log10(2) / gru})
@@ -117,5 +119,43 @@ def test_hypervolume_of_models_with_their_sizes():
 
 def test_hypervolume_without_a_baseline_is_above_the_worst():
     found = hypervolumes([contender("a", [1.0], (1,)), contender("b", [3.0], (1,))], None)
-    assert found["share"].tolist() == [1, 0]
+    assert found["share"].tolist() == [1, 0] and found["most"].isna().all()  # of one seed
     assert hypervolumes([contender("a", [1.0], (0,))], None).empty  # no decades of a cost of 0
+
+
+def test_who_covers_most_is_as_sure_as_the_means_are():
+    """At one cost the better mean covers more: by chance, as two normal samples have it."""
+    rng = np.random.default_rng(0)
+    a, b = (stats.zscore(rng.standard_normal(40), ddof=1) for _ in range(2))
+    found = hypervolumes([contender("a", a, (1,)), contender("b", b + 0.1, (1,))], 10.0)
+    found = found.set_index("model")
+    better = stats.norm.cdf(0.1 / np.sqrt(2 / 40))
+    assert found.loc["a", "most"] == pytest.approx(better, abs=0.03)
+    assert found["most"].sum() == pytest.approx(1)
+    # b covers (10 - 0.1 - e_b) / (10 - min(0.1 + e_b, e_a)), e of standard error 1 / sqrt(40)
+    assert found.loc["b", "share"] == pytest.approx(0.99)
+    e = rng.standard_normal((2, 100_000)) / np.sqrt(40)
+    ratio = (9.9 - e[1]) / (10 - np.minimum(0.1 + e[1], e[0]))
+    ends = found.loc["b", ["share_low", "share_high"]].astype(float)
+    assert list(ends) == pytest.approx(list(np.quantile(ratio, [0.025, 0.975])), abs=0.005)
+
+
+def test_hypervolume_of_all_costs_at_once():
+    """Boxes over two costs, of which each model is the cheaper in one: they overlap in a corner."""
+    a = contender("a", [0.5, 0.5], (10, 100))
+    b = contender("b", [0.2, 0.2], (100, 10))
+    found = hypervolumes([a, b], 1.0).set_index(["axis", "model"])
+    near, far = np.log10(2), np.log10(20)
+    volumes = {"a": near * far * 0.5, "b": near * far * 0.8}
+    assert found.loc[ALL]["hypervolume"].to_dict() == pytest.approx(volumes)
+    both = volumes["b"] + (far - near) * near * 0.5
+    expected = {name: volume / both for name, volume in volumes.items()}
+    assert found.loc[ALL]["share"].to_dict() == pytest.approx(expected)
+    many = [contender(f"{i}", [0.5, 0.5], (10 + i, 99 - i)) for i in range(13)]
+    assert set(hypervolumes(many, 1.0)["axis"]) == {PARAMETERS, CARRY}
+
+
+def test_where_nothing_is_better_than_the_baseline_no_share_is_told():
+    found = hypervolumes([contender("a", [1.0, 1.1], (1,)), contender("b", [2.0, 2.1], (2,))], 0.5)
+    assert found["hypervolume"].tolist() == [0, 0]
+    assert found[["share", "share_low", "share_high", "most"]].isna().all(axis=None)

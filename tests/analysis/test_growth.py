@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from seqexp.analysis.axes import GROWING
-from seqexp.analysis.growth import exponents, fit_growth, growth_figure, to_text
+from seqexp.analysis.growth import exponents, fit_growth, growth_figures, to_text
 from seqexp.analysis.looks import looks
 
 SIZES = np.array([64.0, 128, 256, 512, 1024, 2048, 4096])
@@ -72,8 +72,8 @@ def measurements() -> pd.DataFrame:
         for varied in ("length", "width"):
             for size in (32, 64, 128, 256):
                 length, width = (size, 50) if varied == "length" else (100, size)
-                row: dict[str, Any] = {"label": label, "model": label, "varied": varied}
-                row |= {"length": length, "width": width}
+                row: dict[str, Any] = {"task": "adding", "label": label, "model": label}
+                row |= {"varied": varied, "length": length, "width": width}
                 row |= {axis.key: 1e-6 * length * width**power for axis in GROWING}
                 row["decode_seconds_per_token"] = 1e-6 * width**power if power == 1 else None
                 rows.append(row)
@@ -100,13 +100,33 @@ def test_exponents_as_text():
     cells = [cell.strip() for cell in lstm if cell]
     assert cells == ["lstm $a$", *["2.00 ± 0.00"] * 2, "–", *["2.00 ± 0.00"] * 2]
     assert "0.00 ± 0.00" in first and "-0.00" not in text
+    assert first.startswith("adding: exponent e")
+
+
+def test_tasks_are_fitted_and_drawn_apart():
+    """The same model, whose costs grow linearly on one task and with the square on the other."""
+    table = measurements()
+    table = pd.concat(
+        [
+            table.loc[table["label"] == label].assign(label="rnn", task=task)
+            for label, task in (("rnn", "adding"), ("lstm $a$", "digits $b$"))
+        ]
+    )
+    fits = exponents(table)
+    steps = fits.loc[(fits["varied"] == "width") & (fits["cost"] == "step_seconds")]
+    assert dict(zip(steps["task"], steps["exponent"], strict=True)) == pytest.approx(
+        {"adding": 1, "digits $b$": 2}
+    )
+    figures = growth_figures(table, fits, looks(table.assign(model_label=table["label"])))
+    assert [figure.name for figure in figures] == ["adding-growth", "digits-b-growth"]
+    assert "2.00 ± 0.00" not in figures[0].svg and "2.00 ± 0.00" in figures[1].svg
 
 
 def test_the_figure_has_a_panel_a_cost():
     table = measurements()
     fits = exponents(table)
     look = looks(table.assign(model_label=table["label"]))
-    figure = growth_figure(table, fits, look)
+    [figure] = growth_figures(table, fits, look)
     for axis in GROWING:
         assert figure.svg.count(axis.label) == 2
     assert figure.svg.count("2.00 ± 0.00") == len(GROWING) - 1
@@ -119,6 +139,6 @@ def test_the_figure_of_lengths_alone_and_the_same_again():
     table = measurements()
     table = table.loc[(table["varied"] == "length") & (table["label"] == "lstm $a$")]
     look = looks(table.assign(model_label=table["label"]))
-    figure = growth_figure(table, exponents(table), look)
+    [figure] = growth_figures(table, exponents(table), look)
     assert "width H" not in figure.svg and "decoding" not in figure.svg
-    assert figure == growth_figure(table, exponents(table), look)
+    assert [figure] == growth_figures(table, exponents(table), look)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqexp.analysis.labels import Group, Label, flatten, labels, shared
+from seqexp.analysis.labels import Group, Label, budgeted, flatten, labels, shared
 
 
 def named(*groups: tuple[str, str, dict]) -> list[tuple[str, str]]:
@@ -96,3 +96,27 @@ def test_groups_are_never_called_the_same():
 def test_a_run_without_a_config_does_not_spoil_the_labels():
     assert named(("adding", "lstm", config()), ("adding", "lstm", {}))[0][1].startswith("lstm #")
     assert labels({Group("a", "b", "c"): {}}) == {Group("a", "b", "c"): Label("a", "b", "")}
+
+
+def test_a_width_that_was_solved_for_is_told_by_its_budget():
+    """Widths differ between tasks and models, budgets do not."""
+    settings = {}
+    for task, rate, budget, width in [
+        ("adding", 0.1, 3_500, 28),
+        ("adding", 0.2, 3_500, 28),
+        ("adding", 0.1, 13_300, 57),
+        ("digits", 0.1, 3_500, 27),
+        ("digits", 0.1, 13_300, 54),
+    ]:
+        run = {"match": {"by": "params", "budget": budget, "width": width, "reached": budget + 1}}
+        own = flatten({"model": {"features": width}, "optimizer": {"learning_rate": rate}})
+        settings[Group(task, "lstm", f"{rate} {width}")] = budgeted(own, run)
+    assert [label.whole for label in labels(settings).values()] == [
+        "lstm params=3500 lr=0.1",
+        "lstm params=3500 lr=0.2",
+        "lstm params=13300 lr=0.1",
+        "lstm params=3500",
+        "lstm params=13300",
+    ]
+    own = flatten({"model": {"features": 8}})
+    assert budgeted(own, {"match": None}) == budgeted(own, {}) == own

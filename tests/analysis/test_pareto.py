@@ -123,3 +123,19 @@ def test_hypervolume_in_decades():
     assert hypervolume([10, 100], [3, 1], "min", (1000, 5), log_cost=True) == pytest.approx(6)
     with pytest.raises(SeqexpError, match="no logarithm"):
         hypervolume([0, 100], [3, 1], "min", (1000, 5), log_cost=True)
+
+
+def test_hypervolume_of_several_costs_and_of_resamples_is_what_chance_hits():
+    rng = np.random.default_rng(0)
+    costs, scores = rng.random((8, 3)), rng.random((5, 8))
+    darts = rng.random((40_000, 4))
+    had = np.all(costs <= darts[:, None, :3], axis=-1)
+    hits = [np.any(had & (losses <= darts[:, 3:]), axis=1).mean() for losses in scores]
+    found = hypervolume(costs, scores, "min", (1, 1))
+    np.testing.assert_allclose(found, hits, atol=0.01)
+    assert hypervolume(costs, 1 - scores, "max", ([1, 1, 1], 0)) == pytest.approx(found)
+
+
+def test_hypervolume_in_decades_of_each_cost():
+    cube = hypervolume([[10, 1]], [1], "min", ([1000, 10], 5), log_cost=True)
+    assert cube == pytest.approx(2 * 1 * 4)

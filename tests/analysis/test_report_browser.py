@@ -6,7 +6,15 @@ import json
 import shutil
 
 import pytest
-from synthetic_records import cost, known_scores, score, write_json, write_run, write_study
+from synthetic_records import (
+    cost,
+    known_scores,
+    score,
+    write_growth,
+    write_json,
+    write_run,
+    write_study,
+)
 
 from seqexp.analysis import report
 
@@ -47,6 +55,7 @@ def study(tmp_path_factory):
         run = json.loads((folder / "run.json").read_text())
         write_json(folder / "run.json", run | {"model": "irnn"})
         write_json(folder / "cost.json", cost("rnn") | {"parameters": 9_000})
+    write_growth(study, "one", {"gru": (1, 2), "lstm": (0.5, 1)})
     report(study)
     return study
 
@@ -113,7 +122,7 @@ def test_a_mark_tells_its_run(opened):
     sure = "<br>on the front in 100 % of resamples"  # they are 0.1 apart, and vary by 0.01
     assert {f"{model}, mean of n=3{sure}" for model in ("rnn", "gru", "lstm")} <= set(told)
     seeds = [text for text in told if "mean" not in text]
-    assert len(seeds) == 10 and "gru, seed 1<br><br>&lt;study&gt;/gru-adding-1" in seeds
+    assert len(seeds) == 10 and "gru, seed 1<br>&lt;study&gt;/gru-adding-1" in seeds
 
 
 def test_choices_can_be_made_by_keyboard(opened):
@@ -196,6 +205,36 @@ def test_learning_rates_are_shown_where_several_ran(opened):
     assert plot(opened, "rates", "digits").count() == 0
 
 
+def test_the_best_of_several_runs_is_drawn_over_what_they_take(opened):
+    panel = plot(opened, "trials", "adding")
+    [line] = traces(panel)["lines"]
+    assert line["name"] == "irnn" and line["x"] == [1, 2, 3]
+    # One of three runs was lost and counts as the worst: 0.5, 0.6, 0.6.
+    best = [(0.5 + 0.6 + 0.6) / 3, 0.5 * 5 / 9 + 0.6 * 4 / 9, 0.5 * 19 / 27 + 0.6 * 8 / 27]
+    assert line["y"] == pytest.approx(best)
+    panel.locator("select").select_option(label="training FLOPs")
+    flops = 800 * 6 * 1_000  # tokens of a run, FLOPs of each
+    assert traces(panel)["lines"][0]["x"] == [flops, 2 * flops, 3 * flops]
+    assert plot(opened, "trials", "digits").count() == 0
+
+
+def test_growth_is_drawn_over_lengths_and_widths(opened):
+    panel = plot(opened, "growth")
+    said = panel.locator(".said")
+    assert said.inner_text() == "Exponents: gru 1.00 ± 0.00 (n = 4); lstm 0.50 ± 0.00 (n = 4)."
+    assert not panel.locator("select[name=task]").is_visible()  # there is one
+    panel.locator("select[name=over]").select_option(label="width H, units")
+    assert said.inner_text() == "Exponents: gru 2.00 ± 0.00 (n = 4); lstm 1.00 ± 0.00 (n = 4)."
+    drawn = traces(panel)
+    assert drawn["x"]["type"] == drawn["y"]["type"] == "log"
+    gru, law = drawn["lines"][:2]
+    assert gru["x"] == [32, 64, 128, 256]
+    assert gru["y"] == pytest.approx([1e-3 * size**2 for size in gru["x"]])  # ms
+    assert law["x"] == [32, 256] and law["y"] == pytest.approx([gru["y"][0], gru["y"][-1]])
+    colours = {line["name"]: line["colour"] for line in traces(comparison(opened))["lines"]}
+    assert gru["colour"] == colours["gru"] and drawn["lines"][2]["colour"] == colours["lstm"]
+
+
 def test_a_model_has_one_colour(opened):
     colours: dict[str, set[str]] = {}
     panel = comparison(opened)
@@ -237,7 +276,7 @@ def test_without_scripts_the_page_is_whole(browser, study):
     assert page.locator(".panel:visible").count() == 0
     assert page.locator("table.models:visible").count() == 2
     shown = page.locator("figure svg:visible")
-    # three of learning and five of cost a task, and one of learning rates
-    assert shown.count() == 2 * 8 + 1
+    # three of learning and five of cost a task; one of learning rates, of tuning, and of growth
+    assert shown.count() == 2 * 8 + 3
     assert page.locator("th button").count() == 0
     page.close()

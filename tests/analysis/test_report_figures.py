@@ -20,7 +20,7 @@ from synthetic_records import (
 
 from seqexp.analysis import canvas, load
 from seqexp.analysis.axes import COMPARED
-from seqexp.analysis.figures import cost_figures, learning_figures, rate_figures
+from seqexp.analysis.figures import cost_figures, learning_figures, rate_figures, trial_figures
 from seqexp.analysis.findings import findings
 from seqexp.analysis.looks import COLOURS, LINES, looks
 from seqexp.analysis.table import tabulate
@@ -60,7 +60,7 @@ def rates(study):
 
 
 def looks_of(*runs):
-    """The looks of runs: of each the model, its label, and what its label adds on its training."""
+    """The looks of runs: of each its kind, its model, and what its label adds on its training."""
     rows = [(model, label, f"{label} {setting}".strip()) for model, label, setting in runs]
     return looks(pd.DataFrame(rows, columns=pd.Index(["model", "model_label", "label"])))
 
@@ -105,11 +105,29 @@ def test_a_baseline_that_is_not_positive_does_not_spoil_a_logarithmic_axis():
     assert 0 < ax.get_ylim()[0] < 0.001
 
 
-def test_looks_of_few_models_have_a_colour_each():
-    names = ["gru", "irnn", "lstm", "lstm units=8", "rnn 8", "rnn 16"]
-    found = looks_of(*[("any", name, "") for name in reversed(names)])
+def test_variants_of_one_kind_alone_have_a_colour_each():
+    names = ["gru", "gru units=8", "gru units=16"]
+    found = looks_of(*[("gru", name, "") for name in reversed(names)])
     assert list(found) == names  # numbers by their size
-    assert [look.colour for look in found.values()] == list(COLOURS[:6])
+    assert [look.colour for look in found.values()] == list(COLOURS[:3])
+
+
+def test_a_kind_has_a_colour_and_its_variants_differ_in_markers_and_lines():
+    runs = [(kind, f"{kind} params={n}", "") for kind in ("gru", "lstm", "rnn") for n in (9, 10)]
+    found = looks_of(*runs)
+    for kind, colour in zip(("gru", "lstm", "rnn"), COLOURS, strict=False):
+        small, large = found[f"{kind} params=9"], found[f"{kind} params=10"]
+        assert small.colour == large.colour == colour
+        assert small.marker != large.marker and small.line != large.line
+
+
+def test_what_is_added_takes_no_look_and_has_the_colour_of_its_kind():
+    columns = pd.Index(["model", "model_label", "label"])
+    runs = pd.DataFrame([("rnn", "rnn", "rnn"), ("lstm", "lstm a=1", "lstm a=1")], columns=columns)
+    more = pd.DataFrame([("lstm", "lstm", "lstm"), ("gru", "gru", "gru")], columns=columns)
+    alone, found = looks(runs), looks(runs, more)
+    assert {label: found[label] for label in alone} == alone
+    assert found["lstm"].colour == found["lstm a=1"].colour != found["gru"].colour
 
 
 def test_a_model_keeps_its_colour_and_marker_on_every_task_and_however_it_is_trained():
@@ -122,8 +140,7 @@ def test_a_model_keeps_its_colour_and_marker_on_every_task_and_however_it_is_tra
         ("gru", "gru", ""),
     )
     lstm = [look for label, look in found.items() if label.startswith("lstm")]
-    assert {(look.colour, look.marker) for look in lstm} == {(COLOURS[1], "s")}
-    assert [look.line for look in lstm] == list(LINES[:3])
+    assert {(look.colour, look.marker, look.line) for look in lstm} == {(COLOURS[1], "s", LINES[0])}
     assert found["gru"].colour == found["gru lr=0.01"].colour == COLOURS[0]
 
 
@@ -255,3 +272,19 @@ def test_pdfs_embed_their_font_and_tell_no_date(tmp_path):
     file = parameters_figure(tmp_path).pdf
     assert file.startswith(b"%PDF") and b"/FontFile2" in file
     assert b"/Type3" not in file and b"Date" not in file
+
+
+def test_the_best_of_several_runs_is_drawn_for_whatever_was_tuned(tmp_path):
+    write_rates(tmp_path)
+    write_run(tmp_path, "lstm", "adding", 0)  # trained in one way
+    found = found_in(tmp_path)
+    [figure] = trial_figures(found.trials, found.table, found.looks)
+    assert figure.name == "adding-best-of-runs"
+    assert ">gru</text>" in figure.svg and ">lstm</text>" not in figure.svg
+    assert trial_figures(found.trials.iloc[:0], found.table, found.looks) == []
+
+
+def test_figures_call_a_model_without_its_training(tmp_path):
+    write_rates(tmp_path)
+    for figures in (costs(tmp_path), learning(tmp_path)):
+        assert all(">gru</text>" in svg and "lr=" not in svg for svg in figures.values())

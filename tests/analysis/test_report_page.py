@@ -6,6 +6,7 @@ import html
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from synthetic_records import (
     known_scores,
     score,
+    write_growth,
     write_json,
     write_lines,
     write_run,
@@ -222,7 +224,73 @@ def test_the_tables_behind_the_sentences_say_what_was_planted(tmp_path):
     text = Reader(report(tmp_path / "study").read_text(encoding="utf-8")).text
     for line in (
         "gru lstm 3 0.1250 ± 0",  # the noise is the seed's, and cancels
-        "gru lr=0.1 2 0.1 0.1 0.2 ≥ 0.3 6 0",
-        "lstm lr=0.1 2 0.1 0.1 0.1 ≥ 0 6 1",
+        "gru 2 0.1 0.1 0.2 ≥ 0.3 6 0",
+        "lstm 2 0.1 0.1 0.1 ≥ 0 6 1",
     ):
         assert line in text
+
+
+def test_growth_is_shown_where_it_was_measured(tmp_path):
+    study = tmp_path / "study"
+    write_run(study, "gru", "adding", 0)
+    write_growth(study, "one", {"gru": (1, 2), "lstm": (0.5, 1)})
+    write_growth(study, "two", {"gru": (3, 3)})
+    text = Reader(report(study).read_text(encoding="utf-8")).text
+    for line in (
+        "Training step time grows as T^0.50 (lstm) to T^1.00 (gru), and as H^1.00 (lstm) to H^2.00",
+        "gru T 4 32 256 1.00 ± 0.00",
+        "lstm H 4 32 256 1.00 ± 0.00",
+        "study/cost/two/cost.json 8 measurements are of what study/cost/one/cost.json tells",
+    ):
+        assert line in text
+    assert "Not measured" not in text
+    assert (study / "report" / "adding-growth.svg").read_text().count("<svg") == 1
+    assert (study / "report" / "adding-growth.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_where_no_growth_was_measured_the_command_that_does_is_told(tmp_path):
+    config = {"task": {"length": 10}, "model": {"features": 8}}
+    for model in ("gru", "lstm"):
+        write_run(tmp_path / "my study", model, "adding", 0, config=config)
+    report(tmp_path / "my study")
+    markup = (tmp_path / "my study" / "report" / "index.html").read_text(encoding="utf-8")
+    [command] = re.findall(r"<pre[^>]*>(seqexp cost .*?)</pre>", markup)
+    assert shlex.split(html.unescape(command)) == [
+        *("seqexp", "cost", "model=gru,lstm", "task=adding"),
+        *("--lengths=64,128,256,512,1024", "--widths=16,32,64,128", "study=my study"),
+    ]
+    assert 'data-draws="growth"' not in markup
+
+
+def test_a_budget_is_no_training_setting(tmp_path):
+    """Two kinds, two budgets, two rates: four models are compared, each under one name."""
+    for model, widths in (("gru", (8, 16)), ("lstm", (7, 14))):
+        for width, budget in zip(widths, (3_500, 13_300), strict=True):
+            for rate in (0.1, 0.2):
+                for seed in range(2):
+                    folder = write_run(
+                        *(tmp_path / "study", model, "adding", seed),
+                        id=f"{model}-{budget}-{rate}-{seed}",
+                        group=f"{model}-{budget}-{rate}",
+                        match={"by": "params", "budget": budget},
+                        config={
+                            "optimizer": {"learning_rate": rate},
+                            "task": {"length": 10},
+                            "model": {"features": width},
+                        },
+                        score=score("adding", rate / width + seed / 1000, 1 / width + seed / 1000),
+                    )
+                    write_json(folder / "cost.json", {"parameters": budget + width})
+    study = load(tmp_path / "study")
+    table = tabulate(study)
+    assert sorted(table.loc[table["chosen"], "name"]) == [
+        f"{model} params={budget}" for model in ("gru", "lstm") for budget in (13300, 3500)
+    ]
+    assert set(table.loc[~table["chosen"], "label"]) == {
+        f"{model} params={budget} lr=0.2" for model in ("gru", "lstm") for budget in (3500, 13300)
+    }
+    page = Reader(report(tmp_path / "study").read_text(encoding="utf-8"))
+    assert "4 training settings that validation did not choose" in page.text
+    # The larger one is the better: all four are on the front of their kind, lstm's cost less.
+    assert "Most performance for its cost: gru. adding: gru against parameters" in page.text
+    assert "gru params=13300 •100 %" in page.text and "gru 1.00 (1.00 to 1.00)" in page.text

@@ -118,11 +118,14 @@ def test_learning_rates_are_judged_on_validation(tmp_path):
     assert rates["lost"]["learning_rate"] == [0.3]
     assert rates["lost"]["told"][0].split("\n") == [
         "gru lr=0.3, seed 3",
-        "learning_rate 0.3",
         f"{tmp_path.name}/gru-adding-3",
         "failed",
     ]
-    assert [model["label"] for model in data["models"]] == ["gru lr=0.1"]
+    assert [(model["label"], model["name"]) for model in data["models"]] == [("gru lr=0.1", "gru")]
+    [best] = data["trials"]  # of four runs, of which the lost one counts as the worst, 0.5
+    assert best["name"] == "gru" and best["trials"] == [1, 2, 3, 4]
+    assert best["expected_best"][0] == pytest.approx((0.2 + 0.3 + 0.5 + 0.5) / 4)
+    assert best["seconds"] == pytest.approx([0.2, 0.4, 0.6, 0.8])
 
 
 def test_a_study_without_scores_has_nothing_to_draw(tmp_path):

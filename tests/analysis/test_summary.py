@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_records import known_scores, score, write_run, write_study
+from synthetic_records import known_scores, score, write_json, write_run, write_study
 
 from seqexp.analysis import load
+from seqexp.analysis.axes import COMPARED
 from seqexp.analysis.contenders import baseline_losses, field
 from seqexp.analysis.ranks import rank
 from seqexp.analysis.summary import overview, ranking, verdict
@@ -24,25 +25,24 @@ def sentences(folder, scores, baselines=None, seeds=None):
             write_run(folder, model, "adding", seed, score=score("adding", test, test))
     study = load(folder)
     table = tabulate(study)
-    return verdict(table, baselines or {}, field(study, table)["adding"])
+    return " ".join(verdict(table, baselines or {}, field(study, table)["adding"]))
 
 
 def test_a_sure_winner(tmp_path):
     text = sentences(tmp_path, {"gru": [0.10, 0.11, 0.12], "lstm": [0.5, 0.51, 0.52]})
     assert text == (
-        "gru has the lowest test mse, 0.110 ± 0.025 over 3 seeds; the runner-up is lstm, "
-        "0.510 ± 0.025. Over the 3 seeds that both finished it is ahead by 0.4000 ± 0, p = 0.25 "
-        "(3 pairs can give no less); a run of it beats one of lstm with probability 1.00 "
-        "(0.29 to 1.00). On the Pareto front: gru against every cost. On none: lstm. Of 2,000 "
-        "resamples of the seeds, gru dominates lstm on every cost in 100 %."
+        "gru has the lowest test mse, 0.110 ± 0.025 (n = 3); next is lstm, 0.510 ± 0.025. Over "
+        "the 3 seeds that both finished it is ahead by 0.4000 ± 0 (p = 0.25; 3 pairs can give no "
+        "less). On the Pareto front: gru against every cost. On none: lstm. Of 2,000 resamples of "
+        "the seeds, gru dominates lstm on every cost in 100 %."
     )
 
 
 def test_intervals_that_overlap_and_a_split_front(tmp_path):
     """The dearer one is better in most resamples and never dominates; nor does the cheaper one."""
     text = sentences(tmp_path, {"rnn": [0.30, 0.50], "gru": [0.20, 0.45]})
-    assert "the runner-up is rnn, 0.40 ± 1.27. Over the 2 seeds that both finished" in text
-    assert "it is ahead by 0.075 ± 0.318, p = 0.5 (2 pairs can give no less)" in text
+    assert "next is rnn, 0.40 ± 1.27. Over the 2 seeds that both finished" in text
+    assert "it is ahead by 0.075 ± 0.318 (p = 0.5; 2 pairs can give no less)." in text
     assert "On the Pareto front: gru and rnn against every cost." in text
     assert text.endswith("no model dominates another on any cost in 90 %.")
 
@@ -51,22 +51,20 @@ def test_comparisons_are_corrected_and_named(tmp_path):
     scores = {"gru": [0.1] * 6, "lstm": [0.2] * 6, "rnn": [0.3] * 6}
     text = sentences(tmp_path, scores)
     # 2 / 2^6 = 0.03125, times 3
-    assert "p = 0.031 (0.094 corrected for 3 comparisons; 6 pairs can give no less)" in text
+    assert "(p = 0.031, 0.094 corrected for 3 comparisons; 6 pairs can give no less)." in text
     assert "gru dominates lstm on every cost in 100 %" in text
 
 
 def test_an_exact_tie(tmp_path):
     text = sentences(tmp_path, {"lstm": [0.2, 0.3], "gru": [0.2, 0.3]})
-    assert "gru has the lowest" in text and "it is ahead by 0 ± 0, p = 1;" in text
-    assert "with probability 0.50" in text
+    assert "gru has the lowest" in text and "it is ahead by 0 ± 0 (p = 1)." in text
 
 
 def test_single_seeds_claim_nothing(tmp_path):
     text = sentences(tmp_path, {"gru": [0.2], "lstm": [0.3]})
     assert text == (
-        "gru has the lowest test mse, 0.2000 over one seed; the runner-up is lstm, 0.3000. They "
-        "have one seed in common, too few to compare by. On the Pareto front: gru against every "
-        "cost. On none: lstm."
+        "gru has the lowest test mse, 0.2000 (n = 1); next is lstm, 0.3000. They have one seed in "
+        "common, too few to compare by. On the Pareto front: gru against every cost. On none: lstm."
     )
 
 
@@ -89,23 +87,37 @@ def test_what_is_not_beaten_and_not_counted_is_named(tmp_path):
     write_run(tmp_path, "gru", "adding", 9, status="diverged", score=None)
     text = sentences(tmp_path, {"gru": [0.2]}, {"predict 1": 1 / 6, "guess": 9.0})
     assert text == (
-        "gru has the lowest test mse, 0.2000 over one seed (not in the mean: 1 diverged). It does "
-        "not beat predict 1 (0.1667). There is no other model to compare its cost with."
+        "gru has the lowest test mse, 0.2000 (n = 1) (not in the mean: 1 diverged). It does not "
+        "beat predict 1 (0.1667). There is no other model to compare its cost with."
     )
 
 
-def test_diverged_runs_lower_the_probability_to_win(tmp_path):
-    write_run(tmp_path, "gru", "adding", 2, status="diverged", score=None)
-    write_run(tmp_path, "gru", "adding", 3, status="diverged", score=None)
-    text = sentences(tmp_path, {"gru": [0.1, 0.1], "lstm": [0.2] * 4})
-    assert "over 2 seeds (not in the mean: 2 diverged)" in text
-    assert "a run of it beats one of lstm with probability 0.50" in text
+def test_models_are_called_by_their_name_and_fronts_are_told_in_short(tmp_path):
+    """Five sizes, the larger the better; of each one cost is known, against which it is alone."""
+    for i, size in enumerate((8, 16, 32, 64, 128)):
+        for seed in range(2):
+            folder = write_run(
+                *(tmp_path, "gru", "adding", seed),
+                id=f"{size}-{seed}",
+                group=f"{size}",
+                config={"task": {"length": 10}, "model": {"features": size}},
+                match={"by": "params", "budget": 1000 * size},
+                score=score("adding", 0.5 - 0.1 * i, 0.5 - 0.1 * i),
+            )
+            write_json(folder / "cost.json", {COMPARED[i].key: 1.0})
+    study = load(tmp_path)
+    table = tabulate(study)
+    text = " ".join(verdict(table, {}, field(study, table)["adding"]))
+    assert text.startswith("gru params=128000 has the lowest test mse, 0.1000 ± 0 (n = 2)")
+    assert "next is gru params=64000," in text
+    assert "gru params=64000 against inference FLOPs; " in text and "; 2 more against some." in text
 
 
 def test_best_is_the_highest_where_more_is_better(tmp_path):
     study = load(write_study(tmp_path, known_scores()))
     rows = tabulate(study)
-    text = verdict(rows.loc[rows["task"] == "digits"], {}, field(study, rows)["digits"])
+    of_task = rows.loc[rows["task"] == "digits"]
+    text = " ".join(verdict(of_task, {}, field(study, rows)["digits"]))
     best = np.mean([test for _, test in known_scores()["lstm", "digits"]])
     assert text.startswith(f"lstm has the highest test accuracy, {best:.4f} ± ")
     gru = np.mean([test for _, test in known_scores()["gru", "digits"]])
@@ -117,7 +129,7 @@ def test_without_a_finished_run(tmp_path):
     write_run(tmp_path, "gru", "adding", 0, status="failed", score=None)
     study = load(tmp_path)
     table = tabulate(study)
-    assert verdict(table, {}, field(study, table)["adding"]) == "No run has finished."
+    assert verdict(table, {}, field(study, table)["adding"]) == ["No run has finished."]
 
 
 def test_ranking_over_tasks(tmp_path):

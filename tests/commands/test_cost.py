@@ -7,6 +7,8 @@ import json
 import pandas as pd
 import pytest
 
+from seqexp.analysis.growth import exponents
+from seqexp.analysis.measured import read_measured
 from seqexp.costs import METHODS, CostLedger
 from seqexp.sweeps import costing, random_costs
 from tests.sweeps.tiny import seqexp
@@ -29,11 +31,12 @@ def test_costs_are_measured_printed_and_written(quick, tmp_path, capsys):
     command = ["cost", "model=rnn", "task=copy_memory", "task.blanks=2", "task.digits=1", *SMALL]
     assert seqexp(*command, "--lengths", "4,8", f"runs_dir={tmp_path}") == 0
     captured = capsys.readouterr()
-    folder = tmp_path / "cost" / "rnn-copy_memory"
-    assert f"costs: {folder}" in captured.out and "cost ~ length^e" in captured.out
+    folder = tmp_path / "default" / "cost" / "rnn-copy_memory"
+    assert f"costs: {folder}" in captured.out
+    assert "copy_memory: exponent e of cost ~ length^e" in captured.out
     assert "peak_resident_bytes" in captured.out and "5.00 M" in captured.out
     # 4 steps is the task's own length, and is measured once.
-    assert captured.err.splitlines() == ["rnn: T=4 H=3", "rnn: T=8 H=3"]
+    assert captured.err.splitlines() == [f"rnn on copy_memory: T={t} H=3" for t in (4, 8)]
 
     rows = pd.read_csv(folder / "cost.csv", keep_default_na=False).to_dict("records")
     assert [(row["varied"], row["length"]) for row in rows] == [
@@ -46,7 +49,9 @@ def test_costs_are_measured_printed_and_written(quick, tmp_path, capsys):
     assert flops[2] == 2 * flops[1], "a recurrent model's FLOPs are linear in the length"
 
     record = json.loads((folder / "cost.json").read_text())
-    assert record["configs"]["rnn"]["model"]["features"] == 3
+    [built] = record["configs"]
+    assert (built["task"], built["label"]) == ("copy_memory", "rnn")
+    assert built["config"]["model"]["features"] == 3
     ledgers = [CostLedger.from_json(each["cost"]) for each in record["measured"]]
     assert [ledger.context_length for ledger in ledgers] == [4, 4, 8]
     assert ledgers[0].methods == METHODS and ledgers[0].peak_resident_bytes == 5_000_000
@@ -55,8 +60,8 @@ def test_costs_are_measured_printed_and_written(quick, tmp_path, capsys):
         assert ledger.decode_seconds_per_token and ledger.decode_tokens_per_second
         assert ledger.carry_bytes == 4 * 3
     assert record["manifest"]["packages"]["jax"]
-    assert "training step" in (folder / "growth.svg").read_text()
-    assert (folder / "growth.pdf").read_bytes().startswith(b"%PDF")
+    assert "training step" in (folder / "copy-memory-growth.svg").read_text()
+    assert (folder / "copy-memory-growth.pdf").read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.full
@@ -77,9 +82,10 @@ def test_known_growth_is_found(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(random_costs, "cost_at", measured)
     monkeypatch.setattr(random_costs, "peak_resident_at", lambda point, length: None)
     sizes = ["--lengths", "32,64,128", "--widths=128,64,256"]
-    assert seqexp("cost", "model=rnn", *sizes, f"runs_dir={tmp_path}") == 0
+    assert seqexp("cost", "model=rnn", *sizes, "study=mine", f"runs_dir={tmp_path}") == 0
     assert seen == [(100, 64), *[(t, 64) for t in (32, 64, 128)], *[(100, h) for h in (128, 256)]]
-    fits = json.loads((tmp_path / "cost" / "rnn-adding" / "cost.json").read_text())["growth"]
+    folder = tmp_path / "mine" / "cost" / "rnn-adding"
+    fits = json.loads((folder / "cost.json").read_text())["growth"]
     assert [(fit["varied"], fit["cost"]) for fit in fits] == [
         ("length", "step_seconds"),
         ("width", "step_seconds"),
@@ -87,6 +93,28 @@ def test_known_growth_is_found(tmp_path, monkeypatch, capsys):
     assert [fit["exponent"] for fit in fits] == pytest.approx([1, 2])
     out = capsys.readouterr().out
     assert "1.00 ± 0.00" in out and "2.00 ± 0.00" in out
+    measured, problems = read_measured([tmp_path / "mine"])  # what a report reads of it
+    assert problems == [] and exponents(measured).to_dict("records") == fits
+
+
+def test_models_on_several_tasks_are_told_apart(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        random_costs, "cost_at", lambda point, length: CostLedger(prefill_seconds=1)
+    )
+    monkeypatch.setattr(random_costs, "peak_resident_at", lambda point, length: None)
+    command = ["cost", "model=rnn", "task=adding,digits", "--lengths=8,16", f"runs_dir={tmp_path}"]
+    assert seqexp(*command) == 0
+    folder = tmp_path / "default" / "cost" / "rnn-adding-digits"
+    assert {path.name for path in folder.glob("*.svg")} == {
+        "adding-growth.svg",
+        "digits-growth.svg",
+    }
+    rows = pd.read_csv(folder / "cost.csv").to_dict("records")
+    assert [(row["task"], row["label"]) for row in rows] == [
+        (task, "rnn") for task in ("adding", "digits") for _ in range(3)
+    ]
+    out = capsys.readouterr().out
+    assert "rnn on adding" in out and "digits: exponent" in out
 
 
 def test_models_side_by_side_without_growth(tmp_path, monkeypatch, capsys):
@@ -99,7 +127,7 @@ def test_models_side_by_side_without_growth(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(random_costs, "cost_at", measured)
     monkeypatch.setattr(random_costs, "peak_resident_at", lambda point, length: None)
-    old = tmp_path / "cost" / "mine" / "growth.svg"
+    old = tmp_path / "default" / "cost" / "mine" / "adding-growth.svg"
     old.parent.mkdir(parents=True)
     old.write_text("old")
     command = ["cost", "model=rnn,gru", "model.depth=1,2", "--name", "mine", f"runs_dir={tmp_path}"]
@@ -121,7 +149,7 @@ def test_widths_are_matched_before(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(random_costs, "peak_resident_at", lambda point, length: None)
     command = ["cost", "model=rnn,gru", "match=params", "match.budget=3000", "match.tolerance=0.2"]
     assert seqexp(*command, f"runs_dir={tmp_path}") == 0
-    table = pd.read_csv(tmp_path / "cost" / "rnn-gru-adding" / "cost.csv")
+    table = pd.read_csv(tmp_path / "default" / "cost" / "rnn-gru-adding" / "cost.csv")
     rnn, gru = table.to_dict("records")
     assert rnn["width"] > 1.5 * gru["width"]
     assert (rnn["parameters"], gru["parameters"]) == (rnn["width"], gru["width"])

@@ -35,6 +35,7 @@ MISTAKES = {
     "an unknown rerun": (["rerun=maybe"], "rerun"),
     "a study outside the runs folder": (["study=../elsewhere"], "study"),
     "no study": (["study=null"], "study"),
+    "peak memory neither on nor off": (["peak_memory=maybe"], "peak_memory"),
     "a batch that cannot be split": (["trainer.batch_devices=2", "trainer.batch_size=3"], "split"),
     "half a device": (["trainer.batch_devices=0.5"], "batch_devices"),
     "tags that are no list": (["logger.tags=one"], "tags"),

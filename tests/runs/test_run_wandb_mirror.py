@@ -10,16 +10,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from offline_wandb import described, history, inspect, offline_runs, summary, unknown_user
 
-from seqexp.runs import store, wandb_mirror
+from seqexp.costs.ledger import CostLedger
+from seqexp.runs import store, wandb_session
 from seqexp.runs.record import RunInfo, RunRecord, is_finished
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.types import Score
 
+COST = {"flops": {"value": 12, "how": "jaxpr"}, "energy": None, "training_flops_per_step": 5e9}
 OFFLINE = Mirror("offline", "seqexp-test", tags=("nightly",))
 
 
@@ -27,20 +31,8 @@ OFFLINE = Mirror("offline", "seqexp-test", tags=("nightly",))
 def _own_wandb(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """A wandb that knows nothing of this user, and whose server can't be reached."""
-    home = tmp_path_factory.mktemp("wandb")
-    for name in ("WANDB_API_KEY", "WANDB_SILENT", "WANDB_ERROR_REPORTING", "WANDB_MODE"):
-        # Set before it is deleted, so that what the mirror sets is undone, too.
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-    for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
-        monkeypatch.setenv(name, str(home / name))
-    monkeypatch.setenv("NETRC", str(home / "netrc"))
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(wandb_mirror, "_offline_because", [])
-    yield
-    if "wandb" in sys.modules:
-        sys.modules["wandb"].teardown()
+    with unknown_user(tmp_path_factory.mktemp("wandb"), monkeypatch):
+        yield
 
 
 def _info(seed: int) -> RunInfo:
@@ -67,31 +59,12 @@ def _log(record: RunRecord, first: int, last: int) -> None:
 
 
 def _finish(record: RunRecord) -> None:
-    record.write_cost({"flops": {"value": 12, "how": "jaxpr"}, "energy": None})
+    record.write_cost(COST)
     record.finish(3, {"loss": 0.25}, {"loss": 0.26})
 
 
 def _offline_runs(record: RunRecord) -> list[Path]:
-    return sorted((record.directory / "wandb").glob("*run-*"))
-
-
-def _inspect(folder: Path) -> list[dict[str, Any]]:
-    """The log of an offline run, as wandb's own reader finds it."""
-    command = [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--json", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if "No such command" in done.stderr:
-        pytest.skip("this wandb has no `leet inspect` to read offline runs with")
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def _history(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [record["history"]["item"] for record in log if record["type"] == "history"]
-
-
-def _summary(log: list[dict[str, Any]]) -> dict[str, Any]:
-    updates = [record["summary"]["update"] for record in log if record["type"] == "summary"]
-    return {name: value for update in updates for name, value in update.items()}
+    return offline_runs(record.directory)
 
 
 def test_offline_runs_hold_what_the_records_hold(tmp_path: Path) -> None:
@@ -106,24 +79,24 @@ def test_offline_runs_hold_what_the_records_hold(tmp_path: Path) -> None:
 
     for seed, record in enumerate(records):
         (folder,) = _offline_runs(record)
-        log = _inspect(folder)
-        rows, summary = _history(log), _summary(log)
+        log = inspect(folder)
+        rows, ended = history(log), summary(log)
         assert [row["step"] for row in rows] == [1, 2, 3, 4, 5]
         assert [row["valid/loss"] for row in rows] == [2 / step + seed for step in range(1, 6)]
         assert rows[1]["train/loss"] == "NaN"
         last = store.read(record.directory / "metrics.jsonl")[-1]
         assert {name: rows[-1][name] for name in last} == last
-        assert {name: summary[name] for name in last} == last
+        assert {name: ended[name] for name in last} == last
         assert rows[-1]["seconds"] == 2.5
         assert ("samples._type" in rows[-1]) == (seed == 1)
 
-        assert summary["status"] == "finished"
-        assert summary["score/valid"] == summary["best/loss"] == 0.25
-        assert summary["score/test"] == summary["test/loss"] == 0.26
-        assert summary["cost/flops/value"] == 12 and summary["cost/flops/how"] == "jaxpr"
-        assert "cost/energy" not in summary
+        assert ended["status"] == "finished"
+        assert ended["score/valid"] == ended["best/loss"] == 0.25
+        assert ended["score/test"] == ended["test/loss"] == 0.26
+        assert ended["cost/flops/value"] == 12 and ended["cost/flops/how"] == "jaxpr"
+        assert "cost/energy" not in ended
 
-        (run,) = (entry["run"] for entry in log if entry["type"] == "run")
+        run = described(log)
         assert run["run_id"] == record.run["id"] and run["project"] == "seqexp-test"
         assert run["display_name"] == f"lstm-adding-seed{seed}"
         assert run["run_group"] == "lstm-adding-fedcba98" and run["job_type"] == "train"
@@ -141,14 +114,63 @@ def test_offline_runs_hold_what_the_records_hold(tmp_path: Path) -> None:
     assert not home.exists() or not [path for path in home.rglob("*") if path.is_file()]
 
 
+def test_curves_can_be_drawn_over_steps_examples_flops_and_seconds(tmp_path: Path) -> None:
+    record = RunRecord.create(tmp_path, _info(0), {}, OFFLINE)
+    record.write_cost(COST)
+    _log(record, 1, 4)
+    _finish(record)
+    log = inspect(_offline_runs(record)[0])
+    metrics = [entry["metric"] for entry in log if entry["type"] == "metric"]
+    axes = ("step", "examples", "flops", "seconds")
+    assert set(axes) <= {metric.get("name") for metric in metrics}
+    globs = {
+        metric["glob_name"]: metric["step_metric"] for metric in metrics if "glob_name" in metric
+    }
+    assert globs == {"train/*": "step", "valid/*": "step"}
+    found = [[row[axis] for axis in axes] for row in history(log)]
+    assert found == [[step, 32 * step, 5e9 * step, 0.5 * step] for step in range(1, 5)]
+
+
+def test_every_figure_of_the_ledger_is_in_the_summary_with_its_method(tmp_path: Path) -> None:
+    sizes = {f.name: 1.5 + i for i, f in enumerate(fields(CostLedger)) if f.name != "methods"}
+    sizes |= {"carry_bytes_by_layer": {"0.0": 1}, "training_flops_by_kind": {"products": 2}}
+    sizes |= {"step_seconds_at_width": {"1": 0.5}, "step_joules": None}
+    record = RunRecord.create(tmp_path, _info(0), {}, OFFLINE)
+    record.write_cost(CostLedger(**sizes).to_json())
+    record.finish(3, {"loss": 0.25}, {"loss": 0.26})
+    ended = summary(inspect(_offline_runs(record)[0]))
+    for name, size in sizes.items():
+        assert ended[f"cost/methods/{name}"]
+        if isinstance(size, dict):
+            assert all(ended[f"cost/{name}/{part}"] == value for part, value in size.items())
+        elif size is None:
+            assert f"cost/{name}" not in ended
+        else:
+            assert ended[f"cost/{name}"] == size
+
+
+def test_what_a_width_was_solved_for_stands_with_what_it_reached(tmp_path: Path) -> None:
+    asked = {"by": "params", "budget": 70_000, "multiple": 4, "tolerance": 0.02}
+    info = replace(
+        _info(0),
+        config={"seed": 0, "match": asked},
+        match={**asked, "width": 100, "reached": 70_123},
+    )
+    record = RunRecord.create(tmp_path, info, {}, OFFLINE)
+    _finish(record)
+    config = described(inspect(_offline_runs(record)[0]))["config"]["update"]
+    assert config["match"] == {**asked, "width": 100, "reached": 70_123}
+
+
 _TRAINING = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_run_wandb_mirror import OFFLINE, _info, _log
+from test_run_wandb_mirror import COST, OFFLINE, _info, _log
 from seqexp.runs.record import RunRecord
 
 record = RunRecord.create(Path(sys.argv[1]), _info(0), {}, OFFLINE)
+record.write_cost(COST)
 _log(record, 1, 30)
 record.log_samples(10, ["text 10"])
 print("logged", flush=True)
@@ -170,9 +192,10 @@ def test_a_killed_run_is_mirrored_again_as_a_whole(tmp_path: Path) -> None:
     _log(record, 21, 25)
     _finish(record)
     (folder,) = _offline_runs(record)
-    rows = _history(_inspect(folder))
+    rows = history(inspect(folder))
     assert [row["step"] for row in rows] == list(range(1, 26))
     assert [row["seconds"] for row in rows] == [0.5 * step for step in range(1, 26)]
+    assert [row["flops"] for row in rows] == [5e9 * step for step in range(1, 26)]
     assert rows[1]["train/loss"] == "NaN" and rows[9]["samples.nrows"] == 1
     recorded = store.read(record.directory / "metrics.jsonl")
     assert [row["valid/loss"] for row in rows] == [line["valid/loss"] for line in recorded]
@@ -184,9 +207,9 @@ def test_a_run_that_failed_can_be_resumed_in_the_same_process(
     record = RunRecord.create(tmp_path, _info(0), {}, OFFLINE)
     _log(record, 1, 3)
     record.fail("out of memory")
-    log = _inspect(_offline_runs(record)[0])
+    log = inspect(_offline_runs(record)[0])
     assert log[-1]["exit"] == {"exit_code": 1}
-    assert (_summary(log)["status"], _summary(log)["error"]) == ("failed", "out of memory")
+    assert (summary(log)["status"], summary(log)["error"]) == ("failed", "out of memory")
     again = RunRecord.open(record.directory, OFFLINE)
     again.resume_from(2, {})
     _log(again, 3, 4)
@@ -236,7 +259,7 @@ def test_online_without_a_server_waits_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
-    monkeypatch.setattr(wandb_mirror, "INIT_TIMEOUT", 2.0)
+    monkeypatch.setattr(wandb_session, "INIT_TIMEOUT", 2.0)
     mirror = Mirror("online", "p")
     started = time.monotonic()
     records = [RunRecord.create(tmp_path, _info(0), {}, mirror)]

@@ -8,6 +8,7 @@ import pytest
 
 from seqexp.runs import checkpoint
 from seqexp.runs.store import read, read_json, write_json_atomic
+from seqexp.sweeps import group_run
 from tests.sweeps.tiny import TINY, deterministic, runs, seqexp
 
 
@@ -71,6 +72,24 @@ def test_points_of_a_group_differ_only_in_what_is_traced(swept):
     }
     assert len(by_seed) == 8
     assert len(set(by_seed.values())) == 4, "the group of a run is its config without the seed"
+
+
+def test_peak_memory_is_measured_when_asked_for_and_is_no_part_of_a_result(tmp_path, monkeypatch):
+    asked = []
+
+    def peak(point, length):
+        asked.append((point.model, length))
+        return 12_345
+
+    monkeypatch.setattr(group_run, "peak_resident_at", peak)
+    sweep = ["sweep", *TINY, "model=rnn", "seed=0,1", f"runs_dir={tmp_path}"]
+    assert seqexp(*sweep, "study=a", "peak_memory=true") == 0
+    assert asked == [("rnn", 64)]  # once a group, at the length of the digits
+    costs = [read_json(path) or {} for path in (tmp_path / "a").glob("*/cost.json")]
+    assert [cost["peak_resident_bytes"] for cost in costs] == [12_345] * 2
+    assert seqexp(*sweep, "study=b") == 0
+    assert runs(tmp_path / "a").keys() == runs(tmp_path / "b").keys()
+    assert asked == [("rnn", 64)]
 
 
 def test_a_report_is_made(swept):

@@ -1,0 +1,124 @@
+"""The sections that account for the records: what is missing, how it was made, what made it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from seqexp.analysis.axes import TABLED
+from seqexp.analysis.load import Study
+from seqexp.analysis.page import Section, definitions, paragraph, preformatted, table, texts
+
+HOW_TO_READ = (
+    "Scores are means over the finished seeds with Student's 95 % interval; one seed has none. A "
+    "run's score is that of the weights that were best on validation; the test split is read once, "
+    "with them.",
+    "Training settings of one model compete on validation: the best stands for "
+    "the model in figures and comparisons, the others are grey in the table. Costs are medians "
+    "over seeds.",
+    "A model is on the Pareto front against a cost if no other costs no more and scores no worse, "
+    "and is better in one of the two. The front compares means: look at the intervals too.",
+)
+
+
+def unfinished(study: Study) -> Section:
+    """Runs without a score, each with its reason."""
+    rows = [
+        texts(
+            *(run["task_label"], run["label"], str(run["seed"]), run["status"], _end(study, run)),
+            f"{run['study']}/{run['folder']}",
+        )
+        for run in study.runs.to_dict("records")
+        if run["status"] != "finished"
+    ]
+    headings = ("Task", "Model", "Seed", "Status", "Reason", "Folder")
+    return Section("Not finished", [table("", headings, rows)] if rows else [])
+
+
+def _end(study: Study, run: dict[Any, Any]) -> str:
+    steps = study.curves.loc[study.curves["run"] == run["run"], "step"]
+    last = f"last record at step {steps.max():,}" if len(steps) else "no record yet"
+    if run["status"] == "diverged" and pd.notna(run["diverged_step"]):
+        return f"not finite at step {run['diverged_step']:,.0f}"
+    return str(run["error"]) if run["status"] == "failed" else last
+
+
+def left_out(study: Study) -> Section:
+    """What could not be used of the records."""
+    rows = [texts(problem.where, problem.what) for problem in study.problems]
+    return Section("Left out", [table("", ("File", "Problem"), rows)] if rows else [])
+
+
+def method(study: Study) -> Section:
+    """How the numbers came about, in general and each cost."""
+    said: dict[str, str] = {}
+    for files in study.files.values():
+        said = {**files.cost.get("methods", {}), **said}
+    costs = {axis.name: said[axis.key] for axis in TABLED if axis.key in said}
+    return Section(
+        "How to read this", [paragraph(text, "") for text in HOW_TO_READ] + [definitions(costs)]
+    )
+
+
+def reproduce(study: Study) -> Section:
+    """The commands that made the records, to copy: the code, what ran, and this report."""
+    manifests = [files.manifest for files in study.files.values()]
+    code = Counter(
+        (git.get("revision"), bool(git.get("dirty")))
+        for git in (manifest.get("git") for manifest in manifests)
+        if isinstance(git, dict) and git.get("revision")
+    )
+    lines = []
+    for (revision, dirty), runs in sorted(code.items()):
+        note = f"{runs} of {len(manifests)} runs"
+        note += ", with changes that were not committed" if dirty else ""
+        lines.append(f"git checkout {revision}  # {note}")
+    said = [manifest.get("command") for manifest in manifests]
+    lines += dict.fromkeys(_typed(words) for words in said if isinstance(words, list))
+    folders = dict.fromkeys(study.runs["study"])
+    lines.append(shlex.join(["seqexp", "report", *(f"runs/{folder}" for folder in folders)]))
+    return Section("Reproduce", [preformatted("\n".join(lines))])
+
+
+def _typed(command: Sequence[Any]) -> str:
+    """A recorded command as it was typed: Hydra is told to sweep by a flag, seqexp by a word."""
+    first, *words = (str(word) for word in command)
+    if first != "seqexp":
+        return shlex.join([first, *words])
+    swept = "--multirun" in words or "-m" in words
+    kept = [word for word in words if word not in ("--multirun", "-m")]
+    return shlex.join(["seqexp", "sweep" if swept else "run", *kept])
+
+
+def provenance(study: Study) -> Section:
+    """What ran it: every entry of the manifests, and how many runs say so where they differ."""
+    found: dict[str, Counter[str]] = {}
+    for files in study.files.values():
+        for key, value in files.manifest.items():
+            if value not in (None, "", [], {}) and key != "command":
+                found.setdefault(key, Counter())[_told(value)] += 1
+    entries = {}
+    for key, said in found.items():
+        if key == "started_at":
+            text = " to ".join(dict.fromkeys([min(said), max(said)]))
+        elif len(said) == 1:
+            text = next(iter(said))
+        else:
+            text = "; ".join(f"{text} ({runs} of the runs)" for text, runs in sorted(said.items()))
+        entries[key.replace("_", " ")] = text
+    links = (
+        '<p class="note">Data: <a href="table.csv">table.csv</a> (a row a task and model), '
+        '<a href="results.csv">results.csv</a> and <a href="results.json">results.json</a> (a row '
+        "a run); the figures are beside this page, as SVG and as PDF.</p>"
+    )
+    return Section("Provenance", [definitions(entries), links])
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {child}" for name, child in value.items())
+    return f"{len(value)} times" if isinstance(value, list) else str(value)

@@ -1,0 +1,32 @@
+"""Counts, lists, shares and costs in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+def several(number: int, noun: str) -> str:
+    """One run, 2 runs."""
+    return f"one {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(words: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def share(probability: float) -> str:
+    """Whole percent; what is not certain is not called so."""
+    if 0.995 <= probability < 1:
+        return "more than 99 %"
+    return f"{100 * probability:.0f} %"
+
+
+def costs_in_words(keys: Sequence[str], axes: Mapping[str, str]) -> str:
+    """Some of the costs in words, all of them and most of them by what is missing."""
+    missing = [name for key, name in axes.items() if key not in keys]
+    if not missing:
+        return "every cost"
+    if len(missing) == 1 and len(axes) > 3:
+        return f"every cost but {missing[0]}"
+    return listed([axes[key] for key in keys])

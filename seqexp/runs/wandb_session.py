@@ -1,0 +1,125 @@
+"""Runs of wandb, opened so that they keep still: nothing asked, watched or sent beside what we log.
+
+wandb is imported in here and in its sisters only, and only where something is mirrored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import wandb
+
+Mode = Literal["online", "offline", "disabled"]
+
+INIT_TIMEOUT = 10.0
+"""Seconds to wait for the server before a run is mirrored offline."""
+
+FINISH_TIMEOUT = 60.0
+"""Seconds to wait for uploads at the end of a run; what is left stays on disk for `wandb sync`."""
+
+TAG_LENGTH = 64
+"""wandb refuses longer tags."""
+
+NO_KEY = "no API key: run `wandb login`"
+
+_log = logging.getLogger(__name__)
+
+_offline_because: list[str] = []
+"""Why this process can't reach the server, once it has tried."""
+
+
+def open_run(mode: Mode, directory: Path, **what: Any) -> wandb.Run:
+    """Open a run, online if that is asked for and can be, with one warning a process if it can not.
+
+    Args:
+        mode: "online" or "offline".
+        directory: wandb writes into its subfolder `wandb`, in place of what was there.
+        what: the arguments of `wandb.init` that say which run it is: `id`, `project`, `config`...
+    """
+    # wandb reads these when it is imported: even offline it would look up a host otherwise.
+    os.environ["WANDB_MODE"] = mode
+    settle_environment()
+    if mode == "online" and not _offline_because:
+        # Asked beforehand, because `init` would wait for an answer at a terminal.
+        if has_key():
+            try:
+                return _init(directory, "online", what)
+            except Exception as error:
+                _offline_because.append(first_line(error))
+            # The service keeps the id of a run that failed to start until it is torn down; but
+            # other runs that are open would end with it.
+            import wandb
+
+            if wandb.setup().most_recent_active_run is None:
+                wandb.teardown()
+        else:
+            _offline_because.append(NO_KEY)
+        _log.warning("wandb stays offline (%s); send runs with `wandb sync`", *_offline_because)
+    return _init(directory, "offline", what)
+
+
+def settle_environment() -> None:
+    """Keep wandb from reporting its errors, and from talking; before it is imported."""
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    os.environ.setdefault("WANDB_SILENT", "true")
+
+
+def has_key() -> bool:
+    """Whether this user has a key for the server, without asking for one."""
+    import wandb
+
+    return wandb.login(prompt=False, verify=False)
+
+
+@contextlib.contextmanager
+def staging_in(directory: Path) -> Iterator[None]:
+    """Let wandb keep the copies that it makes of tables beside the run, not in the user's home."""
+    before = os.environ.get("WANDB_DATA_DIR")
+    os.environ["WANDB_DATA_DIR"] = str(directory.parent)
+    try:
+        yield
+    finally:
+        del os.environ["WANDB_DATA_DIR"]
+        if before is not None:
+            os.environ["WANDB_DATA_DIR"] = before
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _init(directory: Path, mode: Literal["online", "offline"], what: dict[str, Any]) -> wandb.Run:
+    import wandb
+
+    # All of it is in the records and is logged again: an old mirror would only be sent twice.
+    shutil.rmtree(directory / "wandb", ignore_errors=True)
+    return wandb.init(
+        mode=mode,
+        dir=str(directory.absolute()),
+        reinit="create_new",
+        resume="allow" if mode == "online" else None,
+        settings=wandb.Settings(
+            init_timeout=INIT_TIMEOUT,
+            finish_timeout=FINISH_TIMEOUT,
+            silent=True,
+            console="off",
+            symlink=False,
+            save_code=False,
+            disable_git=True,
+            # Its metadata hold the command line, secrets and all; our manifest has it redacted.
+            x_disable_meta=True,
+            x_disable_machine_info=True,
+            x_save_requirements=False,
+            # A monitor per run would disturb the times that we measure.
+            x_disable_stats=True,
+        ),
+        **what,
+    )
