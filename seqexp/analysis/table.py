@@ -19,6 +19,7 @@ from seqexp.analysis.records import STATUSES
 from seqexp.analysis.statistics import estimate
 
 WIDTH = 100
+MANY = 12
 HEADINGS = ["model", "seeds", "test", "params ", "carry B ", "train FLOPs/token ", "ms/step "]
 
 
@@ -115,15 +116,21 @@ def _chosen(table: pd.DataFrame) -> pd.Series:
 
 
 def to_text(table: pd.DataFrame) -> str:
-    """The table for a terminal, at most 100 columns wide, with notes on its marks below."""
+    """The table for a terminal, at most 100 columns wide, with notes on its marks below.
+
+    Of a task with more than 12 rows only the chosen ones are told.
+    """
     parts, notes = [], []
-    for task, rows in table.groupby("task", sort=False):
+    seen = table.loc[table["chosen"] | (table.groupby("task")["task"].transform("size") <= MANY)]
+    for task, rows in seen.groupby("task", sort=False):
         cells = [_text_row(row) for row in rows.to_dict("records")]
         parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells]), ""]
     if has_front(table):
         notes.append("* on the Pareto front of the test score against this cost")
-    if False in set(table["chosen"]):
+    if False in set(seen["chosen"]):
         notes.append("( ) another training setting of the same model was better on validation")
+    if hidden := len(table) - len(seen):
+        notes.append(f"{hidden} training settings that validation did not choose are in the report")
     return "\n".join(parts + notes)
 
 

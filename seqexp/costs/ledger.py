@@ -33,7 +33,8 @@ METHODS: Mapping[str, str] = {
     "functions such as exp and tanh.",
     "inference_sequential_depth": "Operations on arrays in the longest chain, each waiting for the "
     "one before, of a forward pass; on its jaxpr.",
-    "training_sequential_depth": "The same of a training step.",
+    "training_sequential_depth": "Operations on arrays in the longest chain, each waiting for the "
+    "one before, of a training step; on its jaxpr.",
     "slice_width": "Members that a device trains side by side, the fastest of those tried.",
     "compile_seconds": "Wall clock of compiling the training step, no compilation cache.",
     "first_step_seconds": "Wall clock of the first training step after compilation; of a slice of "

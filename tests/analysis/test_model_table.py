@@ -216,3 +216,17 @@ def test_text_is_plain_and_fits_a_terminal(tmp_path):
         "* on the Pareto front of the test score against this cost",
         "( ) another training setting of the same model was better on validation",
     ]
+
+
+def test_text_leaves_out_what_was_not_chosen_where_there_is_much(tmp_path):
+    for rate in range(1, 14):
+        write_run(
+            *(tmp_path, "rnn", "adding", 0),
+            id=f"rnn-{rate}",
+            group=f"rate {rate}",
+            config={"optimizer": {"learning_rate": rate / 100}, "task": {"length": 10}},
+            score=score("adding", 1 / rate, 0.5),
+        )
+    *_, named, _, front, hidden = to_text(tabulate(load(tmp_path))).splitlines()
+    assert named.startswith("  rnn") and front.startswith("* on the Pareto front")
+    assert hidden == "12 training settings that validation did not choose are in the report"
