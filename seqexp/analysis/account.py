@@ -17,9 +17,8 @@ HOW_TO_READ = (
     "Scores are means over the finished seeds with Student's 95 % interval; one seed has none. A "
     "run's score is that of the weights that were best on validation; the test split is read once, "
     "with them.",
-    "Training settings of one model compete on validation: the best stands for "
-    "the model in figures and comparisons, the others are grey in the table. Costs are medians "
-    "over seeds.",
+    "Training settings of one model compete on validation: the best stands for the model in "
+    "figures and comparisons, the others are listed below its table. Costs are medians over seeds.",
     "A model is on the Pareto front against a cost if no other costs no more and scores no worse, "
     "and is better in one of the two. The front compares means: look at the intervals too.",
 )

@@ -62,7 +62,7 @@ def tuning(trials: pd.DataFrame, rows: pd.DataFrame, spent: pd.DataFrame) -> str
     """
     score, goal = rows[["score", "goal"]].dropna().iloc[0]
     sign = -1 if goal == "max" else 1
-    most = int(trials.groupby("label")["trials"].max().min())
+    most = min(len(mine) for _, mine in trials.groupby("label"))
     best = []
     for n in dict.fromkeys((1, most)):
         at = trials.loc[trials["trials"] == n]
@@ -72,15 +72,11 @@ def tuning(trials: pd.DataFrame, rows: pd.DataFrame, spent: pd.DataFrame) -> str
         for n, row in best
     ]
     parts = [f"The best validation {spoken(score)} to expect of {', of '.join(told)}."]
-    costs = []
-    if spent["seconds"].sum() > 0:
-        costs.append(f"{digits(spent['seconds'].sum() / 60)} min")
-    if spent["flops"].sum() > 0:
-        costs.append(f"{shortened(spent['flops'].sum())}FLOPs")
+    runs, seconds, flops = (sum(spent[key].tolist()) for key in ("runs", "seconds", "flops"))
+    costs = [f"{digits(seconds / 60)} min"] * (seconds > 0)
+    costs += [f"{shortened(flops)}FLOPs"] * (flops > 0)
     if costs:
-        parts.append(
-            f"All {int(spent['runs'].sum())} runs took {listed(costs)} of training together."
-        )
+        parts.append(f"All {runs} runs took {listed(costs)} of training together.")
     return " ".join(parts)
 
 
@@ -90,20 +86,21 @@ def growing(growth: pd.DataFrame) -> list[str]:
     Args:
         growth: see `exponents`.
     """
-    said, tasks = [], growth["task"].nunique()
+    said, tasks = [], len(set(growth["task"]))
     for axis in (axis for axis in GROWING if axis.key in TOLD_GROWTH):
         parts = []
         for varied, fits in growth.loc[growth["cost"] == axis.key].groupby("varied", sort=False):
-            order = fits.sort_values("exponent", kind="stable").to_dict("records")
-            ends = [order[0], order[-1]] if len(order) > 1 else order
+            symbol, order = SYMBOLS[str(varied)], fits.sort_values("exponent", kind="stable")
+            ends = [order.iloc[0], order.iloc[-1]][: len(order)]
             told = [
-                f"{SYMBOLS[str(varied)]}^{fit['exponent']:.2f} ({fit['label']}"
+                f"{symbol}^{fit['exponent']:.2f} ({fit['label']}"
                 + (f" on {fit['task']})" if tasks > 1 else ")")
                 for fit in ends
             ]
             parts.append(" to ".join(told))
         if parts:
-            text = f"{axis.name} grows as {', and as '.join(parts)}."
+            many = "the number of " if axis.name.startswith("FLOPs") else ""
+            text = f"{many}{axis.name} grows as {', and as '.join(parts)}."
             said.append(text[0].upper() + text[1:])
     return said
 

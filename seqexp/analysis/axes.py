@@ -33,9 +33,7 @@ _DECODING = Axis(
     "µs/token",
     1e6,
 )
-_PREFILL = Axis(
-    "prefill_seconds", "prefill time", "forward pass of one sequence, ms", "Prefill", "ms", 1e3
-)
+_PREFILL = Axis("prefill_seconds", "prefill time", "prefill, ms per sequence", "Prefill", "ms", 1e3)
 _PROGRAM = Axis("program_bytes", "program size", "program, MB", "Program", "MB", 1e-6)
 
 COMPARED = (

@@ -52,7 +52,9 @@ function draw(place, traces, xaxis, yaxis, shapes = [], more = {}) {
     height: 406 + 21 * rows,
     margin: { l: 70, r: 10, t: 26, b: 60 + 21 * rows, autoexpand: false },
     paper_bgcolor: paper, plot_bgcolor: paper, font: { color: ink, size: 12, family },
-    legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 },
+    legend: {
+      orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, tracegroupgap: 0,
+    },
     hovermode: "closest",
     hoverlabel: {
       bgcolor: paper, bordercolor: muted, font: { color: ink, family }, align: "left",
@@ -92,5 +94,4 @@ function fill(select, options) {
   const before = select.value;
   select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
   if (options.some(([value]) => value === before)) select.value = before;
-  select.parentElement.hidden = options.length < 2; // nothing to choose
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -27,8 +27,13 @@ RANKED = ("Tasks", "Seeds", "Rank, mean", "Rank, interval", "Best, probability",
 RANKED += ("Score, IQM",)
 """The columns of the tables, each with its unit."""
 
-Cell = tuple[float, str] | tuple[float, str, str]
-"""The value that a cell is sorted by, what it says, and "front" where it is marked as of one."""
+
+class Cell(NamedTuple):
+    """The value that a cell is sorted by, what it says, and "front" where it is marked so."""
+
+    value: float
+    text: str
+    kind: str = ""
 
 
 def comparison_table(rivals: Sequence[Contender]) -> list[str]:
@@ -44,7 +49,7 @@ def comparison_table(rivals: Sequence[Contender]) -> list[str]:
         chance = _around(pair["improvement"], pair["improvement_low"], pair["improvement_high"])
         cells = [
             _plain(pair["n"]),
-            (pair["advantage"], interval(pair["advantage"], pair["advantage_half"])),
+            Cell(pair["advantage"], interval(pair["advantage"], pair["advantage_half"])),
             _digits(pair["effect"]),
             chance,
             _digits(pair["p_holm"]),
@@ -71,11 +76,11 @@ def front_table(fronts: Fronts, names: Mapping[str, str]) -> list[str]:
     headings = _costs(fronts.points["axis"])
     rows = []
     for label in dict.fromkeys(fronts.points["label"]):
-        cells: list[Cell] = []
+        cells = []
         for axis in headings:
             point = points.loc[(axis, label)]
             chance = float(point["probability"])
-            cells.append((chance, percent(chance), "front" if point["front"] else ""))
+            cells.append(Cell(chance, percent(chance), "front" if point["front"] else ""))
         rows.append(((names[label],), cells))
     return _table("Fronts", note, ("Model",), [*headings.values()], rows)
 
@@ -108,17 +113,18 @@ def volume_table(volumes: pd.DataFrame) -> list[str]:
 def growth_table(growth: pd.DataFrame) -> list[str]:
     """The exponents with which the measured costs grow."""
     axes = [axis for axis in GROWING if axis.key in set(growth["cost"])]
-    several = growth["task"].nunique() > 1
+    several = len(set(growth["task"])) > 1
     rows = []
-    for (task, label, varied), fits in growth.groupby(["task", "label", "varied"], sort=False):
+    for _, fits in growth.groupby(["task", "label", "varied"], sort=False):
+        task, label, varied = fits[["task", "label", "varied"]].iloc[0]
         found = {fit["cost"]: fit for fit in fits.to_dict("records")}
-        counts = dict.fromkeys(sorted(f"{n}" for n in fits["n"]))
-        cells: list[Cell] = [(fits["n"].max(), " or ".join(counts))]
-        cells += [_plain(fits["smallest"].min()), _plain(fits["largest"].max())]
+        counts = sorted(set(fits["n"]))
+        cells = [Cell(counts[-1], " or ".join(map(str, counts)))]
+        cells += [_plain(min(fits["smallest"])), _plain(max(fits["largest"]))]
         for axis in axes:
             fit = found.get(axis.key)
-            exponent = (fit["exponent"], written(fit["exponent"], fit["half"])) if fit else None
-            cells.append(exponent or (float("nan"), NOTHING))
+            exponent = fit["exponent"] if fit else float("nan")
+            cells.append(Cell(exponent, written(exponent, fit["half"]) if fit else NOTHING))
         names = (label, SYMBOLS[varied])
         rows.append(((task, *names) if several else names, cells))
     numbers = ["n, sizes", "From, fitted", "To, fitted"]
@@ -145,7 +151,7 @@ def tuning_table(found: Findings) -> list[str]:
     for model in (model for model in told if model["rates"] > 1):
         width = ("" if model["bounded"] else "≥ ") + f"{model['decades']:.2g}"
         cells = [_plain(model[key]) for key in ("rates", "best", "low", "high")]
-        cells += [(model["decades"], width), _plain(model["runs"])]
+        cells += [Cell(model["decades"], width), _plain(model["runs"])]
         cells += [_plain(model["diverged"] + model["failed"]), _digits(model["seconds"])]
         rows.append(((model["name"],), [*cells, _shortened(model["flops"])]))
     return _table("Windows of rates, and what it took", note, ("Model",), TUNED, rows)
@@ -159,7 +165,7 @@ def effort_table(reached: pd.DataFrame) -> list[str]:
     """
     rows = []
     for model in reached.to_dict("records"):
-        cells = [(model["reached"], f"{model['reached']} of {model['n']}")]
+        cells = [Cell(model["reached"], f"{model['reached']} of {model['n']}")]
         cells += [_shortened(model[key]) for key in ("step", "examples", "flops")]
         rows.append(((model["contender"],), [*cells, _digits(model["seconds"])]))
     target = interval(next(iter(reached["target"]), float("nan")), float("nan"))
@@ -184,8 +190,8 @@ def rank_table(ranks: pd.DataFrame) -> list[str]:
     for model in ranks.to_dict("records"):
         low, high = model["rank_low"], model["rank_high"]
         cells = [_plain(model["tasks"]), _plain(model["n"]), _digits(model["rank"])]
-        cells += [(low, _between(low, high)), _digits(model["best_probability"])]
-        cells += [(model["score"], interval(model["score"], model["score_half"]))]
+        cells += [Cell(low, _between(low, high)), _digits(model["best_probability"])]
+        cells += [Cell(model["score"], interval(model["score"], model["score_half"]))]
         cells += [_around(model["iqm"], model["iqm_low"], model["iqm_high"])]
         rows.append(((model["contender"],), cells))
     return _table("Over all tasks", note, ("Model",), RANKED, rows)
@@ -221,19 +227,19 @@ def _shown(
 
 
 def _plain(value: Any) -> Cell:
-    return value, f"{value:g}"
+    return Cell(value, f"{value:g}")
 
 
 def _digits(value: float) -> Cell:
-    return value, digits(value)
+    return Cell(value, digits(value))
 
 
 def _shortened(value: float) -> Cell:
-    return value, shortened(value)
+    return Cell(value, shortened(value))
 
 
 def _around(value: float, low: float, high: float) -> Cell:
-    return value, f"{digits(value)} ({_between(low, high)})"
+    return Cell(value, f"{digits(value)} ({_between(low, high)})")
 
 
 def _between(low: float, high: float) -> str:

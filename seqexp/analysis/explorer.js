@@ -255,7 +255,9 @@ function growth(panel) {
     fill(input("cost"), Object.keys(costs).map((key) => [key, axes[key].name]));
     show();
   }
-  fill(input("task"), Object.keys(study.growth).map((name) => [name, name]));
+  const names = Object.keys(study.growth);
+  fill(input("task"), names.map((name) => [name, name]));
+  input("task").parentElement.hidden = names.length < 2; // nothing to choose
   input("task").onchange = choose;
   input("over").onchange = pick;
   input("cost").onchange = show;

@@ -183,7 +183,8 @@ def _growth(found: Findings) -> dict[str, Any]:
     """Of each task, varied size and cost the measurements of each model, with the fitted law."""
     drawn: dict[str, Any] = {}
     fits = found.growth.set_index(["task", "varied", "label", "cost"])
-    for (task, varied, label), mine in found.study.growth.groupby(["task", "varied", "label"]):
+    for _, mine in found.study.growth.groupby(["task", "varied", "label"]):
+        task, varied, label = mine[["task", "varied", "label"]].iloc[0]
         for axis in GROWING:
             key = (task, varied, label, axis.key)
             if key not in fits.index:

@@ -104,7 +104,8 @@ def exponents(measured: pd.DataFrame) -> pd.DataFrame:
         fields of `Growth`. Costs that are not known at two sizes have none.
     """
     rows = []
-    for (task, varied, label), own in measured.groupby(["task", "varied", "label"], sort=False):
+    for _, own in measured.groupby(["task", "varied", "label"], sort=False):
+        task, varied, label = own[["task", "varied", "label"]].iloc[0]
         for axis in GROWING:
             fit = fit_growth(_floats(own[varied]), _floats(own[axis.key]))
             if fit is not None:
@@ -212,7 +213,8 @@ def _logarithmic(ax: Axes, sizes: list[int]) -> None:
 def to_text(fits: pd.DataFrame) -> str:
     """The exponents for a terminal: a table for each task and size that was varied."""
     parts = []
-    for (task, varied), rows in fits.groupby(["task", "varied"], sort=False):
+    for _, rows in fits.groupby(["task", "varied"], sort=False):
+        task, varied = rows[["task", "varied"]].iloc[0]
         known = [axis for axis in GROWING if axis.key in set(rows["cost"])]
         cells = [["", *(axis.heading.lower() for axis in known)]]
         cells.append(["", *(axis.unit for axis in known)])

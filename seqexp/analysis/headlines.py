@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from seqexp.analysis.answers import answer
 from seqexp.analysis.findings import Findings
 from seqexp.analysis.summary import overview, ranking, verdict
 
 
 def headlines(found: Findings) -> list[tuple[str, str]]:
-    """What there is to say, under its heading: on the whole study, under none, and on each task."""
+    """What leads the page, each text under its heading: on the whole study, under none, then on
+    each task."""
     study = found.study
-    said = [("", text) for text in (overview(study), ranking(found.ranks)) if text]
+    texts = [*answer(found.volumes), ranking(found.ranks), overview(study)]
+    said = [("", text) for text in texts if text]
     for task, rows in found.table.groupby("task"):
         rivals = found.rivals.get(str(task), [])
-        said.append((str(task), verdict(rows, study.baselines(str(task)), rivals)))
+        parts = verdict(rows, study.baselines(str(task)), rivals)
+        said.append((str(task), " ".join(parts)))
     return said

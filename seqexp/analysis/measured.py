@@ -63,13 +63,12 @@ def _rows(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     device = str(record["manifest"].get("device_kind"))
     for each in record["measured"]:
         if each["varied"] in ("length", "width"):
-            row = {key: str(each[key]) for key in ("task", "label", "model", "varied")}
-            row |= {key: int(each[key]) for key in ("length", "width") if each[key] is not None}
-            size = row[row["varied"]]
-            if size < 1:
-                raise ValueError(size)
-            costs = {axis.key: each["cost"].get(axis.key) for axis in GROWING}
-            yield row | {"device": device} | {key: _number(cost) for key, cost in costs.items()}
+            names = {key: str(each[key]) for key in ("task", "label", "model", "varied")}
+            sizes = {key: int(each[key]) for key in ("length", "width") if each[key] is not None}
+            if sizes[names["varied"]] < 1:
+                raise ValueError(sizes)
+            costs = {axis.key: _number(each["cost"].get(axis.key)) for axis in GROWING}
+            yield {**names, **sizes, "device": device, **costs}
 
 
 def _number(cost: float | None) -> float:

@@ -37,9 +37,10 @@ def figure(
 
 
 def axis(title: str, log: bool, values: Sequence[float]) -> dict[str, Any]:
-    """An axis of values; on a logarithmic one 1, 2 and 5 are named, or of many decades some."""
+    """An axis of values; on a logarithmic one 1, 2 and 5 are named, or of more than two
+    and a half decades some."""
     decades = math.log10(max(values) / min(values)) if log else 0
-    every = {"dtick": "D2" if decades < 4 else math.ceil(decades / 8)} if log else {}
+    every = {"dtick": "D2" if decades < 2.5 else math.ceil(decades / 8)} if log else {}
     return {
         **every,
         "title": {"text": plain(title), "standoff": 12},

@@ -74,7 +74,7 @@ def _front(data: Mapping[str, Any], task: Mapping[str, Any], cost: str) -> go.Fi
             }
         )
     hover = hover_text(score, spent)
-    for model in shown:
+    for model in _in_order(data, shown):
         traces += _model(data, model, cost, model in front, hover)
     ends = known(end for model in shown for end in model["metric"]["test"])
     log = wide(y)
@@ -87,9 +87,9 @@ def _model(
     data: Mapping[str, Any], model: Mapping[str, Any], cost: str, on_front: bool, hover: str
 ) -> Iterator[dict[str, Any]]:
     """The seeds of a model, and their mean with its interval."""
-    label, look = model["label"], data["looks"][model["label"]]
+    name, look = plain(model["name"]), data["looks"][model["label"]]
     colour = colour_of(look)
-    shared = {"mode": "markers", "name": plain(label), "legendgroup": label}
+    shared = {"mode": "markers", "name": name, "legendgroup": model["label"]}
     shared |= {"hovertemplate": hover}
     runs, (mean, low, high) = model["runs"], model["metric"]["test"]
     yield {
@@ -100,7 +100,7 @@ def _model(
         "marker": {"color": colour, "symbol": look["symbol"], "size": 5, "opacity": 0.5},
         "showlegend": False,
     }
-    told = [f"{plain(label)}, mean of n={model['n']}"]
+    told = [f"{name}, mean of n={model['n']}"]
     if (chance := model["chance"][cost]) is not None:
         told.append(f"on the front in {100 * chance:.0f} % of resamples")
     symbol = look["symbol"] if on_front else f"{look['symbol']}-open"
@@ -134,7 +134,7 @@ def _learning(data: Mapping[str, Any], task: Mapping[str, Any], time: str) -> go
     ends = [10**end if log else end for end in span or (-math.inf, math.inf)]
     traces = [
         trace
-        for curve in task["curves"]
+        for curve in _in_order(data, task["curves"])
         for trace in _curve(curve, data["looks"][curve["label"]], time, score, over, ends)
     ]
     yaxis = {**axis(score, log, y), "range": span}
@@ -151,7 +151,7 @@ def _curve(
 ) -> Iterator[dict[str, Any]]:
     """The band, the seeds, what diverged, and the mean of one model."""
     colour, mean, seeds = colour_of(look), curve["mean"], curve["seeds"]
-    shared = {"name": plain(curve["label"]), "legendgroup": curve["label"], "mode": "lines"}
+    shared = {"name": plain(curve["name"]), "legendgroup": curve["label"], "mode": "lines"}
     hidden = {"showlegend": False, "hoverinfo": "skip"}
     timed = [i for i, value in enumerate(mean[time]) if value is not None]
     x, low, high = ([mean[key][i] for i in timed] for key in (time, "low", "high"))
@@ -188,7 +188,7 @@ def _curve(
         **shared,
         "x": x,
         "y": [mean["mean"][i] for i in timed],
-        "text": [f"{plain(curve['label'])}, mean of n={len(seeds) - len(lost)}"] * len(x),
+        "text": [f"{plain(curve['name'])}, mean of n={len(seeds) - len(lost)}"] * len(x),
         "hovertemplate": hover_text(score, over),
         "line": {"color": colour, "width": 2.5, "dash": look["dash"]},
     }
@@ -199,7 +199,7 @@ def _rates(data: Mapping[str, Any], task: Mapping[str, Any]) -> go.Figure:
     score, worse = f"validation {task['score']}", 1 if task["goal"] == "min" else 0
     hover = hover_text(score, "learning rate")
     traces: list[dict[str, Any]] = []
-    for rates in task["rates"]:
+    for rates in _in_order(data, task["rates"]):
         look, lost = data["looks"][rates["label"]], rates["lost"]
         mean, runs = rates["mean"], rates["runs"]
         colour = colour_of(look)
@@ -243,3 +243,9 @@ def _rates(data: Mapping[str, Any], task: Mapping[str, Any]) -> go.Figure:
         xaxis["tickvals"] = sorted(tried)
     y = known(value for rates in task["rates"] for value in rates["runs"]["valid"])
     return figure(traces, xaxis, axis(score, wide(y), y), [])
+
+
+def _in_order(data: Mapping[str, Any], models: Sequence[Any]) -> list[Any]:
+    """In the order in which all figures list their models."""
+    order = list(data["looks"])
+    return sorted(models, key=lambda model: order.index(model["label"]))

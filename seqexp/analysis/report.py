@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -92,7 +93,7 @@ def _figures(found: Findings) -> sections.TaskFigures:
     )
 
 
-def _write(figures: list[Figure], folder: Path) -> None:
+def _write(figures: Sequence[Figure], folder: Path) -> None:
     for figure in figures:
         (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
         (folder / f"{figure.name}.pdf").write_bytes(figure.pdf)

@@ -185,6 +185,7 @@ def growth(found: Findings, figures: Sequence[Figure]) -> Section:
         measure = preformatted(_measuring(found.study))
         return Section("How cost grows", [paragraph(note, "note"), measure])
     measured = found.study.growth
+    shown = measured.assign(chosen=True, name=measured["label"])
     controls = [
         select("task", "Task"),
         select("cost", "Cost"),
@@ -192,8 +193,8 @@ def growth(found: Findings, figures: Sequence[Figure]) -> Section:
     ]
     devices = ", ".join(dict.fromkeys(measured["device"]))
     note = (
-        f"Measured on random sequences, on {devices}; other than the runs' own costs. Dashed: the "
-        "power law, fitted to the larger half of the sizes where these are four or more."
+        f"Measured by seqexp cost on random sequences, on {devices}. Dashed: the power law, fitted "
+        "to the larger half of the sizes where that holds four or more."
     )
     table_note = "The exponent e of cost ~ T^e or H^e, with a 95 % interval over n sizes."
     about = "Costs against the length of sequences or the width of the model"
@@ -203,7 +204,7 @@ def growth(found: Findings, figures: Sequence[Figure]) -> Section:
             *(paragraph(text, "") for text in growing(found.growth)),
             paragraph(note, "note"),
             panel("growth", controls, about),
-            without_scripts(grid("narrow", figures)),
+            without_scripts(legend(shown, found.looks) + grid("wide", figures)),
             paragraph(table_note, "note"),
             *growth_table(found.growth),
         ],
@@ -215,7 +216,7 @@ def _measuring(study: Study) -> str:
     runs = study.runs
     models, tasks = (",".join(dict.fromkeys(runs[key])) for key in ("model", "task"))
     width = "config/model.features"
-    sizes = SIZES if width in runs and runs[width].notna().all() else SIZES[:1]
+    sizes = SIZES if width in runs and not runs[width].isna().to_numpy().any() else SIZES[:1]
     words = [f"model={models}", f"task={tasks}", *sizes, f"study={runs['study'].iloc[0]}"]
     return shlex.join(["seqexp", "cost", *words])
 

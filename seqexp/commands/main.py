@@ -13,7 +13,7 @@ usage: seqexp COMMAND ...
   sweep  model=rnn,lstm task=adding seed=0,1   train every combination, then report
   run    model=gru task=digits                 train one point
   cost   model=lstm --lengths 64,128,256       what a model costs, and how that grows
-  report runs/STUDY [...]                      table, figures and page from the records
+  report runs/STUDY [...] [--wandb]            table, figures and page from the records
   data   [TASK ...]                            fetch and check data sets
   doctor                                       is this machine's JAX in order?
 

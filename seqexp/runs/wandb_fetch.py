@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from seqexp.runs import store
 from seqexp.runs.record import run_directory, study_directory
-from seqexp.runs.wandb_files import ARCHIVE, RUN, carried, unpack
+from seqexp.runs.wandb_files import ARCHIVE, RUN, carried, measured, unpack
 from seqexp.runs.wandb_session import NO_KEY, TAG_LENGTH, first_line, has_key, settle_environment
+from seqexp.runs.wandb_study import study_id
 from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
@@ -66,7 +68,9 @@ def fetch(address: str, runs_dir: Path) -> Fetched:
     problems = []
     for run in runs:
         try:
-            if _fetch_run(run, runs_dir, study):
+            if run.id == study_id(study):
+                _fetch_measured(run, folder)
+            elif _fetch_run(run, runs_dir, study):
                 new += 1
             else:
                 known += 1
@@ -86,8 +90,8 @@ def _api() -> Api:
 
 
 def _runs(api: Api, project: str, study: str) -> Iterator[Run]:
-    """The training runs of a study; a tag may also be that of a model of this name."""
-    filters = {"tags": {"$in": [study[:TAG_LENGTH]]}, "jobType": "train"}
+    """The runs of a study; a tag may also be that of a model of this name."""
+    filters = {"tags": {"$in": [study[:TAG_LENGTH]]}}
     for run in api.runs(project, filters=filters, lazy=False):
         if run.config.get("run", {}).get("study") == study:
             yield run
@@ -99,7 +103,13 @@ def _fetch_run(run: Run, runs_dir: Path, study: str) -> bool:
     Raises:
         SeqexpError: it can not be had, or another is in its place.
     """
-    record = _record(run, study)
+    record = _files(run)
+    if not record:
+        raise SeqexpError(
+            f"it carries no record: it runs still, was cut off, or is not sent whole ({run.state})"
+        )
+    if _said(record) != (run.id, study):
+        raise SeqexpError(f"its {ARCHIVE} is the record of another run")
     directory = run_directory(runs_dir, study, run.id)
     if not directory.exists():
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -118,23 +128,39 @@ def _fetch_run(run: Run, runs_dir: Path, study: str) -> bool:
     return False
 
 
-def _record(run: Run, study: str) -> dict[str, bytes]:
-    """The files of a run's record, by name."""
+def _said(record: Mapping[str, bytes]) -> tuple[Any, Any]:
+    """Of which run of which study a record says that it is."""
     try:
-        [file] = [file for file in run.files(names=[ARCHIVE]) if file.name == ARCHIVE] or [None]
-        archive = b"" if file is None or not file.size else _download(file)
+        run = json.loads(record[RUN])
+        return run["id"], run["study"]
+    except (LookupError, TypeError, ValueError):
+        return None, None
+
+
+def _fetch_measured(run: Run, folder: Path) -> None:
+    """Fetch what `seqexp cost` measured for a study, if anything.
+
+    Raises:
+        SeqexpError: it can not be had, or other measurements are in its place.
+    """
+    here = measured(folder)
+    for name, content in _files(run).items():
+        if name not in here:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            store.write_atomic(folder / name, content)
+        elif here[name] != content:
+            raise SeqexpError(f"another {folder / name} is there; it is kept")
+
+
+def _files(run: Run) -> dict[str, bytes]:
+    """The files that a run carries, by name."""
+    try:
+        found = [file for file in run.files(names=[ARCHIVE]) if file.name == ARCHIVE and file.size]
+        archives = [_download(file) for file in found]
     # Broad on purpose, see above.
     except Exception as error:
         raise SeqexpError(f"its {ARCHIVE} can not be fetched ({first_line(error)})") from error
-    if not archive:
-        raise SeqexpError(
-            f"it carries no record: it runs still, was cut off, or is not sent whole ({run.state})"
-        )
-    record = unpack(archive)
-    said = json.loads(record[RUN])
-    if (said.get("id"), said.get("study")) != (run.id, study):
-        raise SeqexpError(f"its {ARCHIVE} is the record of another run")
-    return record
+    return unpack(archives[0]) if archives else {}
 
 
 def _download(file: Any) -> bytes:

@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from seqexp.runs.redaction import redact
-from seqexp.runs.wandb_files import ARCHIVE, pack
-from seqexp.runs.wandb_session import TAG_LENGTH, Mode, first_line, open_run, staging_in
+from seqexp.runs.wandb_files import carried
+from seqexp.runs.wandb_session import (
+    TAG_LENGTH,
+    Mode,
+    first_line,
+    open_run,
+    save_archive,
+    staging_in,
+)
 from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
@@ -66,9 +73,7 @@ class MirroredRun:
                     "cost": cost,
                 }
                 open_run.summary.update(_flat(outcome, ""))
-                archive = Path(open_run.dir) / ARCHIVE
-                archive.write_bytes(pack(directory))
-                open_run.save(archive, base_path=open_run.dir, policy="end", glob=False)
+                save_archive(open_run, carried(directory))
                 open_run.finish(exit_code=0 if run["status"] == "finished" else 1)
         self._run = None
 

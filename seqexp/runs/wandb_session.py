@@ -9,9 +9,11 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from seqexp.runs.wandb_files import ARCHIVE, pack
 
 if TYPE_CHECKING:
     import wandb
@@ -76,6 +78,13 @@ def has_key() -> bool:
     import wandb
 
     return wandb.login(prompt=False, verify=False)
+
+
+def save_archive(run: wandb.Run, files: Mapping[str, bytes]) -> None:
+    """Let some files travel with a run, as its archive."""
+    archive = Path(run.dir) / ARCHIVE
+    archive.write_bytes(pack(files))
+    run.save(archive, base_path=run.dir, policy="end", glob=False)
 
 
 @contextlib.contextmanager

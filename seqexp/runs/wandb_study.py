@@ -10,8 +10,9 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqexp.runs.wandb_files import measured
 from seqexp.runs.wandb_mirror import Mirror, tags
-from seqexp.runs.wandb_session import first_line, staging_in
+from seqexp.runs.wandb_session import first_line, save_archive, staging_in
 
 JOB_TYPE = "study"
 
@@ -54,7 +55,8 @@ def log_study(mirror: Mirror, comparison: Comparison, directory: Path) -> str | 
     Args:
         mirror: where to; nothing happens where it is disabled.
         comparison: what to show.
-        directory: the study's folder; wandb writes into its subfolder `wandb`.
+        directory: the study's folder; wandb writes into its subfolder `wandb`. What `seqexp cost`
+            measured in it goes along.
 
     Returns:
         Where to see it: its address, or the folder that `wandb sync` sends. None where it is not
@@ -87,6 +89,8 @@ def _log_study(mirror: Mirror, comparison: Comparison, directory: Path) -> str:
     try:
         with staging_in(Path(run.dir)):
             run.log(_media(comparison))
+        if found := measured(directory):
+            save_archive(run, found)
         run.summary.update({f"runs/{status}": n for status, n in comparison.counts.items()})
         exit_code = 0
     finally:

@@ -109,7 +109,8 @@ def test_hypervolume_of_models_with_their_sizes():
         contender("rnn", [0.4, 0.4], (100,)),
     ]
     found = hypervolumes(rivals, 1.0).set_index("model")
-    assert (found[["share_low", "share_high"]].sub(found["share"], axis=0) == 0).all(axis=None)
+    for end in ("share_low", "share_high"):
+        assert list(found[end]) == list(found["share"])
     assert found["most"].to_dict() == {"gru": 1, "rnn": 0}  # the seeds do not differ
     gru = 0.5 * 1 + 0.9 * np.log10(2)
     assert found["hypervolume"].to_dict() == pytest.approx({"gru": gru, "rnn": 0.6 * np.log10(2)})
@@ -119,7 +120,7 @@ def test_hypervolume_of_models_with_their_sizes():
 
 def test_hypervolume_without_a_baseline_is_above_the_worst():
     found = hypervolumes([contender("a", [1.0], (1,)), contender("b", [3.0], (1,))], None)
-    assert found["share"].tolist() == [1, 0] and found["most"].isna().all()  # of one seed
+    assert found["share"].tolist() == [1, 0] and np.isnan(found["most"]).all()  # of one seed
     assert hypervolumes([contender("a", [1.0], (0,))], None).empty  # no decades of a cost of 0
 
 
@@ -131,7 +132,7 @@ def test_who_covers_most_is_as_sure_as_the_means_are():
     found = found.set_index("model")
     better = stats.norm.cdf(0.1 / np.sqrt(2 / 40))
     assert found.loc["a", "most"] == pytest.approx(better, abs=0.03)
-    assert found["most"].sum() == pytest.approx(1)
+    assert sum(found["most"]) == pytest.approx(1)
     # b covers (10 - 0.1 - e_b) / (10 - min(0.1 + e_b, e_a)), e of standard error 1 / sqrt(40)
     assert found.loc["b", "share"] == pytest.approx(0.99)
     e = rng.standard_normal((2, 100_000)) / np.sqrt(40)
@@ -158,4 +159,5 @@ def test_hypervolume_of_all_costs_at_once():
 def test_where_nothing_is_better_than_the_baseline_no_share_is_told():
     found = hypervolumes([contender("a", [1.0, 1.1], (1,)), contender("b", [2.0, 2.1], (2,))], 0.5)
     assert found["hypervolume"].tolist() == [0, 0]
-    assert found[["share", "share_low", "share_high", "most"]].isna().all(axis=None)
+    unknown = found[["share", "share_low", "share_high", "most"]]
+    assert np.isnan(unknown.to_numpy(float)).all()

@@ -137,5 +137,5 @@ def test_hypervolume_of_several_costs_and_of_resamples_is_what_chance_hits():
 
 
 def test_hypervolume_in_decades_of_each_cost():
-    cube = hypervolume([[10, 1]], [1], "min", ([1000, 10], 5), log_cost=True)
+    cube = hypervolume(np.array([[10, 1]]), [1], "min", ([1000, 10], 5), log_cost=True)
     assert cube == pytest.approx(2 * 1 * 4)

@@ -279,4 +279,7 @@ def test_without_scripts_the_page_is_whole(browser, study):
     # three of learning and five of cost a task; one of learning rates, of tuning, and of growth
     assert shown.count() == 2 * 8 + 3
     assert page.locator("th button").count() == 0
+    # Of each task, of its learning curves, and of growth.
+    assert page.locator(".legend:visible").count() == 2 * 2 + 1
+    assert page.locator(".legend:visible").last.inner_text().split() == ["●gru", "▲lstm"]
     page.close()

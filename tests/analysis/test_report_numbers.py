@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from audit_check import Check
 from page_reader import Page
 from recomputed import Truth
 from report_audit import Audit
@@ -158,20 +159,14 @@ def truth(study):
 
 @pytest.fixture(scope="module")
 def page(study):
-    return read_page(study)
-
-
-def read_page(study: Path) -> Page:
     return Page((study / "report" / "index.html").read_text(encoding="utf-8"))
 
 
-def audit(truth: Truth, study: Path) -> Audit:
+def audit(truth: Truth, study: Path) -> Check:
     """Everything that the report of a study says."""
     found = Audit(truth)
-    found.records()
-    found.files(study / "report")
-    found.page(read_page(study))
-    return found
+    found.whole(study / "report")
+    return found.check
 
 
 def test_every_number_of_a_planted_study(study, truth):
@@ -220,14 +215,14 @@ def test_no_number_of_the_page_can_be_another(truth, page):
                 if changed % 11 == 0:
                     row[i] = other
                     found = Audit(truth)
-                    found.table(table)
-                    assert found.wrong, other
+                    found.tables.audit(table)
+                    assert found.check.wrong, other
             row[i] = cell
     for text in page.texts:
         for other in [] if text.quoted else _with_another_number(text.text):
             found = Audit(truth)
-            found.text(text._replace(text=other))
-            assert found.wrong, other
+            found.sentences.audit(text._replace(text=other))
+            assert found.check.wrong, other
     assert changed > 1000
 
 
@@ -248,9 +243,9 @@ def test_no_number_of_the_plots_can_be_another(truth, page):
             inside = inside[step]
         value, inside[last] = inside[last], 3 * inside[last] + 7
         found = Audit(truth)
-        found.payload(data)
+        found.plots.audit(data)
         inside[last] = value
-        assert found.wrong, place
+        assert found.check.wrong, place
 
 
 def _numbers(data, place=()):
@@ -322,6 +317,9 @@ def test_every_number_of_the_study_of_budgets(tmp_path):
         archive.extractall(tmp_path, filter="data")
     study = tmp_path / "budgets"
     report(study)
-    found = audit(Truth(study), study)
+    truth = Truth(study)
+    found = audit(truth, study)
     assert found.wrong == []
-    assert len(found.truth.runs) == 360
+    assert found.checked.total() > 50_000
+    for task in truth.tasks:
+        assert len(truth.field(task)) >= 6

@@ -93,8 +93,8 @@ def test_known_growth_is_found(tmp_path, monkeypatch, capsys):
     assert [fit["exponent"] for fit in fits] == pytest.approx([1, 2])
     out = capsys.readouterr().out
     assert "1.00 ± 0.00" in out and "2.00 ± 0.00" in out
-    measured, problems = read_measured([tmp_path / "mine"])  # what a report reads of it
-    assert problems == [] and exponents(measured).to_dict("records") == fits
+    table, problems = read_measured([tmp_path / "mine"])  # what a report reads of it
+    assert problems == [] and exponents(table).to_dict("records") == fits
 
 
 def test_models_on_several_tasks_are_told_apart(tmp_path, monkeypatch, capsys):

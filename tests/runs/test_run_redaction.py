@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from seqexp.runs.redaction import REDACTED, redact, redact_arguments
+from seqexp.runs.redaction import REDACTED, redact, redact_arguments, redact_paths
 
 
 @pytest.mark.parametrize(
@@ -130,3 +130,27 @@ def test_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
         "--verbose",
         f"data.url=https://{REDACTED}@example.org/?a=b",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("runs_dir=/home/al ice/runs", "runs_dir=[path]"),
+        ("--xla_dump_to=/home/x/y --xla_b=1", "--xla_dump_to=[path] --xla_b=1"),
+        ("dirs=[/a/b,/c]", "dirs=[[path],[path]]"),
+        ('x="/a b/c"', 'x="[path]"'),
+        ("file:///home/me/x", "[path]"),
+        ("data:/home/me/x", "data:[path]"),
+        ("C:\\Users\\me", "[path]"),
+    ],
+)
+def test_absolute_paths_are_taken_out(text, clean):
+    assert redact_paths({"a": [text]}) == {"a": [clean]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["runs_dir=../runs/a", "https://example.org/a/b", "3/4", "Linux-6.1-x86_64", "~/x"],
+)
+def test_what_is_no_absolute_path_stays(text):
+    assert redact_paths(text) == text

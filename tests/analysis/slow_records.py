@@ -1,0 +1,296 @@
+"""Records once more: runs and their settings, read and named without seqexp."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from slow_statistics import INF, NAN, mean, median, power_law
+
+NO_RESULT = ("study", "runs_dir", "data_dir", "logger", "hydra", "launcher", "progress")
+NO_RESULT += ("labels", "rerun", "match")
+"""Entries of a config that do not change what a run computes."""
+
+COSTS = {
+    "parameters": "parameters",
+    "carry_bytes": "carry size",
+    "training_flops_per_token": "training FLOPs",
+    "inference_flops_per_token": "inference FLOPs",
+    "step_seconds": "training step time",
+    "decode_seconds_per_token": "decoding time",
+}
+"""Costs that have a front, and their names in a sentence."""
+
+TABLED = (*COSTS, "prefill_seconds", "compile_seconds", "program_bytes")
+TABLED += ("training_sequential_depth",)
+GROWING = ("step_seconds", "prefill_seconds", "decode_seconds_per_token", "program_bytes")
+GROWING += ("training_flops_per_step",)
+"""Costs of which `seqexp cost` tells how they grow."""
+
+
+@dataclass
+class Run:
+    """One run, with the validation score that its metrics.jsonl says is its best."""
+
+    folder: Path
+    said: dict[str, Any]
+    cost: dict[str, Any]
+    records: list[dict[str, Any]]
+    elapsed: dict[int, float]
+    task: str = ""
+    label: str = ""
+    model_label: str = ""
+    contender: str = ""
+
+    def __post_init__(self) -> None:
+        self.id: str = self.said["id"]
+        self.model: str = self.said["model"]
+        self.seed: int = self.said["seed"]
+        self.status: str = self.said["status"]
+        score = self.said.get("score") or {}
+        self.score: str | None = score.get("name")
+        self.goal: str = score.get("goal") or "min"
+        self.sign = -1 if self.goal == "max" else 1
+        self.finished = self.status == "finished"
+        self.test: float = score["test"] if self.finished else NAN
+        self.valid, self.best_step = NAN, None
+        if self.finished and self.evaluations:
+            best = min(self.evaluations, key=lambda at: (self.sign * at["valid"], at["step"]))
+            self.valid, self.best_step = best["valid"], best["step"]
+
+    @cached_property
+    def evaluations(self) -> list[dict[str, float]]:
+        """Validation scores in the order of the steps, with what training took until then."""
+        found = []
+        for record in self.records:
+            value = record.get(f"valid/{self.score}")
+            if isinstance(value, int | float) and math.isfinite(value):
+                found.append({**self.spent_at(record), "valid": value})
+        return sorted(found, key=lambda at: at["step"])
+
+    def spent_at(self, record: Mapping[str, Any]) -> dict[str, float]:
+        tokens, each = record.get("tokens"), self.cost.get("training_flops_per_token")
+        return {
+            "step": record["step"],
+            "examples": _float(record.get("examples")),
+            "tokens": _float(tokens),
+            "flops": NAN if tokens is None or each is None else tokens * each,
+            "seconds": _float(self.elapsed.get(record["step"])),
+        }
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """The config that determines the result, flat: {"optimizer.learning_rate": "0.01"}."""
+        config = self.said.get("config", {})
+        return flat({key: value for key, value in config.items() if key not in NO_RESULT})
+
+    @property
+    def architecture(self) -> str:
+        """What it is built of, however it is trained."""
+        built = {key: v for key, v in self.settings.items() if key.startswith("model.")}
+        return "; ".join(f"{key}={value}" for key, value in sorted(built.items()))
+
+    @cached_property
+    def named_by(self) -> dict[str, str]:
+        """The settings, with a budget in the place of the width that met it."""
+        match = self.said.get("match")
+        if not match:
+            return self.settings
+        told = {key: value for key, value in self.settings.items() if key != "model.features"}
+        return told | {f"model.{match['by']}": str(match["budget"])}
+
+    @property
+    def rate(self) -> float:
+        return _float(self.settings.get("optimizer.learning_rate"))
+
+    @property
+    def where(self) -> str:
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    def contradictions(self) -> list[str]:
+        """Where run.json says something else of validation than metrics.jsonl."""
+        if not self.finished:
+            return []
+        score, wrong = self.said["score"], []
+        if (score["valid"], score["step"]) != (self.valid, self.best_step):
+            wrong.append(f"{self.where}: the best on validation is {self.valid}@{self.best_step}")
+        kept = next((r for r in self.records if r["step"] == score["step"]), {})
+        for name, value in self.said["valid"].items():
+            if kept.get(f"valid/{name}") != value:
+                wrong.append(f"{self.where}: valid {name} of step {score['step']} is not {value}")
+        if self.said["test"][score["name"]] != score["test"]:
+            wrong.append(f"{self.where}: two test scores")
+        return wrong
+
+
+@dataclass
+class Setting:
+    """Runs that differ in nothing but their seed: a row of the table."""
+
+    runs: list[Run]
+    chosen: bool = False
+    cost: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        first = self.runs[0]
+        self.task, self.label, self.model = first.task, first.label, first.model
+        self.sign, self.goal, self.rate = first.sign, first.goal, first.rate
+        self.finished = [run for run in self.runs if run.finished]
+        self.n = len(self.finished)
+        self.cost = {key: median(run.cost.get(key) for run in self.runs) for key in TABLED}
+        self.tests, self.valids = self.scores("test"), self.scores("valid")
+
+    def scores(self, split: str) -> list[float]:
+        return [getattr(run, split) for run in self.finished]
+
+    def count(self, status: str) -> int:
+        return sum(run.status == status for run in self.runs)
+
+    @property
+    def lost(self) -> int:
+        return self.count("diverged") + self.count("failed")
+
+    @property
+    def valid_loss(self) -> float:
+        return self.sign * mean(self.valids) if self.n else INF
+
+    @property
+    def losses(self) -> list[float]:
+        return [self.sign * test for test in self.tests]
+
+    @property
+    def loss(self) -> float:
+        return mean(self.losses)
+
+    @property
+    def name(self) -> str:
+        """What it is called where it competes; others are called by their label."""
+        return self.runs[0].contender if self.chosen else self.label
+
+    @property
+    def seed_cost(self) -> dict[str, float]:
+        """Medians over the finished seeds."""
+        return {key: median(values) for key, values in self.cost_by_seed().items()}
+
+    def cost_by_seed(self) -> dict[str, list[float]]:
+        return {
+            key: [_float(run.cost.get(key), self.cost[key]) for run in self.finished]
+            for key in COSTS
+        }
+
+
+def read(study: Path) -> list[Run]:
+    """The runs of a study's folder."""
+    runs = []
+    for path in sorted(study.glob("*/run.json")):
+        folder = path.parent
+        cost = folder / "cost.json"
+        elapsed = {line["step"]: line["seconds"] for line in _lines(folder / "timing.jsonl")}
+        runs.append(
+            Run(
+                folder,
+                json.loads(path.read_text()),
+                json.loads(cost.read_text()) if cost.exists() else {},
+                _lines(folder / "metrics.jsonl"),
+                elapsed,
+            )
+        )
+    return runs
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def spent_in_all(run: Run) -> tuple[float, float]:
+    """Seconds and FLOPs up to the last record; NaN where not recorded."""
+    spent = [run.spent_at(record) for record in run.records]
+    seconds = [at["seconds"] for at in spent if math.isfinite(at["seconds"])]
+    flops = [at["flops"] for at in spent if math.isfinite(at["flops"])]
+    return max(seconds, default=NAN), max(flops, default=NAN)
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value if isinstance(value, str) else json.dumps(value)
+    return found
+
+
+def name_runs(runs: Sequence[Run]) -> None:
+    """Task, model and setting are called by what varies: "adding", "gru units=8", "... lr=0.1"."""
+    for mine in group_by(runs, lambda run: run.said["task"]).values():
+        varied = [key for key in _varied(mine) if key.startswith("task.")]
+        for run in mine:
+            run.task = _told(run.said["task"], run.named_by, varied)
+    for mine in group_by(runs, lambda run: (run.task, run.model)).values():
+        varied = [key for key in _varied(mine) if not key.startswith("task.") and key != "seed"]
+        built = [key for key in varied if key.startswith("model.")]
+        trained = [key for key in varied if not key.startswith("model.")]
+        for run in mine:
+            run.model_label = _told(run.model, run.named_by, built)
+            run.label = _told(run.model_label, run.named_by, trained)
+    for mine in group_by(runs, lambda run: (run.task, run.label)).values():
+        assert len({run.said["group"] for run in mine}) == 1
+        assert len({run.seed for run in mine}) == len(mine)
+
+
+def name_contenders(chosen: Sequence[Setting]) -> None:
+    """A chosen model is called by what varies in how the chosen ones are built."""
+    for mine in group_by(chosen, lambda s: (s.task, s.model)).values():
+        keys = [key for key in _varied([s.runs[0] for s in mine]) if key.startswith("model.")]
+        for run in (run for setting in mine for run in setting.runs):
+            run.contender = _told(run.model, run.named_by, keys)
+
+
+def group_by(things: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    found: dict[Any, list[Any]] = defaultdict(list)
+    for thing in things:
+        found[key(thing)].append(thing)
+    return found
+
+
+def _varied(runs: Sequence[Run]) -> list[str]:
+    settings = [run.named_by for run in runs]
+    keys = dict.fromkeys(key for one in settings for key in one)
+    return [key for key in keys if len({one.get(key) for one in settings}) > 1]
+
+
+def _told(name: str, settings: Mapping[str, str], keys: Sequence[str]) -> str:
+    short = {"learning_rate": "lr"}
+    last = [key.rsplit(".", 1)[-1] for key in keys]
+    told = zip(keys, last, strict=True)
+    return " ".join([name, *(f"{short.get(x, x)}={settings[k]}" for k, x in told if k in settings)])
+
+
+def _float(value: Any, otherwise: float = NAN) -> float:
+    return otherwise if value is None else float(value)
+
+
+def growths(study: Path) -> dict[tuple[str, str, str], dict[str, dict[str, Any]]]:
+    """The exponent of each cost by task, model and what was varied, as `seqexp cost` measured."""
+    points: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for path in sorted(study.glob("cost/*/cost.json")):
+        for one in json.loads(path.read_text())["measured"]:
+            points[one["task"], one["label"], one["varied"]].append(one)
+    found: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
+    for key, measured in points.items():
+        fits = {}
+        for cost in GROWING:
+            told = [(one[key[2]], one["cost"].get(cost)) for one in measured]
+            told = [(size, value) for size, value in told if value]
+            if len({size for size, _ in told}) > 1:
+                fits[cost] = power_law(told) | {"points": sorted(told)}
+        found[key] = fits
+    return found
