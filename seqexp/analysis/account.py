@@ -21,6 +21,9 @@ HOW_TO_READ = (
     "figures and comparisons, the others are listed below its table. Costs are medians over seeds.",
     "A model is on the Pareto front against a cost if no other costs no more and scores no worse, "
     "and is better in one of the two. The front compares means: look at the intervals too.",
+    "Training time is the time of a step, measured alone, times the steps: it does not depend on "
+    "how many runs were trained side by side. Training FLOPs are those of a token times the tokens "
+    "seen.",
 )
 
 

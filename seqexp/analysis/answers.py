@@ -20,8 +20,9 @@ TOLD_GROWTH = ("step_seconds", "training_flops_per_step")
 def answer(volumes: pd.DataFrame) -> list[str]:
     """Which kind of model gives the most for its cost: over all tasks, then on each of them.
 
-    The kind that covers the most of the hypervolume against a cost gives the most for it. Nothing
-    is said where there is but one kind.
+    The kind that covers the most of the hypervolume against a cost gives the most for it, and on a
+    task the one for which this is so against the most costs. Nothing is said where there is but one
+    kind.
 
     Args:
         volumes: of each `task`, see `hypervolumes`.
@@ -38,7 +39,9 @@ def answer(volumes: pd.DataFrame) -> list[str]:
         if best.empty:
             said.append(f"{task}: none; no model is better than what needs none.")
             continue
-        winners.setdefault(str(won.index[0]), []).append(str(task))
+        most = [str(model) for model in won.index[won == won.iloc[0]]]
+        which = most[0] if len(most) == 1 else f"{' or '.join(most)} (it depends on the cost)"
+        winners.setdefault(which, []).append(str(task))
         said.append(f"{task}: {_winners(known, best, list(won.index))}.")
     if not winners:
         return ["No model is better than what needs none."]

@@ -11,19 +11,24 @@ from seqexp.analysis.contenders import chosen_runs
 from seqexp.analysis.load import Study
 
 MEASURES = ("step", "examples", "tokens", "flops", "seconds")
-"""What training takes."""
+"""What training takes.
+
+    flops = tokens seen * training FLOPs per token,   seconds = steps * seconds of a step
+
+with the costs that were measured alone, before training: the clock of a sweep also tells how many
+runs were trained side by side.
+"""
+
+COSTS = ["training_flops_per_token", "step_seconds"]
+"""What they are told by, of the ledger."""
 
 
 def spent(study: Study) -> pd.DataFrame:
-    """What each run took up to its last record: `run`, `seconds` and `flops`; NaN where not known.
-
-    flops = tokens seen * training FLOPs per token
-    """
-    last = study.curves.groupby("run", as_index=False).agg(
-        seconds=("seconds", "max"), tokens=("tokens", "max")
-    )
-    runs = study.runs.loc[:, ["run", "training_flops_per_token"]].merge(last, on="run", how="left")
-    runs["flops"] = runs["tokens"] * runs["training_flops_per_token"]
+    """What each run took up to its last record: `run`, `seconds` and `flops`, see `MEASURES`; NaN
+    where not known."""
+    last = study.curves.groupby("run", as_index=False)[["step", "tokens"]].max()
+    runs = study.runs.loc[:, ["run", *COSTS]].merge(last, on="run", how="left")
+    runs = _measured(runs)
     return runs.loc[:, ["run", "seconds", "flops"]]
 
 
@@ -41,9 +46,8 @@ def evaluations(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     runs = chosen_runs(study, table)
     runs = runs.assign(metric="valid/" + runs["score"].astype(str), task=runs["task_label"])
     kept = ["run", "task", "label", "contender", "seed", "status", "goal", "metric"]
-    curves = study.curves.merge(runs[[*kept, "training_flops_per_token"]], on=["run", "metric"])
-    curves = curves.dropna(subset=["value"]).rename(columns={"value": "valid"})
-    curves["flops"] = curves["tokens"] * curves["training_flops_per_token"]
+    curves = study.curves.drop(columns="seconds").merge(runs[[*kept, *COSTS]], on=["run", "metric"])
+    curves = _measured(curves.dropna(subset=["value"]).rename(columns={"value": "valid"}))
     curves["loss"] = curves["valid"].where(curves["goal"] != "max", -curves["valid"])
     columns = [*kept[:6], *MEASURES, "valid", "loss", "goal"]
     curves = curves.sort_values(["task", "label", "seed", "run", "step"], ignore_index=True)
@@ -125,3 +129,11 @@ def over_seeds(reached: pd.DataFrame) -> pd.DataFrame:
         rows.append(row)
     columns = ["task", "label", "contender", "target", "n", "reached", "censored", "left_out"]
     return pd.DataFrame(rows, columns=pd.Index([*columns, *MEASURES]))
+
+
+def _measured(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with steps, tokens and `COSTS`, and with the `flops` and `seconds` that these took."""
+    return rows.assign(
+        flops=rows["tokens"] * rows["training_flops_per_token"],
+        seconds=rows["step"] * rows["step_seconds"],
+    )

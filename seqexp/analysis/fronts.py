@@ -44,10 +44,10 @@ def fronts(rivals: Sequence[Contender], *, seed: int = SEED) -> Fronts:
     Contenders are resampled apart, although they share seeds, as in Agarwal et al. 2021: what the
     same seed has in common for two models is the order of the data, which is the smaller part of
     luck, and taking three pairs for granted would make chance alignments certain. A cost that
-    varies over seeds (a time measured anew) is resampled with the scores, as the median; others are
-    constants. A contender with one seed has no probability, nor has one whose place hangs on it:
-    see `chances`. Without a finished run it has no row. For all costs at once, only those count
-    that are known of everyone.
+    varies over seeds (a time measured anew) is resampled too, apart from the scores, as the median;
+    others are constants. A contender with one seed has no probability, nor has one whose place
+    hangs on it: see `chances`. Without a finished run it has no row. For all costs at once, only
+    those count that are known of everyone.
 
     Args:
         rivals: the contenders on one task.

@@ -53,7 +53,7 @@ def chances(costs: np.ndarray, scores: np.ndarray, goal: Goal) -> Chances:
     never on the front and dominates nobody.
 
     Args:
-        costs: `[N, K]`, constant, or `[R, N, K]`, resampled with the scores; less is better.
+        costs: `[N, K]`, constant, or `[R, N, K]`, resampled too; less is better.
         scores: `[R, N]` resamples; a column is NaN where a point's spread is not known.
         goal: "min" or "max".
     """

@@ -29,7 +29,8 @@ def tabulate(study: Study) -> pd.DataFrame:
     Scores are means over the finished seeds (`test`, `valid`) with the half-widths of their 95 %
     intervals (`test_half`, `valid_half`, NaN for one seed), and `n` is their number; `test_iqm` is
     the interquartile mean with its interval from `test_iqm_low` to `test_iqm_high`. `finished`,
-    `diverged`, `failed` and `running` count the runs. Costs are medians over the runs.
+    `diverged`, `failed` and `running` count the runs. Costs are medians over the finished runs,
+    or over all where these do not know them.
 
     Of the settings of a model that differ only in how they are trained, one is `chosen`: the best
     on validation, which stands for the model in comparisons under its `name`, see `chosen_runs`
@@ -77,15 +78,22 @@ def families(table: pd.DataFrame) -> pd.Series:
 def by_preference(rows: pd.DataFrame) -> pd.Index:
     """The rows in the order in which validation prefers them; equals by their label.
 
-    Settings with a score come first, then those that lost fewer seeds: a mean over survivors is no
-    better for its losses.
+    Settings with a score come first, then those that lost a smaller share of their seeds: a mean
+    over survivors is no better for its losses.
     """
     order = rows.assign(
         none=rows["n"] == 0,
-        lost=rows["diverged"] + rows["failed"],
+        lost=lost_share(rows).fillna(1.0),
         loss=losses(rows, "valid"),
     )
     return order.sort_values(["none", "lost", "loss", "label"]).index
+
+
+def lost_share(rows: pd.DataFrame) -> pd.Series:
+    """The share of diverged and failed runs among those of a row that ended; NaN for none."""
+    gone = rows["diverged"] + rows["failed"]
+    ended = gone + rows["finished"]
+    return gone / ended.where(ended > 0)
 
 
 def recorded(axes: Iterable[Axis], rows: pd.DataFrame) -> list[Axis]:
@@ -106,7 +114,9 @@ def _row(runs: pd.DataFrame) -> dict[str, Any]:
     row |= {"test_iqm": iqm.value, "test_iqm_low": iqm.low, "test_iqm_high": iqm.high}
     row |= {"valid": valid.mean, "valid_half": valid.half}
     row |= {status: ends.count(status) for status in STATUSES}
-    return row | {axis.key: runs[axis.key].median() for axis in TABLED}
+    costs = runs[[axis.key for axis in TABLED]]
+    known = costs.loc[finished.index].fillna(costs.median())
+    return row | (known if len(known) else costs).median().to_dict()
 
 
 def _chosen(table: pd.DataFrame) -> pd.Series:

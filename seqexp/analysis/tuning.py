@@ -16,7 +16,7 @@ from seqexp.analysis.contenders import goal
 from seqexp.analysis.efficiency import spent
 from seqexp.analysis.load import Study
 from seqexp.analysis.pareto import Goal
-from seqexp.analysis.table import by_preference, families, losses
+from seqexp.analysis.table import by_preference, families, losses, lost_share
 
 RATE = "config/optimizer.learning_rate"
 TOLERANCE = 0.1
@@ -125,9 +125,7 @@ def sensitivity(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     rows["learning_rate"] = [rates.get(key, np.nan) for key in keys]
     rows = rows.loc[rows["learning_rate"] > 0]
     rows = rows.drop_duplicates(["task", "label", "learning_rate"])
-    gone = rows["diverged"] + rows["failed"]
-    ended = gone + rows["finished"]
-    rows = rows.assign(lost=gone / ended.where(ended > 0))
+    rows = rows.assign(lost=lost_share(rows))
     columns = ["task", "label", "setting", "learning_rate", "n", "valid", "valid_half", "goal"]
     columns += ["finished", "diverged", "failed", "running", "lost"]
     rows = rows.sort_values(["task", "label", "learning_rate"], ignore_index=True)

@@ -19,6 +19,8 @@ def share(probability: float) -> str:
     """Whole percent; what is not certain is not called so."""
     if 0.995 <= probability < 1:
         return "more than 99 %"
+    if 0 < probability <= 0.005:
+        return "less than 1 %"
     return f"{100 * probability:.0f} %"
 
 

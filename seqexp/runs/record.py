@@ -195,7 +195,7 @@ class RunRecord:
         """
         store.append(self.directory / METRICS, record)
         store.append(self.directory / TIMING, {"step": record["step"], "seconds": seconds})
-        self._mirrored.log(self._on_all_axes(record, seconds))
+        self._mirrored.log(self._on_all_axes(record))
 
     def log_samples(self, step: int, texts: Sequence[str]) -> None:
         """Append texts that a language model wrote after `step`."""
@@ -236,19 +236,16 @@ class RunRecord:
         store.write_json_atomic(self.directory / RUN, self.run)
 
     def _start_mirror(self) -> None:
-        seconds = {r["step"]: r["seconds"] for r in store.read(self.directory / TIMING)}
-        metrics = [
-            self._on_all_axes(record, seconds.get(record["step"]))
-            for record in store.read(self.directory / METRICS)
-        ]
+        metrics = list(map(self._on_all_axes, store.read(self.directory / METRICS)))
         samples = store.read(self.directory / SAMPLES)
         self._mirrored = self._mirror.start(self.run, self.directory, metrics, samples)
 
-    def _on_all_axes(self, record: Mapping[str, Any], seconds: float | None) -> dict[str, Any]:
-        """A record of metrics with all that training took up to it, where it is known."""
-        per_step = self._cost.get("training_flops_per_step")
-        flops = None if per_step is None else per_step * record["step"]
-        return {**record, "flops": flops, "seconds": seconds}
+    def _on_all_axes(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """A record of metrics with all that training took up to it, by its costs, where known."""
+        axes = {"flops": "training_flops_per_step", "seconds": "step_seconds"}
+        each = {axis: self._cost.get(figure) for axis, figure in axes.items()}
+        took = {axis: cost and cost * record["step"] for axis, cost in each.items()}
+        return {**record, **took}
 
     def _finish_mirror(self) -> None:
         self._mirrored.finish(self.run, self._cost, self.directory)

@@ -125,7 +125,7 @@ class Mirror:
         Args:
             run: what stands in `run.json`.
             directory: the run's folder; wandb writes into its subfolder `wandb`.
-            metrics: the records so far, with their "seconds".
+            metrics: the records so far, with their "flops" and "seconds".
             samples: the samples so far.
         """
         if self.mode == "disabled":

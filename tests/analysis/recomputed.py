@@ -56,7 +56,7 @@ class Truth:
             groups[run.task, run.label].append(run)
         self.settings = [Setting(runs) for runs in groups.values()]
         for family in self.families().values():
-            order = sorted(family, key=lambda s: (s.n == 0, s.lost, s.valid_loss, s.label))
+            order = sorted(family, key=lambda s: (s.n == 0, s.lost_share, s.valid_loss, s.label))
             order[0].chosen = True
         name_contenders([s for s in self.settings if s.chosen])
         self.tasks = sorted({setting.task for setting in self.settings})
@@ -215,17 +215,14 @@ class Truth:
     def _rates(family: Sequence[Setting]) -> dict[float, Setting]:
         """Of each rate the setting that validation prefers, by ascending rate."""
         found: dict[float, Setting] = {}
-        for s in sorted(family, key=lambda s: (s.n == 0, s.lost, s.valid_loss, s.label)):
+        for s in sorted(family, key=lambda s: (s.n == 0, s.lost_share, s.valid_loss, s.label)):
             if s.rate > 0:
                 found.setdefault(s.rate, s)
         return dict(sorted(found.items()))
 
     def _window(self, rates: Mapping[float, Setting], task: str) -> dict[str, Any]:
         """The rates around the best that lose no more seeds and a tenth of its lead at most."""
-        gone = {}
-        for rate, s in rates.items():
-            ended = s.lost + s.n
-            gone[rate] = s.lost / ended if ended else 1.0
+        gone = {rate: s.lost_share for rate, s in rates.items()}
         known = [rate for rate, s in rates.items() if s.n]
         if not known:
             return {"best": NAN, "low": NAN, "high": NAN, "decades": NAN, "bounded": False}

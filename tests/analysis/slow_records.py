@@ -14,7 +14,7 @@ from typing import Any
 from slow_statistics import INF, NAN, mean, median, power_law
 
 NO_RESULT = ("study", "runs_dir", "data_dir", "logger", "hydra", "launcher", "progress")
-NO_RESULT += ("labels", "rerun", "match")
+NO_RESULT += ("labels", "rerun", "match", "peak_memory")
 """Entries of a config that do not change what a run computes."""
 
 COSTS = {
@@ -42,7 +42,6 @@ class Run:
     said: dict[str, Any]
     cost: dict[str, Any]
     records: list[dict[str, Any]]
-    elapsed: dict[int, float]
     task: str = ""
     label: str = ""
     model_label: str = ""
@@ -81,7 +80,7 @@ class Run:
             "examples": _float(record.get("examples")),
             "tokens": _float(tokens),
             "flops": NAN if tokens is None or each is None else tokens * each,
-            "seconds": _float(self.elapsed.get(record["step"])),
+            "seconds": record["step"] * _float(self.cost.get("step_seconds")),
         }
 
     @cached_property
@@ -143,7 +142,14 @@ class Setting:
         self.sign, self.goal, self.rate = first.sign, first.goal, first.rate
         self.finished = [run for run in self.runs if run.finished]
         self.n = len(self.finished)
-        self.cost = {key: median(run.cost.get(key) for run in self.runs) for key in TABLED}
+        whole = self.whole_cost = {
+            key: median(run.cost.get(key) for run in self.runs) for key in TABLED
+        }
+        self.cost = whole | {
+            key: median(_float(run.cost.get(key), whole[key]) for run in self.finished)
+            for key in TABLED
+            if self.finished
+        }
         self.tests, self.valids = self.scores("test"), self.scores("valid")
 
     def scores(self, split: str) -> list[float]:
@@ -155,6 +161,11 @@ class Setting:
     @property
     def lost(self) -> int:
         return self.count("diverged") + self.count("failed")
+
+    @property
+    def lost_share(self) -> float:
+        """Of the runs that ended."""
+        return self.lost / (self.lost + self.n) if self.lost + self.n else 1.0
 
     @property
     def valid_loss(self) -> float:
@@ -180,7 +191,7 @@ class Setting:
 
     def cost_by_seed(self) -> dict[str, list[float]]:
         return {
-            key: [_float(run.cost.get(key), self.cost[key]) for run in self.finished]
+            key: [_float(run.cost.get(key), self.whole_cost[key]) for run in self.finished]
             for key in COSTS
         }
 
@@ -191,14 +202,12 @@ def read(study: Path) -> list[Run]:
     for path in sorted(study.glob("*/run.json")):
         folder = path.parent
         cost = folder / "cost.json"
-        elapsed = {line["step"]: line["seconds"] for line in _lines(folder / "timing.jsonl")}
         runs.append(
             Run(
                 folder,
                 json.loads(path.read_text()),
                 json.loads(cost.read_text()) if cost.exists() else {},
                 _lines(folder / "metrics.jsonl"),
-                elapsed,
             )
         )
     return runs

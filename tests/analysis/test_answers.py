@@ -39,6 +39,16 @@ def test_who_gives_the_most_on_each_task():
     ]
 
 
+def test_no_winner_is_named_where_each_wins_as_many_costs():
+    rows = [("adding", "parameters", "gru", 1.0, 1.0), ("adding", "parameters", "rnn", 0.5, 0.0)]
+    rows += [("adding", "carry_bytes", "rnn", 1.0, 1.0), ("adding", "carry_bytes", "gru", 0.5, 0.0)]
+    first = answer(volumes(*rows))[0]
+    assert first == "Most performance for its cost: gru or rnn (it depends on the cost)."
+    rows += [("digits", "parameters", "rnn", 1.0, 1.0), ("digits", "parameters", "gru", 0.2, 0.0)]
+    first = answer(volumes(*rows))[0]
+    assert first.endswith(": gru or rnn (it depends on the cost) on adding; rnn on digits.")
+
+
 def test_one_task_and_one_winner_everywhere():
     one = [("adding", "parameters", "gru", 1.0, 1.0), ("adding", "parameters", "rnn", 0.0, 0.0)]
     other = [("digits", "parameters", "gru", 1.0, 1.0), ("digits", "parameters", "rnn", 0.2, 0.0)]
@@ -76,7 +86,7 @@ def test_tuning_tells_the_best_of_one_and_of_all(tmp_path):
     # Runs took 0.2 s and 800 tokens each; of two trials the better is expected at a quarter of 0.6.
     assert tuning(found.trials, found.table, found.tuning) == (
         "The best validation mse to expect of one run 0.2000 by rnn, of 2 runs 0.1500 by gru. All "
-        "4 runs took 0.0133 min and 38.4 MFLOPs of training together."
+        "4 runs took 0.00267 min and 38.4 MFLOPs of training together."
     )
 
 

@@ -81,7 +81,7 @@ def test_curves_are_of_validation_and_over_what_training_took(tmp_path):
     [curve] = drawn(tmp_path)["tasks"]["adding"]["curves"]
     assert [seed["valid"] for seed in curve["seeds"]] == [[0.1, 0.05], [0.3, 0.1, 0.0]]
     assert curve["seeds"][1]["flops"] == [18_000 * tokens for tokens in (500, 1000, 1500)]
-    assert curve["seeds"][1]["seconds"] == [0.1, 0.2, None]
+    assert curve["seeds"][1]["seconds"] == [0.03, 0.06, 0.09]  # steps of 3 ms
     mean = curve["mean"]  # at the steps that both have reached
     assert mean["step"] == [10, 20] and mean["flops"] == [18_000 * 450, 18_000 * 900]
     assert mean["mean"] == pytest.approx([0.2, 0.075])
@@ -125,7 +125,7 @@ def test_learning_rates_are_judged_on_validation(tmp_path):
     [best] = data["trials"]  # of four runs, of which the lost one counts as the worst, 0.5
     assert best["name"] == "gru" and best["trials"] == [1, 2, 3, 4]
     assert best["expected_best"][0] == pytest.approx((0.2 + 0.3 + 0.5 + 0.5) / 4)
-    assert best["seconds"] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert best["seconds"] == pytest.approx([0.06, 0.12, 0.18, 0.24])  # 20 steps of 3 ms each
 
 
 def test_a_study_without_scores_has_nothing_to_draw(tmp_path):

@@ -165,17 +165,16 @@ def test_trials_count_lost_runs_as_the_worst(tmp_path):
 
 
 def test_tuning_costs_what_all_settings_cost(tmp_path):
-    """Each run took 0.2 s and saw 800 tokens at 18,000 FLOPs, but for the one that diverged."""
+    """A run took 20 steps of 3 ms, 800 tokens at 18,000 FLOPs, but the diverged one 5 and 100."""
     write_rate(tmp_path, 0.1, [0.1, 0.2])
     write_rate(tmp_path, 0.2, [0.3], lost=["diverged", "failed"])
     [diverged] = tmp_path.glob("*0.2*-1")
     write_lines(diverged / "metrics.jsonl", [{"step": 5, "tokens": 100, "valid/mse": 1.0}])
-    write_lines(diverged / "timing.jsonl", [{"step": 5, "seconds": 0.05}])
     [failed] = tmp_path.glob("*0.2*-2")
     (failed / "metrics.jsonl").unlink()
     write_json(failed / "cost.json", {"parameters": 3000})
     [row] = tuning_cost(*tabled(tmp_path)).to_dict("records")
     assert row["label"] == "gru lr=0.1" and (row["settings"], row["runs"]) == (2, 5)
     assert (row["diverged"], row["failed"], row["unmeasured"]) == (1, 1, 1)
-    assert row["seconds"] == pytest.approx(3 * 0.2 + 0.05)
+    assert row["seconds"] == pytest.approx(0.003 * (3 * 20 + 5))
     assert row["flops"] == pytest.approx(18_000 * (3 * 800 + 100))

@@ -24,6 +24,7 @@ from seqexp.runs.wandb_mirror import Mirror
 from seqexp.types import Score
 
 COST = {"flops": {"value": 12, "how": "jaxpr"}, "energy": None, "training_flops_per_step": 5e9}
+COST |= {"step_seconds": 0.5}
 OFFLINE = Mirror("offline", "seqexp-test", tags=("nightly",))
 
 
@@ -70,6 +71,8 @@ def _offline_runs(record: RunRecord) -> list[Path]:
 def test_offline_runs_hold_what_the_records_hold(tmp_path: Path) -> None:
     """Two at once: neither mixes with the other, and nothing secret is in either."""
     records = [RunRecord.create(tmp_path, _info(seed), {}, OFFLINE) for seed in (0, 1)]
+    for record in records:
+        record.write_cost(COST)
     for step in range(1, 6):
         for record in records:
             _log(record, step, step)
