@@ -292,7 +292,8 @@ def growths(study: Path) -> dict[tuple[str, str, str], dict[str, dict[str, Any]]
     points: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for path in sorted(study.glob("cost/*/cost.json")):
         for one in json.loads(path.read_text())["measured"]:
-            points[one["task"], one["label"], one["varied"]].append(one)
+            if one["varied"]:
+                points[one["task"], one["label"], one["varied"]].append(one)
     found: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
     for key, measured in points.items():
         fits = {}

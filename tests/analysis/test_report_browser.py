@@ -64,7 +64,8 @@ def study(tmp_path_factory):
 def opened(browser, study):
     """The page, one for all tests, which asked for nothing and complained of nothing in the end."""
     page = browser.new_page()
-    page.set_default_timeout(5_000)
+    page.set_default_timeout(20_000)
+    page.set_default_navigation_timeout(60_000)  # other tests may keep the machine busy
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: asked.append(message.text))
