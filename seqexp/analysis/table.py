@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -93,7 +94,7 @@ def lost_share(rows: pd.DataFrame) -> pd.Series:
     """The share of diverged and failed runs among those of a row that ended; NaN for none."""
     gone = rows["diverged"] + rows["failed"]
     ended = gone + rows["finished"]
-    return gone / ended.where(ended > 0)
+    return pd.Series(gone / ended.replace(0, np.nan), index=rows.index)
 
 
 def recorded(axes: Iterable[Axis], rows: pd.DataFrame) -> list[Axis]:
@@ -131,7 +132,8 @@ def to_text(table: pd.DataFrame) -> str:
     Of a task with more than 12 rows only the chosen ones are told.
     """
     parts, notes = [], []
-    seen = table.loc[table["chosen"] | (table.groupby("task")["task"].transform("size") <= MANY)]
+    rows_of = Counter(table["task"])
+    seen = table.loc[table["chosen"] | [rows_of[task] <= MANY for task in table["task"]]]
     for task, rows in seen.groupby("task", sort=False):
         cells = [_text_row(row) for row in rows.to_dict("records")]
         parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells]), ""]
