@@ -133,7 +133,8 @@ def to_text(table: pd.DataFrame) -> str:
     """
     parts, notes = [], []
     rows_of = Counter(table["task"])
-    seen = table.loc[table["chosen"] | [rows_of[task] <= MANY for task in table["task"]]]
+    few = np.array([rows_of[task] <= MANY for task in table["task"]])
+    seen = table.loc[table["chosen"] | few]
     for task, rows in seen.groupby("task", sort=False):
         cells = [_text_row(row) for row in rows.to_dict("records")]
         parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells]), ""]
