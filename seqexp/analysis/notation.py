@@ -41,7 +41,9 @@ def interval(mean: float, half: float) -> str:
     """
     if not math.isfinite(mean):
         return NOTHING
-    exponent = math.floor(math.log10(abs(mean))) if mean else 0
+    # Of a mean of 0 the half-width tells the scale.
+    size = abs(mean) or (half if half > 0 else 1.0)
+    exponent = math.floor(math.log10(size))
     if not -3 <= exponent < 6:
         scaled = interval(mean / 10.0**exponent, half / 10.0**exponent)
         bracketed = f"({scaled})" if "±" in scaled else scaled
@@ -49,8 +51,8 @@ def interval(mean: float, half: float) -> str:
     if math.isnan(half) or half == 0:
         alone = f"{mean:,.{_decimals(mean, 4)}f}"
         return alone if math.isnan(half) else f"{alone} ± 0"
-    places = max(_decimals(half, 2), _decimals(mean, 2))
-    places = min(places, _decimals(mean, 6))
+    places = max(_decimals(half, 2), _decimals(size, 2))
+    places = min(places, _decimals(size, 6))
     return f"{mean:,.{places}f} ± {half:,.{places}f}"
 
 
