@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from seqexp.commands.interrupts import heard
+
 USAGE = """\
 usage: seqexp COMMAND ...
 
@@ -35,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # With it Hydra hands its exceptions on, for one line of ours instead of its own report.
     debug = os.environ.setdefault("HYDRA_FULL_ERROR", "1") == "full"
     try:
-        return command(arguments[1:])
+        with heard():
+            return command(arguments[1:])
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from here", file=sys.stderr)
         return 130

@@ -40,7 +40,7 @@ def test_control_c_says_how_to_go_on(tmp_path):
     _wait_until(tmp_path / "a", 1, stopped)
     stopped.send_signal(signal.SIGINT)
     said, _ = stopped.communicate(timeout=60)
-    assert stopped.returncode == 130
+    assert stopped.returncode == 130, said
     assert "goes on from here" in said and "Traceback" not in said
 
 
