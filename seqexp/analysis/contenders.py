@@ -74,7 +74,10 @@ def chosen_runs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         for group, run in zip(groups, runs["run"], strict=True)
     }
     named = labels(settings)
-    return runs.assign(contender=[named[group].whole for group in groups])
+    runs = runs.assign(contender=[named[group].whole for group in groups])
+    # Studies that met one budget in two ways have two models of one name on a task.
+    alike = runs.groupby(["task_label", "contender"])["label"].transform("nunique")
+    return runs.assign(contender=runs["contender"].where(alike == 1, runs["label"]))
 
 
 def field(study: Study, table: pd.DataFrame) -> dict[str, list[Contender]]:

@@ -125,3 +125,24 @@ def test_a_run_without_costs_has_those_of_its_seeds(tmp_path):
     [gru] = field(*chosen(tmp_path))["adding"]
     assert gru.costs[:, 0].tolist() == [3000, 3000] and np.isnan(gru.costs[:, -1]).all()
     assert json.loads((folder / "cost.json").read_text()) == {}
+
+
+def test_two_models_that_met_one_budget_on_a_task_keep_two_names(tmp_path):
+    """As where studies are reported on together that solved widths in other steps."""
+    for width, rate in ((112, 0.1), (114, 0.2)):
+        run = write_run(
+            *(tmp_path, "rnn", "adding", 0),
+            id=f"rnn-{width}",
+            group=f"rnn {width}",
+            config={
+                "model": {"features": width},
+                "optimizer": {"learning_rate": rate},
+                "task": {"length": 10},
+            },
+        )
+        known = json.loads((run / "run.json").read_text())
+        write_json(run / "run.json", known | {"match": {"by": "params", "budget": 13_300}})
+        write_json(run / "cost.json", {"parameters": 100 * width})
+    study = load(tmp_path)
+    names = [one.name for one in field(study, tabulate(study))["adding"]]
+    assert len(set(names)) == 2
