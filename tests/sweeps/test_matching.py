@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import math
 import re
-from dataclasses import asdict, replace
-from functools import cache
+from dataclasses import asdict
 
 import jax.numpy as jnp
 import pytest
 
 from seqexp.runs.store import read_json
-from seqexp.sweeps import budgets, costing, execute, kept_widths
+from seqexp.sweeps import budgets
 from seqexp.sweeps.budgets import AXES, Budget
 from seqexp.sweeps.groups import Data, plan
-from seqexp.sweeps.point import Point
-from seqexp.sweeps.study_lock import locked
 from seqexp.sweeps.widths import match_widths
 from seqexp.types import SeqexpError
-from tests.sweeps.tiny import TINY, runs, seqexp
-from tests.test_configs import point
+from tests.sweeps.matched import TINY_MATCH, D, T, configured, matched
+from tests.sweeps.tiny import runs, seqexp
 
-D, T, B = 2, 10, 4
-ADDING = ["task=adding", f"task.length={T}", "task.valid_examples=8", f"trainer.batch_size={B}"]
 MODELS = ("rnn", "gru", "lstm")
 
 
@@ -44,34 +37,6 @@ def lstm(H):
 
 
 PARAMETERS = {"rnn": rnn, "gru": gru, "lstm": lstm}
-
-
-@pytest.fixture
-def hasty(monkeypatch):
-    """Times that nobody looks at are taken once."""
-    for name, value in {"REPEATS": 1, "SECONDS_A_REPEAT": 0.0, "DECODE_STEPS": 1}.items():
-        monkeypatch.setattr(costing, name, value)
-
-
-composed = cache(point)
-
-
-def configured(*overrides: str, model: str = "lstm") -> Point:
-    """As Hydra composes it, which takes long: once for what differs in numbers only."""
-    numbers = [o for o in overrides if re.fullmatch(r"\w+\.\w+=[0-9.e-]+", o)]
-    menu = [o for o in overrides if o not in numbers]
-    one = composed(*ADDING, f"model={model}", *menu)
-    config = copy.deepcopy(one.config)
-    for key, value in (number.split("=") for number in numbers):
-        group, name = key.split(".")
-        assert name in config[group], key
-        config[group][name] = json.loads(value)
-    return replace(one, config=config)
-
-
-def matched(*overrides: str, model: str = "lstm") -> Point:
-    (solved,) = match_widths([configured(*overrides, model=model)], Data())
-    return solved
 
 
 def nearest(cost, budget, multiple):
@@ -233,12 +198,6 @@ def test_seeds_and_rates_share_a_width_and_what_shares_a_name_is_told_apart(caps
     assert lines[1].split()[-1] == f"{off:+.1%}"
 
 
-TINY_MATCH = [setting for setting in TINY if not setting.startswith("model.features")] + [
-    "trainer.steps=1",
-    "study=a",
-]
-
-
 def test_a_sweep_prints_and_records_what_was_asked_and_reached(hasty, tmp_path, capsys):
     """Read off the run's own ledger: the axis is what that measures."""
     asked = ["match=flops", "match.budget=600", "match.multiple=1", "match.tolerance=0.2"]
@@ -277,120 +236,6 @@ def test_a_budget_that_cannot_be_met_trains_nothing(tmp_path, capsys):
     assert f"lstm on digits: {nearest} 64 bytes of carry at width 8" in line
     assert "use a multiple below 8, another budget or a wider tolerance" in line
     assert not (tmp_path / "a").exists()
-
-
-class Clock:
-    """Stands for timing a training step: seconds by a formula, and which widths were asked."""
-
-    def __init__(self, monkeypatch, scale: float = 1.0):
-        self.scale, self.asked = scale, []
-        monkeypatch.setitem(AXES, "step_time", AXES["step_time"]._replace(cost=self))
-
-    def __call__(self, experiment, load, batch_devices):
-        width = experiment.model.keywords["features"]
-        self.asked.append(width)
-        gates = {"Elman": 1, "LSTM": 4}[experiment.model.keywords["cell"].func.__name__]
-        noise = 1 + 0.02 * (-1) ** len(self.asked)
-        return self.scale * noise * 1e-6 * (100 + gates * width**2)
-
-
-BY_TIME = ["match=step_time", "match.budget=200e-6", "match.multiple=1"]
-
-
-def test_a_measured_width_is_kept_and_resuming_trains_the_same_points(
-    hasty, tmp_path, monkeypatch, capsys
-):
-    asked = [*TINY_MATCH, "model=rnn", *BY_TIME, f"runs_dir={tmp_path}"]
-    points = [point(*asked, f"seed={seed}") for seed in (0, 1)]
-    clock = Clock(monkeypatch)
-    assert [outcome.status for outcome in execute(points)] == ["finished"] * 2
-    first = runs(tmp_path / "a")
-    assert len(first) == 2
-    for run in first.values():
-        # 100 + H^2 is 200 at 10; a tenth either way is 180 to 220.
-        assert 9 <= run["match"]["width"] == run["config"]["model"]["features"] <= 11
-        assert run["match"]["reached"] == pytest.approx(200e-6, rel=0.1)
-    said = capsys.readouterr().err
-    assert "rnn on digits: timing training steps" in said
-    assert f"{len(clock.asked)} timings" in said
-    assert "measured again it is +" in said, "a real step takes longer than that clock says"
-    kept = read_json(tmp_path / "a" / "widths.json")
-    assert kept is not None
-    (entry,) = kept.values()
-    assert [width for width, _ in entry["timings"]] == clock.asked
-    assert {name: entry[name] for name in ("by", "budget", "width", "reached")} == {
-        name: run["match"][name] for name in ("by", "budget", "width", "reached")
-    }
-
-    # The machine is twice as fast today, and one of the runs was cut short.
-    name, run = next(iter(first.items()))
-    (tmp_path / "a" / name / "run.json").write_text(json.dumps({**run, "status": "running"}))
-    clock = Clock(monkeypatch, scale=0.5)
-    assert sorted(outcome.status for outcome in execute(points)) == ["finished", "skipped"]
-    assert clock.asked == [] and "kept" in capsys.readouterr().err
-    assert runs(tmp_path / "a") == first
-
-
-def test_a_measured_width_is_another_where_the_question_is(tmp_path, monkeypatch, capsys):
-    def measures(*overrides: str) -> bool:
-        clock = Clock(monkeypatch)
-        matched(*BY_TIME, f"runs_dir={tmp_path}", "study=a", *overrides, model="rnn")
-        return bool(clock.asked)
-
-    assert measures()
-    assert not measures()
-    assert not measures("seed=1", "optimizer.learning_rate=0.1", "trainer.steps=2")
-    assert not measures("match.tolerance=0.2")
-    path = tmp_path / "a" / "widths.json"
-    (key,) = (kept := json.loads(path.read_text()))
-    path.write_text(json.dumps({key: {**kept[key], "reached": 185e-6}}))
-    assert not measures()
-    assert measures("match.tolerance=0.05"), "what was kept is out of the tighter tolerance"
-    assert measures("match.budget=205e-6"), "what was kept is near, but for another budget"
-    assert measures("trainer.batch_size=8")
-    assert measures("optimizer=sgd")
-    assert measures("model.depth=2")
-    assert measures("study=b"), "a study keeps its own"
-    assert not measures(), "and all of what it measured"
-    monkeypatch.setattr(kept_widths, "device_kind", lambda: "NVIDIA H100")
-    assert measures()
-    capsys.readouterr()
-    monkeypatch.setattr(kept_widths, "source_hash", lambda: "0123456789abcdef")
-    assert not measures()
-    assert "kept, of other code" in capsys.readouterr().err
-    for damaged, said in (('{"a"', "widths.json is not JSON"), ("{}", None)):
-        (tmp_path / "a" / "widths.json").write_text(damaged)
-        if said:
-            with pytest.raises(SeqexpError, match=said):
-                measures()
-        else:
-            assert measures()
-
-
-def test_a_time_that_cannot_be_met_is_refused_and_not_kept(tmp_path, monkeypatch, capsys):
-    Clock(monkeypatch)
-    asked = ["model=rnn,lstm", *BY_TIME, "match.budget=50e-6", f"runs_dir={tmp_path}"]
-    assert seqexp("sweep", *TINY_MATCH, *asked) == 2
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert "rnn on digits: the nearest to a budget of 0.05 ms a step is 0." in error
-    assert "lstm on digits: the nearest to a budget of 0.05 ms a step is 0." in error
-    assert not runs(tmp_path / "a") and not (tmp_path / "a" / "widths.json").exists()
-
-
-def test_two_sweeps_do_not_measure_at_once(tmp_path, monkeypatch):
-    Clock(monkeypatch)
-    with (
-        locked(tmp_path / "a"),
-        pytest.raises(SeqexpError, match="rnn on adding: another sweep is writing to"),
-    ):
-        matched(*BY_TIME, f"runs_dir={tmp_path}", "study=a", model="rnn")
-
-
-def test_a_step_is_timed_for_real(hasty):
-    """3 T products of [64, 512] and [512, 512] take longer than at a teraFLOP a second."""
-    experiment = replace(configured("model.features=512", model="rnn").build(), batch_size=64)
-    seconds = AXES["step_time"].cost(experiment, experiment.task.load, 1)
-    assert 3 * T * 2 * 64 * 512 * 512 / 1e12 < seconds < 60
 
 
 def test_the_points_of_a_plan_are_those_that_were_matched():
