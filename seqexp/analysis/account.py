@@ -67,7 +67,7 @@ def method(study: Study) -> Section:
 
 
 def reproduce(study: Study) -> Section:
-    """The commands that made the records, to copy: the code, what ran, and this report."""
+    """The commands to copy: the code that ran, what trained, what was measured, this report."""
     manifests = [files.manifest for files in study.files.values()]
     code = Counter(
         (git.get("revision"), bool(git.get("dirty")))
@@ -81,6 +81,7 @@ def reproduce(study: Study) -> Section:
         lines.append(f"git checkout {revision}  # {note}")
     said = [manifest.get("command") for manifest in manifests]
     lines += dict.fromkeys(_typed(words) for words in said if isinstance(words, list))
+    lines += [command for command in dict.fromkeys(study.growth["command"]) if command]
     folders = dict.fromkeys(study.runs["study"])
     lines.append(shlex.join(["seqexp", "report", *(f"runs/{folder}" for folder in folders)]))
     return Section("Reproduce", [preformatted("\n".join(lines))])

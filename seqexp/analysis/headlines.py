@@ -1,20 +1,35 @@
-"""The findings of a study in sentences."""
+"""The findings of a study in sentences: what leads the page, and what is told in wandb."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from seqexp.analysis.answers import answer
 from seqexp.analysis.findings import Findings
 from seqexp.analysis.summary import overview, ranking, verdict
 
 
-def headlines(found: Findings) -> list[tuple[str, str]]:
-    """What leads the page, each text under its heading: on the whole study, under none, then on
-    each task."""
+class Headlines(NamedTuple):
+    """Sentences, the most interesting first.
+
+    Attributes:
+        answer: who gives the most for its cost, then so on each task; empty for one kind of model.
+        whole: what else there is to say on the whole study.
+        tasks: of each task its findings.
+    """
+
+    answer: Sequence[str]
+    whole: Sequence[str]
+    tasks: Mapping[str, Sequence[str]]
+
+
+def headlines(found: Findings) -> Headlines:
+    """The sentences on a study."""
     study = found.study
-    texts = [*answer(found.volumes), ranking(found.ranks), overview(study)]
-    said = [("", text) for text in texts if text]
-    for task, rows in found.table.groupby("task"):
-        rivals = found.rivals.get(str(task), [])
-        parts = verdict(rows, study.baselines(str(task)), rivals)
-        said.append((str(task), " ".join(parts)))
-    return said
+    whole = [text for text in (ranking(found.ranks), overview(study)) if text]
+    tasks = {
+        str(task): verdict(rows, study.baselines(str(task)), found.rivals.get(str(task), []))
+        for task, rows in found.table.groupby("task")
+    }
+    return Headlines(answer(found.volumes), whole, tasks)

@@ -35,8 +35,9 @@ class Study:
             that validation chose, their `valid` and `test` score, `diverged_step`, `error`, every
             cost, every other metric (`valid/loss`), and every setting
             (`config/optimizer.learning_rate`).
-        curves: one row a run, step and metric: `run`, `step`, `examples`, `tokens`, `seconds`,
-            `metric`, `value`; NaN stands for every value that was not finite.
+        curves: one row a run, step and metric: `run`, `step`, `examples`, `tokens`, `seconds` by
+            the clock, in which all members of its group trained side by side, `metric`, `value`;
+            NaN stands for every value that was not finite.
         problems: what was left out, where it stands and why.
         files: of each run id, its files as they were read, but for what is in `curves`.
         growth: what `seqexp cost` measured for the studies, see `read_measured`.

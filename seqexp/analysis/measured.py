@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ FOLDER = "cost"
 """Within the folder of a study: it holds a folder a call of `seqexp cost`."""
 
 PLACE = ("task", "label", "varied", "length", "width")
-COLUMNS = [*PLACE, "model", "device", *(axis.key for axis in GROWING)]
+COLUMNS = [*PLACE, "model", "device", "command", *(axis.key for axis in GROWING)]
 
 
 def read_measured(studies: Iterable[Path]) -> tuple[pd.DataFrame, list[Problem]]:
@@ -26,9 +27,10 @@ def read_measured(studies: Iterable[Path]) -> tuple[pd.DataFrame, list[Problem]]
 
     Returns:
         A row a measurement: the `task`, the `label` of the model and its `model`, what was `varied`
-        ("length" or "width"), the `length`, the `width`, the `device`, and the costs of `GROWING`,
-        NaN where they are not known; and what was left out: files that can not be read, and what
-        was measured again in another of them, for times of two calls do not go together.
+        ("length" or "width"), the `length`, the `width`, the `device`, the `command` that measured
+        it, and the costs of `GROWING`, NaN where they are not known; and what was left out: files
+        that can not be read, and what was measured again in another of them, for times of two calls
+        do not go together.
     """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     read_from: dict[tuple[Any, ...], str] = {}
@@ -61,6 +63,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if record["format"] != FORMAT:
         raise ValueError(record["format"])
     device = str(record["manifest"].get("device_kind"))
+    command = shlex.join(map(str, record["manifest"].get("command") or []))
     for each in record["measured"]:
         if each["varied"] in ("length", "width"):
             names = {key: str(each[key]) for key in ("task", "label", "model", "varied")}
@@ -68,7 +71,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             if sizes[names["varied"]] < 1:
                 raise ValueError(sizes)
             costs = {axis.key: _number(each["cost"].get(axis.key)) for axis in GROWING}
-            yield {**names, **sizes, "device": device, **costs}
+            yield {**names, **sizes, "device": device, "command": command, **costs}
 
 
 def _number(cost: float | None) -> float:

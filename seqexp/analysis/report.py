@@ -6,8 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from seqexp.analysis import account, page, sections
 from seqexp.analysis.explorer import payload
 from seqexp.analysis.figures import (
@@ -19,7 +17,7 @@ from seqexp.analysis.figures import (
 )
 from seqexp.analysis.findings import Findings, findings
 from seqexp.analysis.growth import growth_figures
-from seqexp.analysis.load import Study, load
+from seqexp.analysis.load import load
 from seqexp.analysis.table import tabulate
 
 
@@ -33,15 +31,14 @@ def report(*studies: Path | str) -> Path:
         SeqexpError: a folder is missing, or there is no run in any of them.
     """
     study = load(*studies)
-    return write_report(study, tabulate(study), Path(studies[0]) / "report")
+    return write_report(findings(study, tabulate(study)), Path(studies[0]) / "report")
 
 
-def write_report(study: Study, models: pd.DataFrame, folder: Path) -> Path:
+def write_report(found: Findings, folder: Path) -> Path:
     """Write the report of a study.
 
     Args:
-        study: its records.
-        models: its table.
+        found: what the analysis finds in it.
         folder: where to write; figures of an earlier report go.
 
     Returns:
@@ -52,7 +49,7 @@ def write_report(study: Study, models: pd.DataFrame, folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     for old in [*folder.glob("*.svg"), *folder.glob("*.pdf")]:
         old.unlink()
-    found = findings(study, models)
+    study, models = found.study, found.table
     parts = [sections.comparison(found)]
     for task in models["task"].unique():
         mine = found.of(str(task))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from seqexp.analysis.answers import answer, growing, tuning
+from seqexp.analysis.answers import growing, tuning
 from seqexp.analysis.curves import POINTS
 from seqexp.analysis.evidence import (
     comparison_table,
@@ -22,6 +22,7 @@ from seqexp.analysis.evidence import (
 )
 from seqexp.analysis.figures import Figure
 from seqexp.analysis.findings import Findings
+from seqexp.analysis.headlines import headlines
 from seqexp.analysis.load import Study
 from seqexp.analysis.model_table import legend, model_table
 from seqexp.analysis.notation import interval
@@ -36,7 +37,6 @@ from seqexp.analysis.page import (
     select,
     without_scripts,
 )
-from seqexp.analysis.summary import overview, ranking, verdict
 from seqexp.analysis.table import has_front, judged_by
 
 MOST = (
@@ -60,23 +60,21 @@ class TaskFigures(NamedTuple):
 
 def lead(found: Findings) -> list[str]:
     """The title and the findings in sentences, on the whole study and on each task."""
-    study = found.study
     parts = [
         '<p class="quiet">seqexp: performance against cost</p>',
-        f"<h1>{escape(study.name)}</h1>",
+        f"<h1>{escape(found.study.name)}</h1>",
     ]
-    first, *each = answer(found.volumes) or [""]
-    if first:
+    said = headlines(found)
+    if said.answer:
+        first, *each = said.answer
         listed = "\n".join(f"<li>{paragraph(text, '')}</li>" for text in each)
         parts += [paragraph(first, "answer"), f'<ul class="summary">\n{listed}\n</ul>']
         parts.append(paragraph(MOST, "note"))
-    over_all = ranking(found.ranks)
-    parts += [paragraph(text, "summary") for text in (over_all, overview(study)) if text]
+    parts += [paragraph(text, "summary") for text in said.whole]
     parts.append('<div class="findings">')
-    for task, rows in found.table.groupby("task"):
-        first, *more = verdict(rows, study.baselines(str(task)), found.rivals.get(str(task), []))
-        said = [paragraph(first, ""), *(paragraph(text, "quiet") for text in more)]
-        parts.append(f"<div><h3>{escape(str(task))}</h3>{''.join(said)}</div>")
+    for task, (first, *more) in said.tasks.items():
+        body = [paragraph(first, ""), *(paragraph(text, "quiet") for text in more)]
+        parts.append(f"<div><h3>{escape(task)}</h3>{''.join(body)}</div>")
     return [*parts, "</div>"]
 
 

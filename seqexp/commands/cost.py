@@ -20,6 +20,7 @@ from seqexp.analysis.looks import looks
 from seqexp.analysis.measured import FOLDER, FORMAT
 from seqexp.analysis.notation import NOTHING, count, shortened
 from seqexp.commands.configs import config_folder
+from seqexp.commands.options import parse
 from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
@@ -76,20 +77,14 @@ def _parse(arguments: Sequence[str]) -> tuple[Options, list[str]]:
     parser.add_argument("--lengths", type=_sizes("--lengths"), default=[])
     parser.add_argument("--widths", type=_sizes("--widths"), default=[])
     parser.add_argument("--name")
-    try:
-        found, overrides = parser.parse_known_args(arguments)
-    except argparse.ArgumentError as error:
-        raise SeqexpError(f"{error}: seqexp cost --help shows how to call it") from error
-    for override in overrides:
-        if override.startswith("-"):
-            raise SeqexpError(f"no option {override}: seqexp cost --help lists them")
+    found, overrides = parse(parser, arguments, "cost")
     if found.name is not None and not _is_name(found.name):
         raise SeqexpError(f"--name must be one name, for a folder, not {found.name!r}")
     return Options(found.lengths, found.widths, found.name), overrides
 
 
 def _sizes(option: str) -> Callable[[str], list[int]]:
-    def parse(text: str) -> list[int]:
+    def sizes_in(text: str) -> list[int]:
         try:
             sizes = sorted({int(size) for size in text.split(",")})
         except ValueError:
@@ -101,7 +96,7 @@ def _sizes(option: str) -> Callable[[str], list[int]]:
             )
         return sizes
 
-    return parse
+    return sizes_in
 
 
 def _is_name(text: str) -> bool:

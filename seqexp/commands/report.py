@@ -12,9 +12,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seqexp.analysis import load
+from seqexp.analysis.findings import findings
 from seqexp.analysis.report import write_report
 from seqexp.analysis.table import tabulate, to_text
 from seqexp.commands.configs import config_folder
+from seqexp.commands.options import parse
 from seqexp.runs.record import RUN
 from seqexp.runs.store import read_json
 from seqexp.runs.wandb_mirror import Mirror
@@ -63,15 +65,15 @@ def report_on(studies: Sequence[Path], mirror: Mirror | None = None) -> bool:
         Whether it is logged, if it was to be.
     """
     study = load(*studies)
-    models = tabulate(study)
-    page = write_report(study, models, studies[0] / "report")
-    print(to_text(models))
+    found = findings(study, tabulate(study))
+    page = write_report(found, studies[0] / "report")
+    print(to_text(found.table))
     print(f"report: {page}", flush=True)
     if mirror is None or mirror.mode == "disabled":
         return True
     from seqexp.commands.wandb_report import log_report
 
-    return log_report(study, models, studies[0], mirror)
+    return log_report(found, studies[0], mirror)
 
 
 def _parse(arguments: Sequence[str]) -> tuple[list[str], str | None]:
@@ -80,13 +82,7 @@ def _parse(arguments: Sequence[str]) -> tuple[list[str], str | None]:
     parser.add_argument("--wandb", nargs="?", const="")
     # It stands for itself: the study that comes after is no mode.
     words = ["--wandb=" if word == "--wandb" else word for word in arguments]
-    try:
-        found, names = parser.parse_known_args(words)
-    except argparse.ArgumentError as error:
-        raise SeqexpError(f"{error}: seqexp report --help shows how to call it") from error
-    for name in names:
-        if name.startswith("-"):
-            raise SeqexpError(f"no option {name}: seqexp report --help lists them")
+    found, names = parse(parser, words, "report")
     if not names:
         raise SeqexpError("no study given: seqexp report --help shows how to call it")
     return names, found.wandb

@@ -8,9 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from seqexp.analysis.explorer import payload
-from seqexp.analysis.findings import findings
+from seqexp.analysis.findings import Findings
 from seqexp.analysis.headlines import headlines
-from seqexp.analysis.load import Study
 from seqexp.analysis.plots import plots
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.runs.wandb_study import Comparison, Table, log_study
@@ -18,12 +17,11 @@ from seqexp.runs.wandb_study import Comparison, Table, log_study
 _log = logging.getLogger(__name__)
 
 
-def log_report(study: Study, models: pd.DataFrame, folder: Path, mirror: Mirror) -> bool:
+def log_report(found: Findings, folder: Path, mirror: Mirror) -> bool:
     """Log a study's tables, plots and findings to wandb, and print where they are.
 
     Args:
-        study: its records.
-        models: its table.
+        found: what the analysis finds in the study.
         folder: the study's, or that of the first of several.
         mirror: where to.
 
@@ -31,7 +29,7 @@ def log_report(study: Study, models: pd.DataFrame, folder: Path, mirror: Mirror)
         Whether it is done; if not, one warning says why.
     """
     try:
-        comparison = _comparison(study, models)
+        comparison = _comparison(found)
     # Broad on purpose: a sweep is done, and its report written, whatever comes of this copy.
     except Exception as error:
         _log.warning("the report is not in wandb (%s: %s)", type(error).__name__, error)
@@ -42,12 +40,13 @@ def log_report(study: Study, models: pd.DataFrame, folder: Path, mirror: Mirror)
     return place is not None
 
 
-def _comparison(study: Study, models: pd.DataFrame) -> Comparison:
-    found = findings(study, models)
+def _comparison(found: Findings) -> Comparison:
+    study, said = found.study, headlines(found)
+    whole = [("", text) for text in (*said.answer, *said.whole)]
     return Comparison(
         study=study.name,
-        sentences=headlines(found),
-        tables={"models": _table(models), "runs": _table(study.runs)},
+        sentences=[*whole, *((task, " ".join(texts)) for task, texts in said.tasks.items())],
+        tables={"models": _table(found.table), "runs": _table(study.runs)},
         plots=plots(payload(found)),
         counts=study.runs["status"].value_counts().to_dict(),
     )

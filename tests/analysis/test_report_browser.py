@@ -16,7 +16,11 @@ from synthetic_records import (
     write_study,
 )
 
-from seqexp.analysis import report
+from seqexp.analysis import load, report
+from seqexp.analysis.explorer import payload
+from seqexp.analysis.findings import findings
+from seqexp.analysis.plots import plots
+from seqexp.analysis.table import tabulate
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 
@@ -284,3 +288,41 @@ def test_without_scripts_the_page_is_whole(browser, study):
     assert page.locator(".legend:visible").count() == 2 * 2 + 1
     assert page.locator(".legend:visible").last.inner_text().split() == ["●gru", "▲lstm"]
     page.close()
+
+
+def test_wandb_has_the_plots_of_the_page(opened, study):
+    """Two programs draw the same numbers: the page's script, and `plots` for those in wandb."""
+    records = load(study)
+    figures = plots(payload(findings(records, tabulate(records))))
+    panel = comparison(opened)
+    seen = set()
+    for task in ("adding", "digits"):
+        panel.locator("select[name=task]").select_option(task)
+        panel.locator("select[name=metric]").select_option("test")
+        costs = panel.locator("select[name=cost] option").evaluate_all(
+            "all => all.map(o => o.value)"
+        )
+        for cost_axis in costs:
+            panel.locator("select[name=cost]").select_option(cost_axis)
+            seen.add(name := f"front/{task}/{cost_axis}")
+            assert _drawn(traces(panel)) == _drawn_by_plotly(figures[name]), name
+        learning = plot(opened, "learning", task)
+        for time in learning.locator("option").evaluate_all("all => all.map(o => o.value)"):
+            learning.locator("select").select_option(time)
+            seen.add(name := f"learning/{task}/{time}")
+            assert _drawn(traces(learning)) == _drawn_by_plotly(figures[name]), name
+    seen.add(name := "learning_rate/adding")
+    assert _drawn(traces(plot(opened, "rates", "adding"))) == _drawn_by_plotly(figures[name])
+    assert seen == figures.keys()
+
+
+def _drawn(panel):
+    """Of each trace its name and points, and the axes' kinds."""
+    lines = [(line["name"], line["x"], line["y"], line["mode"]) for line in panel["lines"]]
+    return lines, panel["x"]["type"], panel["y"]["type"]
+
+
+def _drawn_by_plotly(figure):
+    drawn = json.loads(figure.to_json())
+    lines = [(line["name"], line["x"], line["y"], line["mode"]) for line in drawn["data"]]
+    return lines, drawn["layout"]["xaxis"]["type"], drawn["layout"]["yaxis"]["type"]

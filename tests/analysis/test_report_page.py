@@ -177,6 +177,9 @@ def test_commands_can_be_typed_again(tmp_path):
         folder = write_run(tmp_path / "study", "gru", "adding", seed)
         git = {"revision": revision, "dirty": dirty}
         write_json(folder / "manifest.json", {"git": git, "command": words})
+    record = write_growth(tmp_path / "study", "here", {"gru": (1.0, 2.0)})
+    record["manifest"]["command"] = ["seqexp", "cost", "model=gru", "--widths", "32,64"]
+    write_json(tmp_path / "study" / "cost" / "here" / "cost.json", record)
     markup = report(tmp_path / "study").read_text(encoding="utf-8")
     [listed] = re.findall(r"Reproduce</h2>\s*<pre[^>]*>(.*?)</pre>", markup, flags=re.DOTALL)
     assert html.unescape(listed).splitlines() == [
@@ -186,6 +189,7 @@ def test_commands_can_be_typed_again(tmp_path):
         "seqexp sweep model=gru,lstm seed=0",
         "seqexp run '+name=it'\"'\"'s'",
         "train.py --fast",
+        "seqexp cost model=gru --widths 32,64",
         "seqexp report runs/study",
     ]
 

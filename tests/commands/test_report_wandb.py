@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,10 @@ from seqexp.commands.main import main
 from seqexp.commands.report import report_on
 from seqexp.runs.wandb_mirror import Mirror
 from tests.analysis.synthetic_records import known_scores, write_json, write_study
-from tests.runs.offline_wandb import described, history, inspect, offline_runs, unknown_user
+from tests.runs.offline_wandb import described, history, inspect, offline_runs
 from tests.sweeps.tiny import TINY
 
-
-@pytest.fixture(autouse=True)
-def _own_wandb(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    with unknown_user(tmp_path_factory.mktemp("wandb"), monkeypatch):
-        yield
+pytestmark = pytest.mark.usefixtures("unknown_to_wandb")
 
 
 def _logged_as(study: Path, **logger: Any) -> None:
@@ -100,7 +93,7 @@ def test_the_mode_is_that_of_the_runs_unless_it_is_given(tmp_path, capsys, caplo
     from seqexp.commands import report, wandb_report
 
     study = write_study(tmp_path / "mine", known_scores())
-    monkeypatch.setattr(report, "write_report", lambda study, models, folder: folder)
+    monkeypatch.setattr(report, "write_report", lambda found, folder: folder)
     monkeypatch.setattr(wandb_report, "plots", lambda data: {})
     assert report_on([study], Mirror("disabled", "p")) and not offline_runs(study)
     assert main(["report", str(study)]) == 0 and not offline_runs(study)

@@ -24,7 +24,7 @@ def unknown_user(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         # Set before it is deleted, so that what the mirror sets is undone, too.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
-    for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+    for name in ("WANDB_DIR", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
         monkeypatch.setenv(name, str(home / name))
     monkeypatch.setenv("NETRC", str(home / "netrc"))
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")

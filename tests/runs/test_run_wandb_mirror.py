@@ -9,13 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from offline_wandb import described, history, inspect, offline_runs, summary, unknown_user
+from offline_wandb import described, history, inspect, offline_runs, summary
 
 from seqexp.costs.ledger import CostLedger
 from seqexp.runs import store, wandb_session
@@ -28,12 +27,7 @@ COST |= {"step_seconds": 0.5}
 OFFLINE = Mirror("offline", "seqexp-test", tags=("nightly",))
 
 
-@pytest.fixture(autouse=True)
-def _own_wandb(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    with unknown_user(tmp_path_factory.mktemp("wandb"), monkeypatch):
-        yield
+pytestmark = pytest.mark.usefixtures("unknown_to_wandb")
 
 
 def _info(seed: int) -> RunInfo:

@@ -30,14 +30,7 @@ OFFLINE = Mirror("offline", "seqexp-test")
 MANIFEST = {"device_kind": "cpu", "command": ["seqexp", "model=gru"], "packages": {"jax": "0.10.1"}}
 
 
-@pytest.fixture(autouse=True)
-def _own_wandb(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    home = tmp_path_factory.mktemp("wandb")
-    monkeypatch.setenv("WANDB_DIR", str(home))
-    with unknown_user(home, monkeypatch):
-        yield
+pytestmark = pytest.mark.usefixtures("unknown_to_wandb")
 
 
 def _record(runs_dir: Path, model: str, seed: int, manifest: Mapping[str, Any]) -> RunRecord:
