@@ -92,6 +92,11 @@ def test_peak_memory_is_measured_when_asked_for_and_is_no_part_of_a_result(tmp_p
     assert asked == [("rnn", 64)]
 
 
+def test_hydra_leaves_nothing_of_its_own(swept):
+    """Its file would hold the command line, secrets and all, readable for everybody."""
+    assert {path.name for path in swept.parent.iterdir()} == {"a"}
+
+
 def test_a_report_is_made(swept):
     assert (swept / "report" / "index.html").exists()
     assert (swept / "report" / "results.csv").read_text().count("\n") == 9
