@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from seqexp.commands.interrupts import heard
+from seqexp.commands.output import forgiving_output
 
 USAGE = """\
 usage: seqexp COMMAND ...
@@ -26,7 +27,15 @@ config. Commands that were interrupted go on where they were when started again.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 1 if something failed, 2 for a mistaken call."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with forgiving_output() as output:
+        code = _main(list(sys.argv[1:] if arguments is None else arguments))
+    if output.lost:
+        print(f"seqexp: error: cannot write to stdout ({output.lost})", file=sys.stderr)
+        return code or 1
+    return code
+
+
+def _main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0 if arguments else 2
@@ -42,10 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; nothing may be flushed to them at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:
         if debug or not _expected(error):
             raise

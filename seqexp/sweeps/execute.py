@@ -90,7 +90,9 @@ def _isolated(
         for member in members:
             if member.directory.is_dir() and not isinstance(error, SeqexpError):
                 with suppress(OSError):
-                    (member.directory / "error.txt").write_text(traceback.format_exc())
+                    (member.directory / "error.txt").write_text(
+                        traceback.format_exc(), encoding="utf-8", errors="backslashreplace"
+                    )
         return {
             member.info.id: outcome_of(member)
             if is_finished(member.directory)
