@@ -5,17 +5,28 @@ from pathlib import Path
 
 import pytest
 
+from tests.xla_flags import refused
+
+CACHE = Path(__file__).parents[1] / ".pytest_cache"
+
 flags = ["--xla_force_host_platform_device_count=2"]
 if not os.environ.get("SEQEXP_TEST_AS_USERS_COMPILE"):
     # Small programs compile in half the time so; `make test-full` compiles as users do.
     flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1"]
-os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
+UNKNOWN = refused(flags, CACHE)
+given = os.environ.get("XLA_FLAGS", "").split()
+if mistaken := refused(given, CACHE):
+    raise pytest.UsageError(f"JAX doesn't start with XLA_FLAGS={' '.join(given)}: {mistaken}")
+known = [flag for flag in flags if flag not in UNKNOWN and flag not in given]
+os.environ["XLA_FLAGS"] = " ".join([*given, *known])
 
 # Many tests build the same small programs: compile each of them once.
-os.environ.setdefault(
-    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "xla")
-)
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+
+def pytest_report_header() -> list[str]:
+    return [f"this JAX does not know {flag}: tested without it" for flag in UNKNOWN]
 
 
 @pytest.fixture

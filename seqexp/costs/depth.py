@@ -113,10 +113,10 @@ def _scan(eqn: core.JaxprEqn) -> np.ndarray:
     One turn is a matrix over (max, +), of what is there before it and what after: constants and
     inputs as they were, the new carry, and of the outputs the latest so far.
     """
-    body, turns = _ways(eqn.params["jaxpr"]), eqn.params["length"]
-    consts, carries = eqn.params["num_consts"], eqn.params["num_carry"]
+    jaxpr, turns = eqn.params["jaxpr"], eqn.params["length"]
+    body, carries = _ways(jaxpr), _of_one_turn(eqn.outvars, jaxpr.out_avals)
     rows, outputs = body.shape[0], body.shape[1] - carries
-    first = 1 + consts
+    first = 1 + _of_one_turn(eqn.invars, jaxpr.in_avals) - carries
     turn = np.full((rows + outputs, rows + outputs), _NEVER)
     np.fill_diagonal(turn, 0)
     turn[:rows, first : first + carries] = body[:, :carries]
@@ -129,6 +129,15 @@ def _scan(eqn: core.JaxprEqn) -> np.ndarray:
         turn, turns = _along(turn, turn), turns // 2
     wanted = [*range(first, first + carries), *range(rows, rows + outputs)]
     return through[:rows, wanted]
+
+
+def _of_one_turn(variables: Any, in_body: Any) -> int:
+    """How many of a scan's operands or results its body sees as they are, not a slice a turn.
+
+    Told by their shapes: jax 0.10 has the numbers of constants and carries among the parameters,
+    0.12 has trees in their place.
+    """
+    return sum(v.aval.ndim == a.ndim for v, a in zip(variables, in_body, strict=True))
 
 
 def _while(eqn: core.JaxprEqn) -> np.ndarray:
