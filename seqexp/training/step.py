@@ -68,6 +68,8 @@ def loss_and_metrics(
 ) -> tuple[Array, Metrics]:
     """The mean training loss of a batch, and all metrics of this device's part of it.
 
+    The mean is total / weight, whatever the scale of the weights; 0 where nothing weighs.
+
     Where the batch is split over the devices of `batch_axis`, the loss is this device's share of
     the mean: shares and their gradients sum to those of the whole batch.
     """
@@ -76,7 +78,9 @@ def loss_and_metrics(
     weight = metrics["loss"].weight
     if batch_axis is not None:
         weight = jax.lax.psum(weight, batch_axis)
-    return metrics["loss"].total / jnp.maximum(weight, 1), metrics
+    nothing = weight == 0
+    mean = metrics["loss"].total / jnp.where(nothing, 1, weight)
+    return jnp.where(nothing, 0, mean), metrics
 
 
 def train_step(
