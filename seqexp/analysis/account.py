@@ -12,6 +12,8 @@ import pandas as pd
 from seqexp.analysis.axes import TABLED
 from seqexp.analysis.load import Study
 from seqexp.analysis.page import Section, definitions, paragraph, preformatted, table, texts
+from seqexp.analysis.reproducibility import spreads
+from seqexp.analysis.wording import listed
 
 HOW_TO_READ = (
     "Scores are means over the finished seeds with Student's 95 % interval; one seed has none. A "
@@ -61,8 +63,25 @@ def method(study: Study) -> Section:
     for files in study.files.values():
         said = {**files.cost.get("methods", {}), **said}
     costs = {axis.name: said[axis.key] for axis in TABLED if axis.key in said}
+    texts = [*HOW_TO_READ, _reproducibility(study)]
     return Section(
-        "How to read this", [paragraph(text, "") for text in HOW_TO_READ] + [definitions(costs)]
+        "How to read this", [paragraph(text, "") for text in texts] + [definitions(costs)]
+    )
+
+
+def _reproducibility(study: Study) -> str:
+    """What measured costs vary by, and what follows from it."""
+    told = []
+    for key, (relative, freedom) in spreads(study).items():
+        name = next(axis.name for axis in TABLED if axis.key == key)
+        source = f"{freedom} repetitions" if freedom else "stated"
+        told.append(f"{100 * relative:.2g} % for {name} ({source})")
+    return (
+        "From one measurement of a program to the next measured costs vary by more than the steps "
+        f"within one: by a relative standard deviation of {listed(told)}, estimated from what this "
+        "study measured repeatedly or, stated, from experiments/budgets. Fronts, probabilities, "
+        "shares and the bars in figures take it into account. On a front of means a time is less "
+        "than another only where a 95 % interval of their ratio says so."
     )
 
 

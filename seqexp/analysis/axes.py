@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -14,6 +15,9 @@ class Axis(NamedTuple):
         label: beside an axis, with its unit.
         heading: above a column of a table, and `unit` below it.
         scale: shown is the recorded value times this.
+        spread: of a cost that is measured, not counted, the relative standard deviation between
+            measurements of one program, as the 18 programs tell that were measured twice in
+            `experiments/budgets`. It stands for that of a study that holds too few repetitions.
     """
 
     key: str
@@ -22,9 +26,15 @@ class Axis(NamedTuple):
     heading: str
     unit: str
     scale: float
+    spread: float = 0.0
 
 
-_STEP = Axis("step_seconds", "training step time", "training step, ms", "Step", "ms", 1e3)
+def measured(axes: Iterable[Axis]) -> list[Axis]:
+    """Those that are measured, not counted."""
+    return [axis for axis in axes if axis.spread]
+
+
+_STEP = Axis("step_seconds", "training step time", "training step, ms", "Step", "ms", 1e3, 0.13)
 _DECODING = Axis(
     "decode_seconds_per_token",
     "decoding time",
@@ -32,8 +42,11 @@ _DECODING = Axis(
     "Decoding",
     "µs/token",
     1e6,
+    0.47,
 )
-_PREFILL = Axis("prefill_seconds", "prefill time", "prefill, ms per sequence", "Prefill", "ms", 1e3)
+_PREFILL = Axis(
+    "prefill_seconds", "prefill time", "prefill, ms per sequence", "Prefill", "ms", 1e3, 0.22
+)
 _PROGRAM = Axis("program_bytes", "program size", "program, MB", "Program", "MB", 1e-6)
 
 COMPARED = (
@@ -63,7 +76,7 @@ COMPARED = (
 TABLED = (
     *COMPARED,
     _PREFILL,
-    Axis("compile_seconds", "compilation time", "compilation, s", "Compilation", "s", 1),
+    Axis("compile_seconds", "compilation time", "compilation, s", "Compilation", "s", 1, 0.09),
     _PROGRAM,
     Axis(
         "training_sequential_depth",

@@ -15,6 +15,7 @@ from seqexp.analysis.axes import COMPARED
 from seqexp.analysis.labels import Group, budgeted, flatten, labels
 from seqexp.analysis.load import Study
 from seqexp.analysis.pareto import Goal
+from seqexp.analysis.reproducibility import Spread, measurements, spreads
 from seqexp.analysis.statistics import estimate
 
 
@@ -30,6 +31,8 @@ class Contender(NamedTuple):
         costs: `[n, K]` what they cost, an axis of `COMPARED` a column; NaN where not known.
         diverged: how many of its runs diverged.
         failed: how many failed.
+        errors: `[K]` the relative standard errors of the medians of its costs; 0 for those that
+            are counted.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Contender(NamedTuple):
     costs: np.ndarray
     diverged: int
     failed: int
+    errors: np.ndarray = np.zeros(len(COMPARED))
 
     @property
     def loss(self) -> float:
@@ -82,15 +86,16 @@ def chosen_runs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
 def field(study: Study, table: pd.DataFrame) -> dict[str, list[Contender]]:
     """The contenders on each task, see `chosen_runs`."""
-    runs = chosen_runs(study, table)
-    return {str(task): contenders(mine) for task, mine in runs.groupby("task_label")}
+    runs, known = chosen_runs(study, table), spreads(study)
+    return {str(task): contenders(mine, known) for task, mine in runs.groupby("task_label")}
 
 
-def contenders(runs: pd.DataFrame) -> list[Contender]:
+def contenders(runs: pd.DataFrame, known: Mapping[str, Spread]) -> list[Contender]:
     """The contenders on one task in the order of their labels.
 
     Args:
         runs: of the task, see `chosen_runs`.
+        known: of each measured cost its spread, see `spreads`.
     """
     sign = -1 if goal(runs) == "max" else 1
     axes = [axis.key for axis in COMPARED]
@@ -100,6 +105,7 @@ def contenders(runs: pd.DataFrame) -> list[Contender]:
             mine.loc[mine["status"] == "finished"].sort_values("seed").drop_duplicates("seed")
         )
         ends = list(mine["status"])
+        costs = finished[axes].fillna(mine[axes].median()).to_numpy(float)
         found.append(
             Contender(
                 name=str(mine["contender"].iloc[0]),
@@ -107,12 +113,19 @@ def contenders(runs: pd.DataFrame) -> list[Contender]:
                 model=str(mine["model"].iloc[0]),
                 seeds=finished["seed"].to_numpy(int),
                 losses=sign * finished["test"].to_numpy(float),
-                costs=finished[axes].fillna(mine[axes].median()).to_numpy(float),
+                costs=costs,
                 diverged=ends.count("diverged"),
                 failed=ends.count("failed"),
+                errors=_errors(costs, known),
             )
         )
     return found
+
+
+def _errors(costs: np.ndarray, known: Mapping[str, Spread]) -> np.ndarray:
+    """`[K]`: what one measurement varies by, less for several of them."""
+    spread = np.array([known[axis.key].relative if axis.spread else 0.0 for axis in COMPARED])
+    return spread / np.sqrt([measurements(column) for column in costs.T])
 
 
 def baseline_losses(study: Study) -> dict[str, float]:

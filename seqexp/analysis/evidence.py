@@ -68,9 +68,9 @@ def front_table(fronts: Fronts, names: Mapping[str, str]) -> list[str]:
     if len(names) < 2:
         return []
     note = (
-        "In what share of resamples of the seeds the model is on the front of the test score "
-        "against a cost, and against all costs at once, where being cheap in one may be enough. "
-        "•: on the front of the means. One seed tells no share."
+        "In what share of resamples of seeds and measured costs the model is on the front of the "
+        "test score against a cost, and against all costs at once, where being cheap in one may be "
+        "enough. •: on the front of the means. One seed tells no share."
     )
     points = fronts.points.set_index(["axis", "label"])
     headings = _costs(fronts.points["axis"])
@@ -97,8 +97,9 @@ def volume_table(volumes: pd.DataFrame) -> list[str]:
     note = (
         "The share that all sizes of a model cover of what all models cover together of the plane "
         "of cost (in decades, up to twice the largest) and test score (from the baseline, or else "
-        "the worst): its share of the hypervolume, with a 95 % interval over resamples of the "
-        "seeds. It sums up the whole front: 1 where nothing is gained by another model."
+        "the worst): its share of the hypervolume, with a 95 % interval over resamples of seeds "
+        "and, but for all at once, of measured costs. It sums up the whole front: 1 where nothing "
+        "is gained by another model."
     )
     shares = volumes.set_index(["axis", "model"])
     headings = _costs(volumes["axis"])

@@ -2,6 +2,19 @@
 // Draws each plot of the page in its panel, again whenever something is chosen, and sorts tables.
 const redraw = [];
 
+// A cost between the ends of its 95 % interval, which is nothing where it is counted.
+function between(model, cost) {
+  const factor = Math.exp(1.96 * (model.error[cost] ?? 0)), middle = model.cost[cost];
+  return [middle / factor, middle, middle * factor];
+}
+
+function bar(color, low, middle, high) {
+  return {
+    type: "data", symmetric: false, color, thickness: 1.5, width: 4,
+    array: [high - middle], arrayminus: [middle - low],
+  };
+}
+
 function comparison(panel) {
   const [place, said] = [panel.querySelector(".plot"), panel.querySelector(".said")];
   const input = (name) => panel.querySelector(`[name=${name}]`);
@@ -12,7 +25,7 @@ function comparison(panel) {
     return { task, metric, cost, models };
   };
   const values = ({ models, metric, cost }) => ({
-    x: numbers(models.map((m) => [m.cost[cost], m.runs.cost[cost]])),
+    x: numbers(models.map((m) => [between(m, cost), m.runs.cost[cost]])),
     y: numbers(models.map((m) => [m.metric[metric][0], m.runs.metric[metric]])),
   });
 
@@ -44,17 +57,15 @@ function comparison(panel) {
       traces.push({
         ...shared, x: [m.cost[cost]], y: [mean], text: [text.join("<br>")],
         marker: { color, symbol: symbol + filled, size: 12, line: { color, width: 2 } },
-        error_y: {
-          type: "data", symmetric: false, color, thickness: 1.5, width: 4,
-          array: [high === null ? 0 : high - mean], arrayminus: [low === null ? 0 : mean - low],
-        },
+        error_y: bar(color, low ?? mean, mean, high ?? mean), error_x: bar(color, ...between(m, cost)),
       });
     }
     if (front.length) {
-      const far = greatest(x);
+      const far = greatest(x), scores = front.map((m) => m.metric[metric][0]);
+      // Where costs can not be told apart the front has members that others are better than.
+      const best = scores.map((_, i) => Math[goal](...scores.slice(0, i + 1)));
       traces.unshift({
-        x: [...front.map((m) => m.cost[cost]), far],
-        y: [...front.map((m) => m.metric[metric][0]), front.at(-1).metric[metric][0]],
+        x: [...front.map((m) => m.cost[cost]), far], y: [...best, best.at(-1)],
         mode: "lines", line: { shape: "hv", color: colours().muted, width: 1.5 },
         name: "Pareto front", hoverinfo: "skip",
       });

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from seqexp.analysis.axes import COMPARED, GROWING
+from seqexp.analysis.axes import COMPARED, GROWING, measured
 from seqexp.analysis.curves import TIMES, band, thinned
 from seqexp.analysis.findings import Findings
 from seqexp.analysis.growth import VARIED, written
@@ -113,6 +113,7 @@ def _comparison(
                 "n": row["n"],
                 "cost": {axis.key: _number(row[axis.key] * axis.scale) for axis in axes},
                 "chance": chance,
+                "error": {axis.key: row[f"error/{axis.key}"] for axis in measured(axes)},
                 "metric": {k: _numbers([e.mean, e.low, e.high]) for k, e in means.items()},
                 "runs": {
                     "told": [told[run] for run in mine["run"]],
@@ -135,7 +136,7 @@ def _front(models: list[dict[str, Any]], metric: str, axis: str, goal: Any) -> l
     """The places of the models on the front, the cheapest first."""
     costs = [_nan(model["cost"][axis]) for model in models]
     scores = [_nan(model["metric"][metric][0]) for model in models]
-    on_front = front(costs, scores, goal)
+    on_front = front(costs, scores, goal, [model["error"].get(axis, 0.0) for model in models])
     return sorted((i for i in range(len(models)) if on_front[i]), key=lambda i: costs[i])
 
 

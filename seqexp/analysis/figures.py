@@ -21,6 +21,7 @@ from seqexp.analysis.axes import COMPARED, Axis
 from seqexp.analysis.curves import TIMES, Time, band, thinned
 from seqexp.analysis.looks import MUTED, PAPER, Look, model_looks
 from seqexp.analysis.notation import spoken
+from seqexp.analysis.pareto import SURE, Goal
 from seqexp.analysis.rates import over_rates
 
 LEARNING_SIZE = (360, 216)
@@ -174,28 +175,33 @@ def _cost(
     cost, test = rows[axis.key].to_numpy() * axis.scale, rows["test"].to_numpy()
     half = rows["test_half"].fillna(0).to_numpy()
     on_front = rows[f"front/{axis.key}"].to_numpy()
+    error = rows[f"error/{axis.key}"].to_numpy() if axis.spread else 0 * cost
+    factor = np.exp(SURE * error)
     figure, ax = canvas.draw(*COST_SIZE)
     ax.set(xlabel=axis.label, ylabel=f"test {spoken(rows['score'].iloc[0])}")
     canvas.fit_y(ax, test, [*(test - half), *(test + half)])
-    canvas.fit_x(ax, cost)
+    canvas.fit_x(ax, cost, [*(cost / factor), *(cost * factor)])
     canvas.mark_baselines(ax, baselines)
-    _draw_front(ax, cost[on_front], test[on_front])
+    _draw_front(ax, cost[on_front], test[on_front], rows["goal"].iloc[0])
     handles = {}
     for i, label in enumerate(rows["label"]):
         look = looks[label]
         fill = look.colour if on_front[i] else PAPER
-        ax.errorbar(cost[i], test[i], half[i], color=look.colour, linewidth=1)
+        ends = cost[i] * factor[i] ** np.array([[-1], [1]])
+        across = np.abs(ends - cost[i])
+        ax.errorbar(cost[i], test[i], half[i], across, color=look.colour, linewidth=1)
         [handles[label]] = ax.plot(cost[i], test[i], markersize=6, **_mark(look, fill))
     names = dict(zip(rows["label"], rows["name"], strict=True))
     canvas.add_legend(figure, {names[label]: handles[label] for label in looks if label in handles})
     return figure
 
 
-def _draw_front(ax: Axes, cost: np.ndarray, test: np.ndarray) -> None:
+def _draw_front(ax: Axes, cost: np.ndarray, test: np.ndarray, goal: Goal) -> None:
     """The best score that can be had for at most a cost, up to the right end of the plot."""
     order = np.argsort(cost, kind="stable")
+    best = (np.minimum if goal == "min" else np.maximum).accumulate(test[order])
     x = [*cost[order], ax.get_xlim()[1]]
-    y = [*test[order], *test[order][-1:]]
+    y = [*best, *best[-1:]]
     if len(order):
         ax.step(x, y, where="post", color=MUTED, linewidth=0.9, zorder=1.5)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from seqexp.analysis.axes import COMPARED
 from seqexp.analysis.bootstrap import RESAMPLES, SEED, draws, percentile, resampled
 from seqexp.analysis.contenders import Contender
-from seqexp.analysis.pareto import chances, front, hypervolume
+from seqexp.analysis.pareto import areas, chances, front, hypervolume
 
 ALL = "all"
 """The name of the front against every known cost at once."""
@@ -43,11 +43,13 @@ def fronts(rivals: Sequence[Contender], *, seed: int = SEED) -> Fronts:
 
     Contenders are resampled apart, although they share seeds, as in Agarwal et al. 2021: what the
     same seed has in common for two models is the order of the data, which is the smaller part of
-    luck, and taking three pairs for granted would make chance alignments certain. A cost that
-    varies over seeds (a time measured anew) is resampled too, apart from the scores, as the median;
-    others are constants. A contender with one seed has no probability, nor has one whose place
-    hangs on it: see `chances`. Without a finished run it has no row. For all costs at once, only
-    those count that are known of everyone.
+    luck, and taking three pairs for granted would make chance alignments certain. A cost that is
+    measured is resampled too, as the median times exp(e z), where e is its relative standard error
+    (see `spreads`) and z is normal; so is one that is counted and varies over seeds, by drawing
+    from these; others are constants. On the front of the means a measured cost counts as less only
+    where it is so by more than noise, see `front`. A contender with one seed has no probability,
+    nor has one whose place hangs on it: see `chances`. Without a finished run it has no row. For
+    all costs at once, only those count that are known of everyone.
 
     Args:
         rivals: the contenders on one task.
@@ -58,9 +60,10 @@ def fronts(rivals: Sequence[Contender], *, seed: int = SEED) -> Fronts:
     losses, costs = _resampled(rivals, np.random.default_rng(seed))
     means = np.array([one.loss for one in rivals])
     medians = np.array([np.median(one.costs, axis=0) for one in rivals]).reshape(-1, len(COMPARED))
+    errors = np.array([one.errors for one in rivals]).reshape(-1, len(COMPARED))
     points, pairs = [], []
     for axis, columns in _axes(medians).items():
-        on_front = front(medians[:, columns], means, "min")
+        on_front = front(medians[:, columns], means, "min", errors[:, columns])
         chance = chances(costs[..., columns], losses, "min")
         points += zip([axis] * len(labels), labels, on_front, chance.front, strict=True)
         pairs += [
@@ -82,7 +85,8 @@ def hypervolumes(
 
     Scores are means over seeds and costs in decades, from those of the contenders up to twice the
     largest, and down to the loss of the baseline, or without one to that of the worst contender.
-    Over resamples of every contender's seeds the scores vary; the costs are medians.
+    Over resamples of every contender's seeds the scores vary, and the costs that are measured, see
+    `fronts`; for all costs at once these are medians.
 
     Args:
         rivals: the contenders on one task.
@@ -97,7 +101,7 @@ def hypervolumes(
         has one seed, or no model covers anything.
     """
     rivals = [one for one in rivals if len(one.losses)]
-    losses, _ = _resampled(rivals, np.random.default_rng(seed))
+    losses, costs = _resampled(rivals, np.random.default_rng(seed))
     means = np.array([one.loss for one in rivals])
     scores = np.vstack([means, losses]) if rivals else losses
     medians = np.array([np.median(one.costs, axis=0) for one in rivals]).reshape(-1, len(COMPARED))
@@ -109,14 +113,17 @@ def hypervolumes(
         cost = medians[:, columns]
         if worst is None or not np.all(cost > 0) or (axis == ALL and len(rivals) > JOINT):
             continue
-        end = (MARGIN * cost.max(axis=0), float(worst))
-        whole = hypervolume(cost, scores, "min", end, log_cost=True)
-        volumes = np.array(
-            [
-                hypervolume(cost[own], scores[:, own], "min", end, log_cost=True)
-                for own in (kinds == name for name in names)
+        members = [np.ones(len(rivals), dtype=bool), *(kinds == name for name in names)]
+        if axis == ALL:
+            end = (MARGIN * cost.max(axis=0), float(worst))
+            covered = [
+                hypervolume(cost[own], scores[:, own], "min", end, log_cost=True) for own in members
             ]
-        )
+        else:
+            drawn = np.vstack([cost.T, np.broadcast_to(costs[..., columns[0]], losses.shape)])
+            ends = MARGIN * drawn.max(axis=1)
+            covered = [areas(drawn[:, own], scores[:, own], ends, float(worst)) for own in members]
+        whole, volumes = covered[0], np.array(covered[1:])
         shares = np.divide(volumes, whole, out=np.full_like(volumes, np.nan), where=whole > 0)
         known = whole[0] > 0 and not np.isnan(losses).any()
         largest = volumes[:, 1:] == volumes[:, 1:].max(axis=0)
@@ -138,12 +145,15 @@ def _resampled(
     varying = False
     for i, one in enumerate(rivals):
         losses[:, i] = resampled(one.losses, generator)
-        costs[:, i] = one.costs[0]
-        others = np.ptp(one.costs, axis=0) > 0
+        costs[:, i] = np.median(one.costs, axis=0)
+        measured = one.errors > 0
+        others = (np.ptp(one.costs, axis=0) > 0) & ~measured
+        varying = varying or bool(measured.any() or others.any())
         if others.any():
-            varying = True
             drawn = one.costs[draws(len(one.losses), generator)]
             costs[:, i, others] = np.median(drawn[..., others], axis=1)
+        noise = generator.standard_normal((RESAMPLES, int(measured.sum())))
+        costs[:, i, measured] *= np.exp(one.errors[measured] * noise)
     return losses, costs if varying else costs[0]
 
 

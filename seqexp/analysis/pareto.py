@@ -11,25 +11,37 @@ from seqexp.types import SeqexpError
 
 Goal = Literal["min", "max"]
 
+SURE = 1.96
+"""Standard errors by which a cost is less than another by more than noise: a 95 % interval."""
+
 
 def front(
-    costs: Sequence[float] | np.ndarray, scores: Sequence[float] | np.ndarray, goal: Goal
+    costs: Sequence[float] | np.ndarray,
+    scores: Sequence[float] | np.ndarray,
+    goal: Goal,
+    errors: Sequence[float] | np.ndarray = 0.0,
 ) -> np.ndarray:
     """`[N]` booleans: True where no other point is at least as good in all and better in one.
 
     Points that tie in all costs and the score share the front. A point whose costs or score are not
-    all finite is never on the front and dominates nobody.
+    all finite is never on the front and dominates nobody. A cost that is known but for an error is
+    no greater than another only where it is less by more than noise:
+
+        log c_j - log c_i > 1.96 sqrt(e_i^2 + e_j^2)
 
     Args:
         costs: `[N]`, or `[N, K]` for several at once; less is better.
         scores: `[N]`, less or more is better, as `goal` says.
         goal: "min" or "max".
+        errors: of the costs, relative standard errors in their shape; 0 for what is counted.
     """
     cost, loss = _columns(costs), _loss(scores, goal)
+    error = np.broadcast_to(_columns(errors), cost.shape)
     known = np.isfinite(cost).all(axis=-1) & np.isfinite(loss)
     dominated = np.zeros(len(loss), dtype=bool)
     for i in np.flatnonzero(known).tolist():
-        dominated |= _dominates(cost, loss, i)
+        noise = np.exp(SURE * np.hypot(error[i], error))
+        dominated |= _dominates(cost, loss, i, noise)
     return known & ~dominated
 
 
@@ -123,6 +135,22 @@ def hypervolume(
     return volume
 
 
+def areas(costs: np.ndarray, losses: np.ndarray, ends: np.ndarray, worst: float) -> np.ndarray:
+    """`[R]` areas as of `hypervolume` in decades of one cost, which is resampled as well.
+
+    Args:
+        costs: `[R, N]`, above 0.
+        losses: `[R, N]`, less is better.
+        ends: `[R]`, the costs up to which is measured.
+        worst: the loss up to which is measured.
+    """
+    order = np.argsort(costs, axis=1)
+    x = np.minimum(np.take_along_axis(costs, order, axis=1), ends[:, None])
+    gain = np.nan_to_num(worst - np.take_along_axis(losses, order, axis=1), nan=0.0).clip(0)
+    widths = np.diff(np.log10(np.column_stack([x, ends])), axis=1)
+    return (widths * np.maximum.accumulate(gain, axis=1)).sum(axis=1)
+
+
 def _affordable(
     cost: np.ndarray, furthest: np.ndarray, inside: np.ndarray
 ) -> dict[tuple[int, ...], float]:
@@ -140,14 +168,19 @@ def _affordable(
     return volumes
 
 
-def _dominates(cost: np.ndarray, loss: np.ndarray, i: int) -> np.ndarray:
-    """`[..., N]`: does point i of `[..., N, K]` costs and `[..., N]` losses dominate the others?"""
+def _dominates(
+    cost: np.ndarray, loss: np.ndarray, i: int, noise: np.ndarray | float = 1.0
+) -> np.ndarray:
+    """`[..., N]`: does point i of `[..., N, K]` costs and `[..., N]` losses dominate the others?
+
+    `noise` is the ratio from which on a cost is less than another for sure.
+    """
     own_cost, own_loss = cost[..., i, None, :], loss[..., i, None]
-    no_worse = (own_cost <= cost).all(axis=-1) & (own_loss <= loss)
+    no_worse = (own_cost * noise <= cost).all(axis=-1) & (own_loss <= loss)
     return no_worse & ((own_cost < cost).any(axis=-1) | (own_loss < loss))
 
 
-def _columns(costs: Sequence[float] | np.ndarray) -> np.ndarray:
+def _columns(costs: Sequence[float] | np.ndarray | float) -> np.ndarray:
     cost = np.asarray(costs, dtype=float)
     return cost[:, None] if cost.ndim == 1 else cost
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import plotly.graph_objects as go
 
 from seqexp.analysis.looks import MUTED
+from seqexp.analysis.pareto import SURE
 from seqexp.analysis.plot_parts import (
     axis,
     colour_of,
@@ -56,12 +58,14 @@ def _front(data: Mapping[str, Any], task: Mapping[str, Any], cost: str) -> go.Fi
         if model["metric"]["test"][0] is not None and model["cost"][cost] is not None
     ]
     front = [task["models"][place] for place in task["fronts"]["test"][task["goal"]][cost]]
-    x = known(value for m in shown for value in [m["cost"][cost], *m["runs"]["cost"][cost]])
+    x = known(value for m in shown for value in [*_ends(m, cost), *m["runs"]["cost"][cost]])
     means = [[m["metric"]["test"][0], *m["runs"]["metric"]["test"]] for m in shown]
     y = known(value for values in means for value in values)
     traces = []
     if front:
-        line = [(m["cost"][cost], m["metric"]["test"][0]) for m in front]
+        best = min if task["goal"] == "min" else max
+        scores = accumulate((m["metric"]["test"][0] for m in front), best)
+        line = list(zip((m["cost"][cost] for m in front), scores, strict=True))
         line.append((max(x), line[-1][1]))
         traces.append(
             {
@@ -111,16 +115,21 @@ def _model(
         "text": ["<br>".join(told)],
         "marker": {"color": colour, "symbol": symbol, "size": 12}
         | {"line": {"color": colour, "width": 2}},
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "color": colour,
-            "thickness": 1.5,
-            "width": 4,
-            "array": [0 if high is None else high - mean],
-            "arrayminus": [0 if low is None else mean - low],
-        },
+        "error_y": _bar(colour, mean if low is None else low, mean, mean if high is None else high),
+        "error_x": _bar(colour, *_ends(model, cost)),
     }
+
+
+def _ends(model: Mapping[str, Any], cost: str) -> list[float]:
+    """A cost between the ends of its 95 % interval, which is nothing where it is counted."""
+    factor = math.exp(SURE * model["error"].get(cost, 0.0))
+    middle = model["cost"][cost]
+    return [middle / factor, middle, middle * factor]
+
+
+def _bar(colour: str, low: float, middle: float, high: float) -> dict[str, Any]:
+    bar = {"type": "data", "symmetric": False, "color": colour, "thickness": 1.5, "width": 4}
+    return bar | {"array": [high - middle], "arrayminus": [middle - low]}
 
 
 def _learning(data: Mapping[str, Any], task: Mapping[str, Any], time: str) -> go.Figure:

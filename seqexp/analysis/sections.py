@@ -37,12 +37,12 @@ from seqexp.analysis.page import (
     select,
     without_scripts,
 )
-from seqexp.analysis.table import has_front, judged_by
+from seqexp.analysis.table import ON_FRONT, has_front, judged_by
 
 MOST = (
     "The model gives most whose sizes together cover the largest part of the plane of cost (in "
-    "decades) and test score; “not settled” where another does in a tenth of the resamples of the "
-    "seeds or more. The tables of each task tell how much."
+    "decades) and test score; “not settled” where another does in a tenth of the resamples of "
+    "seeds and measured costs or more. The tables of each task tell how much."
 )
 
 SIZES = "--lengths=64,128,256,512,1024", "--widths=16,32,64,128"
@@ -126,8 +126,7 @@ def task(found: Findings, figures: TaskFigures) -> Section:
     chosen, others = rows.loc[rows["chosen"]], rows.loc[~rows["chosen"]]
     body = [paragraph(" ".join(judged), "quiet"), model_table(chosen, looks)]
     if has_front(rows):
-        note = '<span class="dot">•</span>on the Pareto front of the test score against this cost'
-        body.append(f'<p class="note">{note}</p>')
+        body.append(f'<p class="note"><span class="dot">•</span>{ON_FRONT}</p>')
     if len(others):
         told = f"{len(others)} training settings that validation did not choose"
         body.append(details(told, model_table(others, looks)))
@@ -136,7 +135,7 @@ def task(found: Findings, figures: TaskFigures) -> Section:
         direction = "lower" if rows["goal"].iloc[0] == "min" else "higher"
         note = (
             f"Further left is cheaper, {direction} is better. Filled: on the Pareto front, the "
-            "grey line. Bars: 95 % intervals over seeds."
+            "grey line. Bars: 95 % intervals, of scores over seeds, of times over measurements."
         )
         body += ["<h3>Cost</h3>", paragraph(note, "note"), legend(rows, looks)]
         body += [grid("narrow", costs)]

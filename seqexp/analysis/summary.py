@@ -150,7 +150,7 @@ def _dominance(rows: pd.DataFrame, rivals: Sequence[Contender]) -> str:
     if without:
         on = "any cost" if len(without) == len(axes) else costs_in_words(without, axes)
         parts.append(f"no model dominates another on {on} in {share(SURE)}")
-    return f"Of {RESAMPLES:,} resamples of the seeds, {'; '.join(parts)}."
+    return f"Of {RESAMPLES:,} resamples of seeds and measured costs, {'; '.join(parts)}."
 
 
 def _losses(row: dict[Any, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqexp.analysis.axes import COMPARED, TABLED, Axis
+from seqexp.analysis.axes import COMPARED, TABLED, Axis, measured
 from seqexp.analysis.bootstrap import bootstrap, interquartile_mean
 from seqexp.analysis.contenders import field
 from seqexp.analysis.fronts import ALL, fronts
@@ -21,6 +21,10 @@ from seqexp.analysis.statistics import estimate
 
 WIDTH = 100
 MANY = 12
+ON_FRONT = (
+    "on the Pareto front of the test score against this cost; times count as less only by more "
+    "than noise"
+)
 HEADINGS = ["model", "seeds", "test", "params ", "carry B ", "train FLOPs/token ", "ms/step "]
 
 
@@ -37,7 +41,8 @@ def tabulate(study: Study) -> pd.DataFrame:
     on validation, which stands for the model in comparisons under its `name`, see `chosen_runs`
     (of others it is the label). Whether it is on the Pareto front of the test score against a cost
     is in `front/<cost>`, and in what share of the resamples of all seeds it is, in
-    `front_probability/<cost>`, see `fronts`.
+    `front_probability/<cost>`, see `fronts`. `error/<cost>` is the relative standard error of a
+    cost that is measured.
     """
     table = pd.DataFrame([_row(runs) for _, runs in study.runs.groupby(["task_label", "label"])])
     table["chosen"] = _chosen(table)
@@ -45,14 +50,21 @@ def tabulate(study: Study) -> pd.DataFrame:
         table[f"front/{axis.key}"] = False
     for axis in COMPARED:
         table[f"front_probability/{axis.key}"] = np.nan
+    for axis in measured(COMPARED):
+        table[f"error/{axis.key}"] = np.nan
     rivals = field(study, table)
     names = {(task, one.label): one.name for task, found in rivals.items() for one in found}
     keys = zip(table["task"], table["label"], strict=True)
     table.insert(2, "name", [names.get(key, key[1]) for key in keys])
     for task, rows in table.loc[table["chosen"] & (table["n"] > 0)].groupby("task"):
-        for axis in COMPARED:
+        errors = {one.label: one.errors for one in rivals[str(task)]}
+        for k, axis in enumerate(COMPARED):
             cost, test = rows[axis.key].to_numpy(), rows["test"].to_numpy()
-            table.loc[rows.index, f"front/{axis.key}"] = front(cost, test, rows["goal"].iloc[0])
+            error = np.array([errors[label][k] for label in rows["label"]])
+            on_front = front(cost, test, rows["goal"].iloc[0], error)
+            table.loc[rows.index, f"front/{axis.key}"] = on_front
+            if axis.spread:
+                table.loc[rows.index, f"error/{axis.key}"] = error
         for axis, points in fronts(rivals[str(task)]).points.groupby("axis"):
             if axis != ALL:
                 known = points.set_index("label")["probability"].reindex(rows["label"])
@@ -139,7 +151,7 @@ def to_text(table: pd.DataFrame) -> str:
         cells = [_text_row(row) for row in rows.to_dict("records")]
         parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells]), ""]
     if has_front(table):
-        notes.append("* on the Pareto front of the test score against this cost")
+        notes.append(f"* {ON_FRONT}")
     if False in set(seen["chosen"]):
         notes.append("( ) another training setting of the same model was better on validation")
     if hidden := len(table) - len(seen):

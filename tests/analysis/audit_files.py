@@ -66,6 +66,9 @@ class Files:
             row[f"front_probability/{key}"] = NAN
             if compared and key in self.truth.fronts.priced(s.task):
                 row[f"front_probability/{key}"] = shares[s.task, key][s.label]
+        for key in self.truth.fronts.spreads:
+            errors = s.errors(self.truth.fronts.spreads) if s.chosen and s.n else {}
+            row[f"error/{key}"] = errors.get(key, NAN)
         return row
 
     def _results(self, folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from audit_check import Check, scaled
 from recomputed import Truth
 from slow_records import Run, Setting
-from slow_statistics import NAN, mean, pareto, student
+from slow_statistics import NAN, mean, student
 
 DRAWN_POINTS = 100
 """Curves of more points are thinned to so many."""
@@ -56,10 +56,24 @@ class Plots:
     def _model(self, where: str, said: Mapping[str, Any], s: Setting) -> None:
         self.check.equal(f"{where}/n", said["n"], s.n)
         axes = self.truth.fronts.priced(s.task)
-        for key in said.keys() - {"label", "name", "n", "cost", "chance", "metric", "runs"}:
+        for key in said.keys() - {
+            "label",
+            "name",
+            "n",
+            "cost",
+            "chance",
+            "error",
+            "metric",
+            "runs",
+        }:
             self.check.unknown(where, key)
         for part in (said["cost"], said["chance"], said["runs"]["cost"]):
             self.check.equal(f"{where}/axes", list(part), axes)
+        spreads = self.truth.fronts.spreads
+        errors = {k: e for k, e in s.errors(spreads).items() if k in axes and k in spreads}
+        self.check.equal(f"{where}/error", set(said["error"]), set(errors))
+        for key, error in errors.items():
+            self.check.same(f"{where}/error/{key}", said["error"][key], error)
         for key in axes:
             chance = self.truth.fronts.shares(s.task, [key])[s.label]
             self.check.seven(f"{where}/cost/{key}", [said["cost"][key]], [scaled(s.cost[key], key)])
@@ -105,7 +119,7 @@ class Plots:
                         i: (s.cost[axis], sign * score)
                         for i, (s, score) in enumerate(zip(rows, means, strict=True))
                     }
-                    front = pareto(points)
+                    front = self.truth.fronts.front(points, rows, [axis])
                     expected = sorted(front, key=lambda i: (points[i][0], i))
                     self.check.equal(f"{where}/{metric}/{goal}/{axis}", places, expected)
 

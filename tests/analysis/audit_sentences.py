@@ -10,7 +10,7 @@ from audit_check import COUNT, NAME, Check, counted
 from audit_front_sentences import FrontSentences
 from page_reader import NUMBER, Printed, Text, printed
 from recomputed import Truth
-from slow_records import Run
+from slow_records import COSTS, Run
 from slow_statistics import student
 
 CONSTANTS = (
@@ -83,7 +83,8 @@ class Sentences:
             (rf"(?<=Baseline: )({NAME}), ({AROUND})", self._baseline),
             (rf"(?<=does not beat )({NAME}) \(({AROUND})\)", self._baseline),
             (r"On the Pareto front: ([^.]*)\.(?: On none: ([^.]*)\.)?", self.fronts.on_front),
-            (r"Of ([\d,]+) resamples of the seeds, ([^.]*)", self.fronts.dominance),
+            (r"Of ([\d,]+) resamples of seeds and measured costs, ([^.]*)", self.fronts.dominance),
+            (rf"({NUMBER}) % for ([\w ]+) \((?:\d+ repetitions|stated)\)", self._spread),
             (rf"was first as good as ({AROUND}), which", self._target),
             (r"(\d+) training settings that validation did not choose", self._not_chosen),
             (rf"The best validation [\w ]+ to expect of {expected}", self._expected_best),
@@ -217,6 +218,12 @@ class Sentences:
             self.check.prints(f"{where}/growth", place[-1], extreme)
             self.check.prints(f"{where}/growth", place[-1], own[0])
         self.check.equal(f"{where}/growth", bool(told), True)
+
+    def _spread(self, where: str, found: re.Match[str], _: str) -> None:
+        names = {name: key for key, name in COSTS.items()}
+        if found[2] in names:
+            spread = self.truth.fronts.spreads[names[found[2]]]
+            self.check.prints(f"{where}/spread", printed(found[1]), 100 * spread)
 
     def _target(self, where: str, found: re.Match[str], task: str) -> None:
         self.check.prints_all(f"{where}/target", found[1], [self.truth.target(task)])

@@ -11,7 +11,7 @@ from audit_check import COLUMNS, Check, scaled
 from page_reader import Cell, Table, numbers
 from recomputed import Truth
 from slow_records import COSTS, GROWING
-from slow_statistics import NAN, Expected, pareto, student
+from slow_statistics import NAN, Expected, student
 
 
 class Due(NamedTuple):
@@ -116,7 +116,8 @@ class Tables:
         axes = {heading: [key] for heading, key in COLUMNS.items() if key in COSTS}
         for heading, keys in (axes | {("All", "at once"): self.truth.fronts.common(task)}).items():
             shares = self.truth.fronts.shares(task, keys)
-            front = pareto({s.label: (*(s.seed_cost[k] for k in keys), s.loss) for s in rivals})
+            points = {s.label: (*(s.seed_cost[k] for k in keys), s.loss) for s in rivals}
+            front = self.truth.fronts.front(points, rivals, keys)
             for s in rivals:
                 rows[s.name,][heading] = Due(shares[s.label], None, s.label in front)
         return rows

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from slow_records import COSTS
+from slow_records import COSTS, Setting, measurement_spreads
 from slow_statistics import (
     NAN,
     RESAMPLES,
@@ -45,6 +45,7 @@ class Fronts:
     def __init__(self, truth: Truth) -> None:
         self.truth = truth
         self._kept: dict[Any, Any] = {}
+        self.spreads = measurement_spreads(truth.runs)
 
     def priced(self, task: str) -> list[str]:
         """Costs that are known of any chosen model."""
@@ -54,8 +55,16 @@ class Fronts:
     @once
     def members(self, task: str, key: str) -> set[str]:
         """Labels on the Pareto front of the mean test score against a cost."""
-        points = {s.label: (s.cost[key], s.loss) for s in self.truth.field(task)}
-        return pareto(points)
+        rivals = self.truth.field(task)
+        return self.front({s.label: (s.cost[key], s.loss) for s in rivals}, rivals, [key])
+
+    def front(
+        self, points: Mapping[Any, tuple[float, ...]], rivals: Sequence[Setting], keys: list[str]
+    ) -> set[Any]:
+        """Points of the rivals, in their order: some costs and a score."""
+        errors = (s.errors(self.spreads) for s in rivals)
+        certain = [(*(error[key] for key in keys), 0.0) for error in errors]
+        return pareto(points, dict(zip(points, certain, strict=True)))
 
     @cached_property
     def resampled(self) -> dict[str, dict[str, Any]]:
@@ -67,12 +76,10 @@ class Fronts:
             losses = np.array([resample_mean(s.losses, rng) for s in rivals])
             costs = []
             for setting in rivals:
-                by_seed = np.array(list(setting.cost_by_seed().values()))  # [K, n]
-                drawn = rng.integers(0, setting.n, (RESAMPLES, setting.n))
-                medians = np.median(by_seed[:, drawn], axis=-1)
-                constant = np.ptp(by_seed, axis=1) == 0
-                medians[constant] = by_seed[constant, :1]
-                costs.append(medians)
+                middle, error = setting.seed_cost, setting.errors(self.spreads)
+                costs.append(
+                    [x * np.exp(error[k] * rng.normal(size=RESAMPLES)) for k, x in middle.items()]
+                )
             found[task] = {
                 "labels": [s.label for s in rivals],
                 "losses": losses.T if len(rivals) else np.empty((RESAMPLES, 0)),
@@ -148,10 +155,13 @@ class Fronts:
             cost = np.array([[s.seed_cost[key] for key in keys] for s in rivals])
             if not (cost > 0).all():
                 continue
-            room = np.log10(2 * cost.max(axis=0)) - np.log10(cost)
+            if axis != "all":
+                varied = drawn["costs"][:, order, [*COSTS].index(axis)]
+                cost = np.concatenate([cost.T, varied])[..., None]
+            room = np.log10(2 * cost.max(axis=-2, keepdims=True)) - np.log10(cost)
             gain = worst - losses
             own = {m: [i for i, s in enumerate(rivals) if s.model == m] for m in models}
-            covers = {m: union(room[mine], gain[:, mine]) for m, mine in own.items()}
+            covers = {m: union(room[..., mine, :], gain[:, mine]) for m, mine in own.items()}
             whole = union(room, gain)
             known = whole[0] > 0 and not np.isnan(losses).any()
             most = np.max([*covers.values()], axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -189,11 +190,41 @@ class Setting:
         """Medians over the finished seeds."""
         return {key: median(values) for key, values in self.cost_by_seed().items()}
 
+    def errors(self, spreads: Mapping[str, float]) -> dict[str, float]:
+        """Of each cost its relative standard error: measured n times it is that over sqrt(n)."""
+        measured = {k: len(set(v)) for k, v in self.cost_by_seed().items()}
+        return {k: spreads.get(k, 0.0) / math.sqrt(n) for k, n in measured.items()}
+
     def cost_by_seed(self) -> dict[str, list[float]]:
         return {
             key: [_float(run.cost.get(key), self.whole_cost[key]) for run in self.finished]
             for key in COSTS
         }
+
+
+STATED = {"step_seconds": 0.13, "decode_seconds_per_token": 0.47}
+"""What experiments/budgets found measured costs to vary by, as a relative standard deviation."""
+
+
+def measurement_spreads(runs: Sequence[Run]) -> dict[str, float]:
+    """Of each measured cost the standard deviation of its logarithm between measurements of
+    programs that agree in all that is counted; what is stated where fewer than 8 tell."""
+
+    def program(run: Run) -> str:
+        timed = re.compile(r"methods|reasons|second|joules|peak")
+        counted = [(k, v) for k, v in sorted(run.cost.items()) if not timed.search(k)]
+        return json.dumps([run.said["task"], counted])
+
+    found = {}
+    for key, stated in STATED.items():
+        deviations, freedom = 0.0, 0
+        for same in group_by(runs, program).values():
+            known = {run.cost[key] for run in same if run.cost.get(key) is not None}
+            logs = [math.log(cost) for cost in known]
+            deviations += sum((x - mean(logs)) ** 2 for x in logs)
+            freedom += max(0, len(logs) - 1)
+        found[key] = math.sqrt(deviations / freedom) if freedom >= 8 else stated
+    return found
 
 
 def read(study: Path) -> list[Run]:

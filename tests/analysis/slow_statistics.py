@@ -146,13 +146,14 @@ def union(room: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """`[R]` volumes of a union of boxes from one corner, by inclusion and exclusion.
 
     Args:
-        room: `[N, K]`, the sides of the boxes that are constant.
+        room: `[N, K]` or `[R, N, K]`, the other sides of the boxes.
         gain: `[R, N]`, their last side.
     """
     total = np.zeros(len(gain))
-    for size in range(1, len(room) + 1):
-        for some in itertools.combinations(range(len(room)), size):
-            sides = np.maximum(0, room[list(some)].min(axis=0)).prod()
+    models = gain.shape[1]
+    for size in range(1, models + 1):
+        for some in itertools.combinations(range(models), size):
+            sides = np.maximum(0, room[..., list(some), :].min(axis=-2)).prod(axis=-1)
             total += (-1) ** (size + 1) * sides * np.maximum(0, gain[:, some].min(axis=1))
     return total
 
@@ -173,14 +174,24 @@ def power_law(points: Sequence[tuple[float, float]]) -> dict[str, float]:
     return fit | {"smallest": min(s for s, _ in kept), "largest": max(s for s, _ in kept)}
 
 
-def pareto(points: Mapping[Any, tuple[float, ...]]) -> set[Any]:
-    """The names of the points that no other dominates; less is better in everything."""
+def pareto(
+    points: Mapping[Any, tuple[float, ...]], errors: Mapping[Any, tuple[float, ...]] | None = None
+) -> set[Any]:
+    """The names of the points that no other dominates; less is better in everything.
+
+    Of coordinates with a relative standard error the 95 % interval of a quotient must be below 1.
+    """
     known = {name: p for name, p in points.items() if all(map(math.isfinite, p))}
+    certain = {name: (0.0,) * len(p) for name, p in known.items()} | dict(errors or {})
 
-    def beats(p: tuple[float, ...], q: tuple[float, ...]) -> bool:
-        return all(x <= y for x, y in zip(p, q, strict=True)) and p != q
+    def no_more(x: float, y: float, *error: float) -> bool:
+        return x <= y if not any(error) else math.log(x / y) < -1.96 * math.dist(error, (0, 0))
 
-    return {name for name, q in known.items() if not any(beats(p, q) for p in known.values())}
+    def beats(a: Any, b: Any) -> bool:
+        all_four = zip(known[a], known[b], certain[a], certain[b], strict=True)
+        return all(no_more(*four) for four in all_four) and known[a] != known[b]
+
+    return {b for b in known if not any(beats(a, b) for a in known)}
 
 
 def dominates(cost: np.ndarray, loss: np.ndarray, dearer: np.ndarray, worse: np.ndarray) -> Any:
