@@ -24,21 +24,23 @@ ONLY_SHOW = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--r
 
 def run(arguments: list[str]) -> int:
     """Train one point."""
-    return _exit_code(_hydra(arguments, one=True)[0])
+    outcomes, _ = _hydra(arguments, one=True)
+    return int(any(outcome.status in ("failed", "elsewhere") for outcome in outcomes))
 
 
 def sweep(arguments: list[str]) -> int:
     """Train every point of a multirun, and report on the study."""
     outcomes, points = _hydra(arguments, one=False)
-    if any(outcome.status != "failed" for outcome in outcomes):
+    if any(outcome.status not in ("failed", "elsewhere") for outcome in outcomes):
         from seqexp.commands.report import report_on
+        from seqexp.runs.locks import Locks
         from seqexp.runs.wandb_mirror import Mirror
 
-        report_on([outcomes[0].directory.parent], Mirror(**points[0].config["logger"]))
-    return _exit_code(outcomes)
-
-
-def _exit_code(outcomes: Sequence[Outcome]) -> int:
+        study = outcomes[0].directory.parent
+        with Locks(study) as locks:
+            # Of two sweeps that end together, the second must not be overwritten by the first.
+            locks.wait_for("report", lambda by: print(f"waiting: {by} writes the report"))
+            report_on([study], Mirror(**points[0].config["logger"]))
     return int(any(outcome.status == "failed" for outcome in outcomes))
 
 

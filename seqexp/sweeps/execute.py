@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from seqexp.runs.locks import Locks
 from seqexp.runs.manifest import source_hash
 from seqexp.runs.record import MANIFEST, is_finished
 from seqexp.runs.store import read_json
@@ -16,7 +17,7 @@ from seqexp.sweeps.groups import Data, Group, Planned, plan
 from seqexp.sweeps.outcome import Outcome
 from seqexp.sweeps.point import Point
 from seqexp.sweeps.progress import SweepProgress, print_outcomes
-from seqexp.sweeps.study_lock import locked
+from seqexp.sweeps.sharing import Sharing, elsewhere
 from seqexp.sweeps.widths import match_widths
 from seqexp.types import SeqexpError
 
@@ -34,7 +35,7 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
 
     Raises:
         SeqexpError: before any training, if a config, the data or the runs folder is wrong, if a
-            model cannot meet its budget, or if another sweep of the study is under way.
+            model cannot meet its budget.
     """
     first = points[0].config
     for key in ("study", "runs_dir", "rerun", "logger"):
@@ -47,15 +48,41 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
     groups, ids = plan(match_widths(points, data), data)
     mirror = Mirror(**first["logger"])
     outcomes: dict[str, Outcome] = {}
-    with locked(Path(first["runs_dir"]) / first["study"]):
-        to_train = [(group, _unfinished(group, rerun, outcomes)) for group in groups]
-        steps = sum(group.experiment.steps * len(members) for group, members in to_train)
-        with SweepProgress(steps) as progress:
-            for group, members in to_train:
-                if members:
-                    outcomes |= _isolated(group, members, mirror, progress)
-    print_outcomes([outcomes[id] for id in dict.fromkeys(ids)], progress.console)
+    to_train = [(group, _unfinished(group, rerun, outcomes)) for group in groups]
+    steps = sum(group.experiment.steps * len(members) for group, members in to_train)
+    with SweepProgress(steps) as progress:
+        if steps:
+            with Locks(Path(first["runs_dir"]) / first["study"]) as locks:
+                outcomes |= _train(to_train, locks, mirror, progress)
+    if len(points) > 1 or outcomes[ids[0]].status != "elsewhere":
+        print_outcomes([outcomes[id] for id in dict.fromkeys(ids)], progress.console)
     return [outcomes[id] for id in ids]
+
+
+def _train(
+    to_train: Sequence[tuple[Group, Sequence[Planned]]],
+    locks: Locks,
+    mirror: Mirror,
+    progress: SweepProgress,
+) -> dict[str, Outcome]:
+    """Train each group's members but those that other processes train.
+
+    These get another chance at the end, when such a process may be done, or dead.
+    """
+    sharing = Sharing([member for _, members in to_train for member in members], locks)
+    sharing.announce(progress)
+    outcomes: dict[str, Outcome] = {}
+    for _ in range(2):
+        left = []
+        for group, members in to_train:
+            with sharing.taken(members) as share:
+                outcomes |= share.closed
+                if share.mine:
+                    outcomes |= _isolated(group, share.mine, mirror, progress)
+            outcomes |= {member.info.id: elsewhere(member, by) for member, by in share.elsewhere}
+            left.append((group, [member for member, _ in share.elsewhere]))
+        to_train = left
+    return outcomes
 
 
 def _unfinished(group: Group, rerun: str, outcomes: dict[str, Outcome]) -> list[Planned]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Status = Literal["finished", "skipped", "diverged", "failed"]
+Status = Literal["finished", "skipped", "diverged", "failed", "elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Outcome:
     Attributes:
         name: readable, for example "lstm-adding-seed0".
         directory: of its record.
-        status: "skipped" is a run whose record was finished before.
+        status: "skipped" is a run whose record was finished before, "elsewhere" one that another
+            process trains.
         detail: for people: the scores, or the reason.
         score: the best validation score; None where there is none.
     """

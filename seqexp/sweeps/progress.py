@@ -19,7 +19,13 @@ from rich.table import Table
 
 from seqexp.sweeps.outcome import Outcome
 
-COLOURS = {"finished": "green", "skipped": "dim", "diverged": "yellow", "failed": "red"}
+COLOURS = {
+    "finished": "green",
+    "skipped": "dim",
+    "diverged": "yellow",
+    "failed": "red",
+    "elsewhere": "cyan",
+}
 
 
 class SweepProgress:
@@ -71,7 +77,7 @@ class SweepProgress:
 
 
 def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
-    """The closing table: what finished, was skipped, diverged or failed, and why."""
+    """The closing table: what became of each run, and why."""
     table = Table(box=None, pad_edge=False)
     for column in ("run", "", "score or reason"):
         table.add_column(column, overflow="fold")

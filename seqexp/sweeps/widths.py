@@ -14,12 +14,12 @@ from rich.text import Text
 
 from seqexp.costs.matching import Match, match_measured, match_width
 from seqexp.runs.identity import canonical
+from seqexp.runs.locks import Locks
 from seqexp.runs.record import study_directory
 from seqexp.sweeps.budgets import Budget
 from seqexp.sweeps.groups import Data
 from seqexp.sweeps.kept_widths import KeptWidths
 from seqexp.sweeps.point import TRACED, Point
-from seqexp.sweeps.study_lock import locked
 from seqexp.training.mesh import AUTO
 from seqexp.types import SeqexpError
 
@@ -134,7 +134,11 @@ def _solve(point: Point, budget: Budget, label: str, data: Data, console: Consol
 def _timed(point: Point, budget: Budget, label: str, cost: Any, console: Console) -> _Solved:
     """A width by measurement, or the one that the study has measured before."""
     study = study_directory(Path(point.config["runs_dir"]), point.config["study"])
-    with locked(study):
+    with Locks(study) as locks:
+        # Of two sweeps that start together one measures, and the other trains the same width.
+        locks.wait_for(
+            "widths", lambda by: console.print(f"waiting: {by} times steps", markup=False)
+        )
         kept = KeptWidths(study, question(point), point)
         if found := kept.find(budget):
             note = "kept, of other code" if found.other_code else "kept"

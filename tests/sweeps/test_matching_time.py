@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from seqexp.runs.locks import Locks
 from seqexp.runs.store import read_json
 from seqexp.sweeps import execute, kept_widths
 from seqexp.sweeps.budgets import AXES
-from seqexp.sweeps.study_lock import locked
 from seqexp.types import SeqexpError
 from tests.sweeps.matched import TINY_MATCH, T, configured, matched
 from tests.sweeps.tiny import runs, seqexp
@@ -115,13 +115,28 @@ def test_a_time_that_cannot_be_met_is_refused_and_not_kept(tmp_path, monkeypatch
     assert not runs(tmp_path / "a") and not (tmp_path / "a" / "widths.json").exists()
 
 
-def test_two_sweeps_do_not_measure_at_once(tmp_path, monkeypatch):
-    Clock(monkeypatch)
-    with (
-        locked(tmp_path / "a"),
-        pytest.raises(SeqexpError, match="rnn on adding: another sweep is writing to"),
-    ):
-        matched(*BY_TIME, f"runs_dir={tmp_path}", "study=a", model="rnn")
+def test_of_two_sweeps_one_measures_and_the_other_waits_for_its_width(
+    tmp_path, monkeypatch, capsys
+):
+    """Another width would be another run, trained twice."""
+    clock = Clock(monkeypatch)
+    asked = [*BY_TIME, f"runs_dir={tmp_path}", "study=a"]
+    with Locks(tmp_path / "a") as other:
+        other.take("widths")
+
+        def measure(seconds):
+            if (tmp_path / "a" / ".locks" / "widths").exists():
+                assert not clock.asked
+                other.release("widths")
+                matched(*asked, model="rnn")
+
+        monkeypatch.setattr("seqexp.runs.locks.time.sleep", measure)
+        second = matched(*asked, model="rnn")
+    times = len(clock.asked)
+    first = matched(*asked, model="rnn")
+    assert second == first and len(clock.asked) == times
+    said = capsys.readouterr().err
+    assert said.count(f"{times} timings") == 1 and "waiting: process" in said
 
 
 def test_a_step_is_timed_for_real(hasty):

@@ -262,14 +262,3 @@ def test_a_failure_in_one_group_leaves_the_others(tmp_path, monkeypatch, capsys)
     assert seqexp(*arguments) == 0, "a failed run goes on when started again"
     assert "1 finished, 1 skipped" in capsys.readouterr().err
     assert {run["status"] for run in runs(tmp_path / "a").values()} == {"finished"}
-
-
-def test_two_sweeps_of_a_study_do_not_write_at_once(tmp_path, capsys):
-    import fcntl
-
-    (tmp_path / "a").mkdir()
-    with open(tmp_path / "a" / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert seqexp("run", *TINY, f"runs_dir={tmp_path}", "study=a") == 2
-    assert "another sweep" in capsys.readouterr().err
-    assert not runs(tmp_path / "a")

@@ -1,0 +1,95 @@
+"""A study that several processes train at the same time: each run is trained by one of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from seqexp.runs.locks import Holder, Locks
+from seqexp.runs.record import RUN
+from seqexp.runs.store import read_json
+from seqexp.sweeps.group_run import outcome_of
+from seqexp.sweeps.groups import Planned
+from seqexp.sweeps.outcome import Outcome
+from seqexp.sweeps.progress import SweepProgress
+from seqexp.types import SeqexpError
+
+
+class Share(NamedTuple):
+    """What there is to do of some members.
+
+    Attributes:
+        mine: to be trained by this process, which holds their locks.
+        closed: what became of those that another process has trained since they were planned.
+        elsewhere: those that another process trains now, and which.
+    """
+
+    mine: list[Planned]
+    closed: dict[str, Outcome]
+    elsewhere: list[tuple[Planned, Holder]]
+
+
+class Sharing:
+    """Tells which members of a sweep this process trains.
+
+    Args:
+        members: all that are not finished when the sweep is planned.
+        locks: of the study, each named by the id of a run.
+    """
+
+    def __init__(self, members: Iterable[Planned], locks: Locks) -> None:
+        self._locks = locks
+        self._planned = {member.info.id: _written(member) for member in members}
+
+    def announce(self, progress: SweepProgress) -> None:
+        """Say, in one line, what other processes train at the start."""
+        found = [holder for id in self._planned if (holder := self._locks.holder(id)) is not None]
+        if found:
+            whose = ", ".join(f"{n} by {holder}" for holder, n in Counter(found).items())
+            progress.say(f"left to other processes, which train them now: {whose}")
+
+    @contextmanager
+    def taken(self, members: Sequence[Planned]) -> Iterator[Share]:
+        """Within, the locks are held of all members that no other process trains."""
+        share = Share([], {}, [])
+        try:
+            for member in members:
+                id = member.info.id
+                if (holder := self._locks.take(id)) is not None:
+                    share.elsewhere.append((member, holder))
+                # Only now: another process may have closed it while this one was on its way.
+                elif _written(member) != self._planned[id] and (done := _closed(member)):
+                    share.closed[id] = done
+                else:
+                    share.mine.append(member)
+            yield share
+        finally:
+            for member in members:
+                self._locks.release(member.info.id)
+
+
+def elsewhere(member: Planned, holder: Holder) -> Outcome:
+    """The outcome of a member that another process trains."""
+    return Outcome(member.info.name, member.directory, "elsewhere", f"trained by {holder}", None)
+
+
+def _written(member: Planned) -> tuple[int, int] | None:
+    """Tells whether a record was written since: each time it is another file."""
+    try:
+        found = (member.directory / RUN).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _closed(member: Planned) -> Outcome | None:
+    """The outcome of a record that is closed; None if it is not."""
+    try:
+        run = read_json(member.directory / RUN) or {}
+    except SeqexpError:
+        return None  # Damaged: it is trained anew.
+    if run.get("status") == "failed":
+        return Outcome(member.info.name, member.directory, "failed", str(run["error"]), None)
+    return outcome_of(member) if run.get("status") in ("finished", "diverged") else None

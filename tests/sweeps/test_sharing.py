@@ -1,0 +1,93 @@
+"""Several processes at work on one study: each run is trained once, and each sweep tells of all."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from seqexp.runs.locks import Locks
+from seqexp.sweeps import execute, group_run
+from seqexp.sweeps.groups import plan
+from tests.sweeps.tiny import TINY, deterministic, runs, seqexp, start
+from tests.test_configs import point
+
+EXECUTE = sys.modules[execute.__module__]
+
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+def _id(*overrides: str) -> str:
+    _, (id,) = plan([point(*TINY, *overrides)])
+    return id
+
+
+def test_runs_that_another_process_trains_are_left_to_it(tmp_path, capsys):
+    place = [f"runs_dir={tmp_path}", "study=a"]
+    with Locks(tmp_path / "a") as other:
+        assert other.take(_id("model=rnn", "seed=1", *place)) is None
+        assert seqexp("sweep", *TINY, "model=rnn,gru", "seed=0,1", *place) == 0
+        said = capsys.readouterr().err
+        assert f"left to other processes, which train them now: 1 by process {os.getpid()}" in said
+        assert "rnn-digits-seed1 elsewhere trained by process" in " ".join(said.split())
+        assert "3 finished, 1 elsewhere" in said
+        trained = runs(tmp_path / "a")
+        assert len(trained) == 3 and (tmp_path / "a" / "report" / "index.html").exists()
+
+        assert seqexp("run", *TINY, "model=rnn", "seed=1", *place) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("left to other processes")
+        assert runs(tmp_path / "a") == trained
+    assert seqexp("run", *TINY, "model=rnn", "seed=1", *place) == 0
+
+
+def test_a_run_that_another_process_finishes_meanwhile_is_not_trained_again(tmp_path, monkeypatch):
+    """While this process trains the first group, another trains the second."""
+    place = [f"runs_dir={tmp_path}", "study=a"]
+    healthy, trained = group_run.run_group, []
+
+    def train(group, members, mirror, progress):
+        trained.append(group.name)
+        if len(trained) == 1:
+            execute([point(*TINY, "model=gru", *place, "rerun=always")])
+        healthy(group, members, mirror, progress)
+
+    monkeypatch.setattr(EXECUTE, "run_group", train)
+    for rerun in ("never", "always"):
+        trained.clear()
+        points = [
+            point(*TINY, f"model={name}", *place, f"rerun={rerun}") for name in ("rnn", "gru")
+        ]
+        assert [outcome.status for outcome in execute(points)] == ["finished"] * 2
+        assert trained == ["rnn on digits", "gru on digits"]
+
+
+def test_what_another_process_held_and_left_is_trained_at_the_end(tmp_path, monkeypatch):
+    place = [f"runs_dir={tmp_path}", "study=a"]
+    healthy = group_run.run_group
+    with Locks(tmp_path / "a") as other:
+        id = _id("model=rnn", "seed=1", *place)
+        assert other.take(id) is None
+
+        def train(group, members, mirror, progress):
+            healthy(group, members, mirror, progress)
+            other.release(id)
+
+        monkeypatch.setattr(EXECUTE, "run_group", train)
+        points = [point(*TINY, "model=rnn", f"seed={seed}", *place) for seed in (0, 1)]
+        assert [outcome.status for outcome in execute(points)] == ["finished"] * 2
+
+
+@pytest.mark.full
+def test_sweeps_started_together_train_each_run_once(tmp_path):
+    sweep = ["sweep", *TINY, "model=rnn,gru", "seed=0,1", "study=a"]
+    alone = start(*sweep, f"runs_dir={tmp_path / 'alone'}")
+    together = [start(*sweep, f"runs_dir={tmp_path / 'together'}") for _ in range(2)]
+    for process in (alone, *together):
+        said, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+    expected, found = (deterministic(tmp_path / kind / "a") for kind in ("alone", "together"))
+    assert found == expected
+    for folder in (tmp_path / "together" / "a").glob("*/run.json"):
+        assert (folder.parent / "manifest.json").read_text().count('"resumed"') == 0
