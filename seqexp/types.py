@@ -115,6 +115,10 @@ class Stream(Protocol):
         """Steps that see every example once; None where examples are generated."""
         ...
 
+    def all_examples(self) -> Batch | None:
+        """All that it draws from, to be checked before training; None where that has no end."""
+        ...
+
 
 class Splits(NamedTuple):
     """A task's data: an endless training stream, and two splits that are evaluated whole."""

@@ -24,8 +24,7 @@ HOW_TO_READ = (
     "A model is on the Pareto front against a cost if no other costs no more and scores no worse, "
     "and is better in one of the two. The front compares means: look at the intervals too.",
     "Training time is the time of a step, measured alone, times the steps: it does not depend on "
-    "how many runs were trained side by side. Training FLOPs are those of a token times the tokens "
-    "seen.",
+    "how many runs were trained side by side. Training FLOPs are those of a step times the steps.",
 )
 
 

@@ -13,20 +13,20 @@ from seqexp.analysis.load import Study
 MEASURES = ("step", "examples", "tokens", "flops", "seconds")
 """What training takes.
 
-    flops = tokens seen * training FLOPs per token,   seconds = steps * seconds of a step
+    flops = steps * training FLOPs of a step,   seconds = steps * seconds of a step
 
 with the costs that were measured alone, before training: the clock of a sweep also tells how many
 runs were trained side by side.
 """
 
-COSTS = ["training_flops_per_token", "step_seconds"]
+COSTS = ["training_flops_per_step", "step_seconds"]
 """What they are told by, of the ledger."""
 
 
 def spent(study: Study) -> pd.DataFrame:
     """What each run took up to its last record: `run`, `seconds` and `flops`, see `MEASURES`; NaN
     where not known."""
-    last = study.curves.groupby("run", as_index=False)[["step", "tokens"]].max()
+    last = study.curves.groupby("run", as_index=False)[["step"]].max()
     runs = study.runs.loc[:, ["run", *COSTS]].merge(last, on="run", how="left")
     runs = _measured(runs)
     return runs.loc[:, ["run", "seconds", "flops"]]
@@ -132,8 +132,8 @@ def over_seeds(reached: pd.DataFrame) -> pd.DataFrame:
 
 
 def _measured(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with steps, tokens and `COSTS`, and with the `flops` and `seconds` that these took."""
+    """Rows with steps and `COSTS`, and with the `flops` and `seconds` that these took."""
     return rows.assign(
-        flops=rows["tokens"] * rows["training_flops_per_token"],
+        flops=rows["step"] * rows["training_flops_per_step"],
         seconds=rows["step"] * rows["step_seconds"],
     )

@@ -13,22 +13,26 @@ METHODS: Mapping[str, str] = {
     "recurrent_parameters": "Sizes of the trained arrays named recurrent.",
     "embedding_parameters": "Sizes of the token table.",
     "readout_parameters": "Sizes of the last layer's arrays.",
-    "context_length": "Steps of a sequence as the task pads it; other figures are at this length.",
+    "context_length": "Steps of a sequence as the task pads its validation split: the length at "
+    "which the carry and what inference costs are told.",
     "carry_bytes": "Bytes of one sequence's carry behind context_length steps, from its shapes.",
     "carry_bytes_by_layer": "The same by place in the carry: 0.l is layer l, 1 the pooling.",
     "model_inference_flops_per_token": "Of the equations: a forward pass in which each cell steps, "
-    "over one sequence of mean length, unpadded, counted on its jaxpr; over its steps.",
-    "model_training_flops_per_token": "3 times the forward pass of the equations, the convention "
-    "of Kaplan et al. 2020; loss and optimizer left out.",
+    "over one sequence of the validation split's mean length, unpadded, counted on its jaxpr; over "
+    "its steps.",
+    "model_training_flops_per_token": "3 times such a forward pass at training's mean length, the "
+    "convention of Kaplan et al. 2020; loss and optimizer left out.",
     "decode_flops_per_token": "Counted on the jaxpr of one step at batch size 1.",
-    "inference_flops_per_token": "Counted on the jaxpr of a forward pass, over its true steps.",
-    "training_flops_per_token": "Counted on the jaxpr of a training step, over its true steps.",
-    "model_inference_flops_per_step": "Those of a token times the true steps in a batch.",
-    "model_training_flops_per_step": "Those of a token times the true steps in a batch.",
-    "inference_flops_per_step": "Counted on the jaxpr of a forward pass of one batch: padding and "
-    "what is computed again are in it.",
-    "training_flops_per_step": "Counted on the jaxpr of a training step of one batch, from its "
-    "loss to the update: padding and what is computed again are in it.",
+    "inference_flops_per_token": "Those of a batch over its true steps in the mean.",
+    "training_flops_per_token": "Those of a step over the true steps of a training batch in the "
+    "mean: of all examples where they are finite, of 16 batches otherwise.",
+    "model_inference_flops_per_step": "Those of a token times the true steps in such a batch.",
+    "model_training_flops_per_step": "Those of a token times the true steps in a training batch.",
+    "inference_flops_per_step": "Counted on the jaxpr of a forward pass of a batch as large as in "
+    "training, at the validation split's padded length: padding and what is computed again are in "
+    "it.",
+    "training_flops_per_step": "Counted on the jaxpr of a training step on a training batch, from "
+    "its loss to the update: padding and what is computed again are in it.",
     "training_flops_by_kind": "The same: matrix products, convolutions, other arithmetic, and "
     "functions such as exp and tanh.",
     "inference_sequential_depth": "Operations on arrays in the longest chain, each waiting for the "
@@ -44,7 +48,7 @@ METHODS: Mapping[str, str] = {
     "step_seconds_q25": "Lower quartile of the same runs.",
     "step_seconds_q75": "Upper quartile of the same runs.",
     "step_seconds_at_width": "The step_seconds of each slice width that was tried.",
-    "tokens_per_second": "True steps in a batch over the median seconds of its training step.",
+    "tokens_per_second": "True steps in a training batch over the median seconds of its step.",
     "prefill_seconds": "Median wall clock of a compiled forward pass over one whole sequence of "
     "context_length.",
     "prefill_tokens_per_second": "context_length over prefill_seconds.",

@@ -29,6 +29,10 @@ class _OneBatch:
     def steps_per_epoch(self, batch_size: int) -> None:
         """None: there are no epochs."""
 
+    def all_examples(self) -> Batch:
+        """The batch."""
+        return self.examples
+
 
 @dataclass(frozen=True)
 class RandomTask:

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from seqexp.data.padding import consecutive_windows
 from seqexp.types import Array, Batch, SeqexpError
 
 
@@ -76,6 +78,10 @@ class Examples:
             )
         return count // batch_size
 
+    def all_examples(self) -> Batch:
+        """The split."""
+        return self.split
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -108,6 +114,10 @@ class Windows:
     def steps_per_epoch(self, batch_size: int) -> None:
         """None: random windows overlap, so no number of steps sees each token once."""
 
+    def all_examples(self) -> Batch:
+        """Consecutive windows, which hold each token."""
+        return consecutive_windows(np.asarray(self.tokens), self.length)
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -129,3 +139,6 @@ class Generated:
 
     def steps_per_epoch(self, batch_size: int) -> None:
         """None: no example comes twice."""
+
+    def all_examples(self) -> None:
+        """None: there is no end of them."""

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from seqexp.costs.memory import carry_bytes_by_layer
 from seqexp.costs.parameters import count_parameters
 from seqexp.sweeps.costing import training_cost, training_flops
 from seqexp.training import Experiment, Hyper, Program
+from seqexp.training.batches import batch_shapes, mean_tokens
 from seqexp.training.mesh import group_mesh
 from seqexp.training.step import build, graph, init_member
 from seqexp.types import SeqexpError, Splits
@@ -115,15 +115,15 @@ def flops(experiment: Experiment, load: Callable[[], Splits], batch_devices: int
     """FLOPs of a training step over the true steps in its batch, nothing of it computed: the
     ledger's `training_flops_per_token`.
 
-        FLOPs of a step on [B, T] / (B mean(lengths of the validation split))
+        FLOPs of a step on a training batch / mean of the true steps in one
 
     Padding and the optimizer's update are in the FLOPs, and no padding in the divisor. The data is
     loaded, for its lengths and the types of its arrays.
     """
-    split = load().valid
+    stream, size = load().train, experiment.batch_size
     state = jax.eval_shape(partial(init_member, experiment, _ANY))
-    step = training_flops(experiment, graph(experiment), state, split)
-    return step / (experiment.batch_size * float(np.mean(split.lengths)))
+    step = training_flops(experiment, graph(experiment), state, batch_shapes(stream, size))
+    return step / mean_tokens(stream, size)
 
 
 def step_time(experiment: Experiment, load: Callable[[], Splits], batch_devices: int) -> float:

@@ -21,6 +21,7 @@ from seqexp.costs.model_flops import TRAINING, model_flops
 from seqexp.costs.parameters import count_parameters
 from seqexp.costs.timing import Timing, compile_seconds, one_run, seconds
 from seqexp.training import Experiment, Hyper, Program
+from seqexp.training.batches import mean_tokens
 from seqexp.training.step import MemberState, train_step
 from seqexp.types import Batch, SeqexpError, Splits
 
@@ -56,7 +57,8 @@ def measure_costs(
 ) -> tuple[Program, CostLedger]:
     """The group's program at its fastest slice width, and the ledger of one member of it.
 
-    A token is a true step, padding is not.
+    A token is a true step, padding is not. What training costs is taken on training's own batches,
+    what inference costs on the validation split.
 
     Args:
         program: of the group, at any width.
@@ -68,7 +70,7 @@ def measure_costs(
     params, split = jax.device_put(fresh[0].params), splits.valid
     model = nnx.merge(program.graphdef, params)
     sizes = count_parameters(params)
-    tokens = program.experiment.batch_size * float(np.mean(split.lengths))
+    tokens = mean_tokens(splits.train, program.experiment.batch_size)
     ledger = CostLedger(
         parameters=sizes.total,
         recurrent_parameters=sizes.recurrent,
@@ -86,19 +88,19 @@ def measure_costs(
         peak_device_bytes=training.device_bytes,
         step_joules=training.joules,
         **_carry(model, split),
-        **_model_flops(model, split, tokens),
-        **_program_flops(program, fresh[0], split, tokens),
+        **_model_flops(model, program.batch, tokens, split),
+        **_training_flops(program, fresh[0], tokens),
+        **_inference_flops(program, fresh[0], split),
         **_inference_times(model, split),
     )
     return program, ledger
 
 
 def training_flops(
-    experiment: Experiment, graphdef: nnx.GraphDef, state: MemberState, split: Batch
+    experiment: Experiment, graphdef: nnx.GraphDef, state: MemberState, batch: Batch
 ) -> int:
-    """FLOPs of one training step on a batch like those of a split; shapes in place of arrays do."""
-    step = _training_step(experiment, graphdef)
-    return count(step, state, _batch_shapes(experiment, split)).total
+    """FLOPs of one training step on a batch; shapes in place of arrays do."""
+    return count(_training_step(experiment, graphdef), state, batch).total
 
 
 def _carry(model: Any, split: Batch) -> dict[str, Any]:
@@ -111,42 +113,52 @@ def _carry(model: Any, split: Batch) -> dict[str, Any]:
     }
 
 
-def _model_flops(model: Any, split: Batch, tokens: float) -> dict[str, Any]:
+def _model_flops(model: Any, batch: Batch, tokens: float, split: Batch) -> dict[str, Any]:
     """Of the equations, at the mean length: a recurrent model's FLOPs are linear in the length."""
-    _, _, *features = split.inputs.shape
-    steps = max(1, round(float(np.mean(split.lengths))))
-    inputs = jax.ShapeDtypeStruct((1, steps, *features), split.inputs.dtype)
-    forward = model_flops(model, inputs).total / steps
+
+    def forward(length: float) -> float:
+        steps = max(1, round(length))
+        inputs = jax.ShapeDtypeStruct((1, steps, *split.inputs.shape[2:]), split.inputs.dtype)
+        return model_flops(model, inputs).total / steps
+
+    size, read = batch.lengths.shape[0], float(np.mean(np.asarray(split.lengths)))
+    inference, training = forward(read), TRAINING * forward(tokens / size)
     return {
-        "model_inference_flops_per_token": forward,
-        "model_training_flops_per_token": TRAINING * forward,
-        "model_inference_flops_per_step": forward * tokens,
-        "model_training_flops_per_step": TRAINING * forward * tokens,
+        "model_inference_flops_per_token": inference,
+        "model_training_flops_per_token": training,
+        "model_inference_flops_per_step": inference * size * read,
+        "model_training_flops_per_step": training * tokens,
     }
 
 
-def _program_flops(
-    program: Program, state: MemberState, split: Batch, tokens: float
-) -> dict[str, Any]:
-    """Of the programs, and their depths, which are walked on the same jaxprs."""
-    experiment, graphdef = program.experiment, program.graphdef
-    batch = _batch_shapes(experiment, split)
+def _training_flops(program: Program, state: MemberState, tokens: float) -> dict[str, Any]:
+    """Of the program on one of training's own batches, and its depth, on the same jaxpr."""
+    step = _training_step(program.experiment, program.graphdef)
+    training = jax.make_jaxpr(step)(state, program.batch)
+    flops = count_jaxpr(training)
+    return {
+        "training_flops_per_token": flops.total / tokens,
+        "training_flops_per_step": flops.total,
+        "training_flops_by_kind": asdict(flops),
+        "training_sequential_depth": jaxpr_depth(training),
+    }
+
+
+def _inference_flops(program: Program, state: MemberState, split: Batch) -> dict[str, Any]:
+    """Of the program on a batch like those of a split, and its depth, on the same jaxpr."""
+    graphdef, size = program.graphdef, program.experiment.batch_size
+    batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), split)
 
     def forward(params: Any, batch: Batch) -> Any:
         return nnx.merge(graphdef, params)(batch.inputs, batch.lengths).outputs
 
     inference = jax.make_jaxpr(forward)(state.params, batch)
-    training = jax.make_jaxpr(_training_step(experiment, graphdef))(state, batch)
-    per_step, trained = count_jaxpr(inference).total, count_jaxpr(training)
+    flops = count_jaxpr(inference).total
     return {
         "decode_flops_per_token": _decode_flops(graphdef, state.params, split),
-        "inference_flops_per_token": per_step / tokens,
-        "training_flops_per_token": trained.total / tokens,
-        "inference_flops_per_step": per_step,
-        "training_flops_per_step": trained.total,
-        "training_flops_by_kind": asdict(trained),
+        "inference_flops_per_token": flops / (size * float(np.mean(np.asarray(split.lengths)))),
+        "inference_flops_per_step": flops,
         "inference_sequential_depth": jaxpr_depth(inference),
-        "training_sequential_depth": jaxpr_depth(training),
     }
 
 
@@ -184,12 +196,6 @@ def _training_step(experiment: Experiment, graphdef: nnx.GraphDef) -> Callable[.
         return train_step(experiment, graphdef, state, Hyper(0, 0.0, 0.0, 0.0), batch)
 
     return step
-
-
-def _batch_shapes(experiment: Experiment, split: Batch) -> Batch:
-    return jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct((experiment.batch_size, *a.shape[1:]), a.dtype), split
-    )
 
 
 def _fastest(

@@ -156,7 +156,7 @@ def _with_costs(
     else:
         program = program.at_width(min(ledger.slice_width or 1, widths[-1]))
     if first.point.config["peak_memory"] and ledger.peak_resident_bytes is None:
-        peak = peak_resident_at(first.point, program.experiment.task.spec.length)
+        peak = peak_resident_at(first.point, program.batch.inputs.shape[1])
         ledger = replace(ledger, peak_resident_bytes=peak)
     return program, ledger
 

@@ -16,6 +16,7 @@ from seqexp.sweeps.costing import training_flops
 from seqexp.sweeps.foreign import foreign_code
 from seqexp.sweeps.point import Point
 from seqexp.training import Experiment, Hyper
+from seqexp.training.batches import batch_shapes
 from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
 from seqexp.training.step import graph, init_member, loss_and_metrics
 from seqexp.types import SeqexpError, Splits
@@ -173,10 +174,9 @@ def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
         first = str(error).splitlines()[0]
         raise SeqexpError(f"{point.model} does not fit {point.task}: {first}") from error
     if devices == AUTO:
-        flops = training_flops(experiment, graphdef, state, splits.valid)
-        devices = auto_batch_devices(
-            members, experiment.batch_size, flops / experiment.task.spec.length
-        )
+        batch = batch_shapes(splits.train, experiment.batch_size)
+        flops = training_flops(experiment, graphdef, state, batch)
+        devices = auto_batch_devices(members, experiment.batch_size, flops / batch.inputs.shape[1])
     return experiment, devices
 
 

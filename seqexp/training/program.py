@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from seqexp.training.batches import batch_shapes
 from seqexp.training.evaluation import eval_batches, pooled
 from seqexp.training.experiment import Experiment, Hyper
 from seqexp.training.mesh import BATCH, MEMBERS
@@ -65,7 +67,8 @@ class Program:
                 f"trainer.batch_size={experiment.batch_size} cannot be split over "
                 f"trainer.batch_devices={columns}: choose a multiple"
             )
-        steps_a_chunk = experiment.most_steps * experiment.batch_size * experiment.task.spec.length
+        self.batch = batch_shapes(splits.train, experiment.batch_size)
+        steps_a_chunk = experiment.most_steps * math.prod(self.batch.inputs.shape[:2])
         if steps_a_chunk >= 2**32:
             raise SeqexpError(
                 f"trainer.eval_every={experiment.eval_every} is {steps_a_chunk:,} time steps "

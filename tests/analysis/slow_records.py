@@ -75,12 +75,12 @@ class Run:
         return sorted(found, key=lambda at: at["step"])
 
     def spent_at(self, record: Mapping[str, Any]) -> dict[str, float]:
-        tokens, each = record.get("tokens"), self.cost.get("training_flops_per_token")
+        each = self.cost.get("training_flops_per_step")
         return {
             "step": record["step"],
             "examples": _float(record.get("examples")),
-            "tokens": _float(tokens),
-            "flops": NAN if tokens is None or each is None else tokens * each,
+            "tokens": _float(record.get("tokens")),
+            "flops": NAN if each is None else record["step"] * each,
             "seconds": record["step"] * _float(self.cost.get("step_seconds")),
         }
 

@@ -47,6 +47,7 @@ def cost(model: str) -> dict[str, Any]:
     return {
         "parameters": size,
         "carry_bytes": size // 10,
+        "training_flops_per_step": 240.0 * size,
         "training_flops_per_token": 6.0 * size,
         "inference_flops_per_token": 2.0 * size,
         "step_seconds": size * 1e-6,

@@ -218,7 +218,7 @@ def test_the_best_of_several_runs_is_drawn_over_what_they_take(opened):
     best = [(0.5 + 0.6 + 0.6) / 3, 0.5 * 5 / 9 + 0.6 * 4 / 9, 0.5 * 19 / 27 + 0.6 * 8 / 27]
     assert line["y"] == pytest.approx(best)
     panel.locator("select").select_option(label="training FLOPs")
-    flops = 800 * 6 * 1_000  # tokens of a run, FLOPs of each
+    flops = 20 * 240 * 1_000  # steps of a run, FLOPs of each
     assert traces(panel)["lines"][0]["x"] == [flops, 2 * flops, 3 * flops]
     assert plot(opened, "trials", "digits").count() == 0
 

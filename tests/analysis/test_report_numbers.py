@@ -104,7 +104,8 @@ def _write(study, model, units, task, rate, seed, status, best, test, rng) -> No
     cost = json.loads((folder / "cost.json").read_text())
     for key in ("parameters", "carry_bytes", "program_bytes"):
         cost[key] *= units // 8
-    for key in ("training_flops_per_token", "inference_flops_per_token"):
+    flops = ("training_flops_per_step", "training_flops_per_token", "inference_flops_per_token")
+    for key in flops:
         cost[key] = cost[key] * units / 8 + 0.25
     cost["step_seconds"] *= float(rng.uniform(0.8, 1.2))
     cost["decode_seconds_per_token"] = None if model == "rnn" else 1e-6 * units
@@ -286,10 +287,18 @@ def test_a_number_of_the_records_that_is_another_is_noticed(study, tmp_path):
             _in_lines("metrics.jsonl", 0, "valid/mse"),
             "payload/adding/curves",
         ),
-        ("gru-8-adding-0.03-1", _in_lines("metrics.jsonl", 3, "tokens"), "payload/adding/curves"),
+        (
+            "gru-8-adding-0.03-1",
+            _in_json("cost.json", "training_flops_per_step"),
+            "payload/adding/curves",
+        ),
         ("gru-8-adding-0.03-2", _in_lines("metrics.jsonl", 3, "examples"), "payload/adding/curves"),
         ("gru-8-adding-0.03-3", _in_json("cost.json", "step_seconds"), "payload/adding/curves"),
-        ("lstm-16-adding-0.03-0", _in_lines("metrics.jsonl", -1, "tokens"), "page/adding/Windows"),
+        (
+            "lstm-16-adding-0.03-0",
+            _in_json("cost.json", "training_flops_per_step"),
+            "page/adding/Windows",
+        ),
         ("lstm-8-adding-0.03-0", _in_json("cost.json", "step_seconds"), "page/adding/Windows"),
         ("gru-8-adding-0.03-4", _in_json("run.json", "score", "valid"), "best on validation"),
         ("lstm-8-adding-0.03-1", _in_json("run.json", "score", "test"), "page/adding/Comparisons"),

@@ -80,10 +80,10 @@ def test_curves_are_of_validation_and_over_what_training_took(tmp_path):
     write_lines(other / "metrics.jsonl", lines)
     [curve] = drawn(tmp_path)["tasks"]["adding"]["curves"]
     assert [seed["valid"] for seed in curve["seeds"]] == [[0.1, 0.05], [0.3, 0.1, 0.0]]
-    assert curve["seeds"][1]["flops"] == [18_000 * tokens for tokens in (500, 1000, 1500)]
+    assert curve["seeds"][1]["flops"] == [720_000 * step for step in (10, 20, 30)]
     assert curve["seeds"][1]["seconds"] == [0.03, 0.06, 0.09]  # steps of 3 ms
     mean = curve["mean"]  # at the steps that both have reached
-    assert mean["step"] == [10, 20] and mean["flops"] == [18_000 * 450, 18_000 * 900]
+    assert mean["step"] == [10, 20] and mean["flops"] == [7_200_000, 14_400_000]
     assert mean["mean"] == pytest.approx([0.2, 0.075])
     assert (mean["low"], mean["high"]) == ([0.1, 0.05], [0.3, 0.1])
 

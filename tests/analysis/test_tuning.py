@@ -177,4 +177,4 @@ def test_tuning_costs_what_all_settings_cost(tmp_path):
     assert row["label"] == "gru lr=0.1" and (row["settings"], row["runs"]) == (2, 5)
     assert (row["diverged"], row["failed"], row["unmeasured"]) == (1, 1, 1)
     assert row["seconds"] == pytest.approx(0.003 * (3 * 20 + 5))
-    assert row["flops"] == pytest.approx(18_000 * (3 * 800 + 100))
+    assert row["flops"] == pytest.approx(720_000 * (3 * 20 + 5))

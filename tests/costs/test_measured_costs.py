@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -15,6 +14,7 @@ import pytest
 from seqexp.cells import Elman
 from seqexp.costs import CostLedger, RandomTask
 from seqexp.costs.timing import Timing
+from seqexp.data.streams import Examples
 from seqexp.models import SequenceModel
 from seqexp.sweeps import costing
 from seqexp.sweeps.costing import TrainingCost, measure_costs
@@ -38,7 +38,7 @@ class Ragged:
 
     def load(self) -> Splits:
         batch = Batch(jnp.ones((B, T, D)), jnp.zeros((B, 0)), jnp.asarray(LENGTHS))
-        return Splits(jax.tree.map(jnp.asarray, batch), batch, batch)  # type: ignore[arg-type]
+        return Splits(Examples(batch), batch, batch)
 
     def measure(self, outputs: Any, batch: Batch) -> dict[str, Mean]:
         return {"loss": Mean(jnp.sum(outputs), jnp.ones(()))}
@@ -102,6 +102,28 @@ def test_flops_of_the_program_have_padding_in_them(ledger):
     products = (D + 1 + H) * H + H * C + H * H + (D + 1 + H) * H + D * H + 2 * H * C
     assert ledger.training_flops_by_kind["matmul"] == 2 * B * T * products
     assert ledger.training_flops_by_kind["transcendental"] == pytest.approx(B * T * H, abs=9)
+
+
+def test_what_training_costs_is_told_by_its_own_lengths(no_clock):
+    """Two sequences of 3 and 1 steps, padded to 4, to train on; validation reads 10 steps."""
+    group, splits = program()
+    few = Batch(jnp.ones((2, 4, D)), jnp.zeros((2, 0)), jnp.array([3, 1]))
+    splits = splits._replace(train=Examples(few))
+    group = Program(replace(group.experiment, batch_size=2), splits, group.hypers, group_mesh(1, 1))
+    found, usual = measured(group, splits), measured(*program())
+    assert found.training_flops_by_kind["matmul"] * B * T == (
+        usual.training_flops_by_kind["matmul"] * 2 * 4
+    )
+    assert found.training_flops_per_token == found.training_flops_per_step / 4
+    assert found.model_training_flops_per_step == 3 * 4 * EQUATIONS
+    assert found.tokens_per_second == 4 / 0.5
+    assert (found.context_length, found.inference_flops_per_step) == (
+        T,
+        2 * T * (EQUATIONS + H),
+    )
+    assert found.inference_flops_per_token == usual.inference_flops_per_token
+    _, sums = group.advance(group.init(), np.array([3]))
+    assert sums["tokens"].total == 3 * 4
 
 
 def test_carry_and_depth(ledger):
