@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seqexp.analysis.axes import COMPARED
-from seqexp.analysis.labels import Group, budgeted, flatten, labels
+from seqexp.runs.naming import Group, flatten, labels, told
 from seqexp.analysis.load import Study
 from seqexp.analysis.pareto import Goal
 from seqexp.analysis.reproducibility import Spread, measurements, spreads
@@ -146,4 +146,4 @@ def goal(runs: pd.DataFrame) -> Goal:
 
 def _architecture(run: Mapping[str, Any]) -> dict[str, str]:
     settings = flatten({"model": run.get("config", {}).get("model") or {}})
-    return budgeted(settings, run)
+    return told(settings, run)

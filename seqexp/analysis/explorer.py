@@ -12,7 +12,7 @@ from seqexp.analysis.axes import COMPARED, GROWING, measured
 from seqexp.analysis.curves import TIMES, band, thinned
 from seqexp.analysis.findings import Findings
 from seqexp.analysis.growth import VARIED, written
-from seqexp.analysis.labels import SHORT
+from seqexp.runs.naming import SHORT
 from seqexp.analysis.looks import INK, LINES, Look
 from seqexp.analysis.notation import spoken
 from seqexp.analysis.pareto import front

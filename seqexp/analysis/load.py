@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seqexp.analysis.axes import NUMBERS
-from seqexp.analysis.labels import Group, Label, budgeted, flatten, labels, shared
+from seqexp.runs.naming import Group, Label, flatten, labels, shared, told
 from seqexp.analysis.measured import read_measured
 from seqexp.analysis.records import Problem, RunFiles, read_run
 from seqexp.runs.identity import NOT_RESULT
@@ -119,8 +119,8 @@ def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.Data
     members: dict[Group, list[str]] = defaultdict(list)
     for run, read in files.items():
         members[Group(read.run["task"], read.run["model"], read.run["group"])].append(run)
-    told = {run: budgeted(settings[run], read.run) for run, read in files.items()}
-    named = labels({g: shared([told[run] for run in runs]) for g, runs in members.items()})
+    seen = {run: told(settings[run], read.run) for run, read in files.items()}
+    named = labels({g: shared([seen[run] for run in runs]) for g, runs in members.items()})
     label = {run: named[group] for group, runs in members.items() for run in runs}
     rows = [_row(files[run], folders[run], label[run], settings[run]) for run in files]
     frame = pd.DataFrame(rows)

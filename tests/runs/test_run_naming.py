@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqexp.analysis.labels import Group, Label, budgeted, flatten, labels, shared
+from seqexp.runs.naming import Group, Label, flatten, labels, shared, told
 
 
 def named(*groups: tuple[str, str, dict]) -> list[tuple[str, str]]:
@@ -110,7 +110,7 @@ def test_a_width_that_was_solved_for_is_told_by_its_budget():
     ]:
         run = {"match": {"by": "params", "budget": budget, "width": width, "reached": budget + 1}}
         own = flatten({"model": {"features": width}, "optimizer": {"learning_rate": rate}})
-        settings[Group(task, "lstm", f"{rate} {width}")] = budgeted(own, run)
+        settings[Group(task, "lstm", f"{rate} {width}")] = told(own, run)
     assert [label.whole for label in labels(settings).values()] == [
         "lstm params=3500 lr=0.1",
         "lstm params=3500 lr=0.2",
@@ -119,4 +119,4 @@ def test_a_width_that_was_solved_for_is_told_by_its_budget():
         "lstm params=13300",
     ]
     own = flatten({"model": {"features": 8}})
-    assert budgeted(own, {"match": None}) == budgeted(own, {}) == own
+    assert told(own, {"match": None}) == told(own, {}) == own
