@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from seqexp.analysis.axes import COMPARED
-from seqexp.runs.naming import Group, flatten, labels, told
 from seqexp.analysis.load import Study
 from seqexp.analysis.pareto import Goal
 from seqexp.analysis.reproducibility import Spread, measurements, spreads
 from seqexp.analysis.statistics import estimate
+from seqexp.runs.naming import Group, flatten, labels, told
 
 
 class Contender(NamedTuple):

@@ -12,13 +12,13 @@ from seqexp.analysis.axes import COMPARED, GROWING, measured
 from seqexp.analysis.curves import TIMES, band, thinned
 from seqexp.analysis.findings import Findings
 from seqexp.analysis.growth import VARIED, written
-from seqexp.runs.naming import SHORT
 from seqexp.analysis.looks import INK, LINES, Look
 from seqexp.analysis.notation import spoken
 from seqexp.analysis.pareto import front
 from seqexp.analysis.rates import over_rates
 from seqexp.analysis.statistics import estimate
 from seqexp.analysis.table import recorded
+from seqexp.runs.naming import SHORT
 
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
 SYMBOLS |= {"v": "triangle-down", "p": "pentagon", "h": "hexagon"}

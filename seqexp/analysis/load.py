@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from seqexp.analysis.axes import NUMBERS
-from seqexp.runs.naming import Group, Label, flatten, labels, shared, told
 from seqexp.analysis.measured import read_measured
 from seqexp.analysis.records import Problem, RunFiles, read_run
 from seqexp.runs.identity import NOT_RESULT
+from seqexp.runs.naming import Group, Label, flatten, labels, shared, told
 from seqexp.types import SeqexpError
 
 CURVES = ["run", "step", "examples", "tokens", "seconds", "metric", "value"]

@@ -19,7 +19,7 @@ from seqexp.analysis.pareto import front
 from seqexp.analysis.records import STATUSES
 from seqexp.analysis.statistics import estimate
 
-WIDTH = 100
+SHORTEST = 20
 MANY = 12
 ON_FRONT = (
     "on the Pareto front of the test score against this cost; times count as less only by more "
@@ -138,10 +138,14 @@ def _chosen(table: pd.DataFrame) -> pd.Series:
     return ~family.duplicated().reindex(table.index)
 
 
-def to_text(table: pd.DataFrame) -> str:
-    """The table for a terminal, at most 100 columns wide, with notes on its marks below.
+def to_text(table: pd.DataFrame, width: int | None = None) -> str:
+    """The table for a terminal, with notes on its marks below.
 
     Of a task with more than 12 rows only the chosen ones are told.
+
+    Args:
+        table: see `tabulate`.
+        width: columns of the terminal, in which long names lose their middle; None for any number.
     """
     parts, notes = [], []
     rows_of = Counter(table["task"])
@@ -149,7 +153,7 @@ def to_text(table: pd.DataFrame) -> str:
     seen = table.loc[table["chosen"] | few]
     for task, rows in seen.groupby("task", sort=False):
         cells = [_text_row(row) for row in rows.to_dict("records")]
-        parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells]), ""]
+        parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells], width), ""]
     if has_front(table):
         notes.append(f"* {ON_FRONT}")
     if False in set(seen["chosen"]):
@@ -186,15 +190,17 @@ def _text_row(row: dict[Any, Any]) -> list[str]:
     ]
 
 
-def _aligned(cells: list[list[str]]) -> str:
+def _aligned(cells: list[list[str]], width: int | None) -> str:
     """Columns two spaces apart, names to the left and numbers to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
-    widths[0] = min(widths[0], WIDTH - sum(widths[1:]) - 2 * len(widths))
+    if width is not None:
+        left = width - sum(widths[1:]) - 2 * len(widths)
+        widths[0] = min(widths[0], max(left, SHORTEST))
     lines = []
     for name, *numbers in cells:
         line = f"  {_cut(name, widths[0]):{widths[0]}}"
-        for number, width in zip(numbers, widths[1:], strict=True):
-            line += f"  {number:>{width}}"
+        for number, wide in zip(numbers, widths[1:], strict=True):
+            line += f"  {number:>{wide}}"
         lines.append(line.rstrip())
     return "\n".join(lines)
 

@@ -15,12 +15,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seqexp.analysis.growth import aligned, exponents, growth_figures, to_text
-from seqexp.analysis.labels import Group, Label, flatten, labels
 from seqexp.analysis.looks import looks
 from seqexp.analysis.measured import FOLDER, FORMAT
 from seqexp.analysis.notation import NOTHING, count, shortened
 from seqexp.commands.configs import config_folder
 from seqexp.commands.options import parse
+from seqexp.runs.naming import Label
 from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
@@ -128,11 +128,9 @@ def _compose(overrides: Sequence[str]) -> list[Point]:
 
 def _labelled(points: Sequence[Point]) -> dict[Label, Point]:
     """The points by what their models and tasks are called."""
-    groups = {
-        Group(point.task, point.model, str(index)): point for index, point in enumerate(points)
-    }
-    named = labels({group: flatten(point.config) for group, point in groups.items()})
-    return {named[group]: point for group, point in groups.items()}
+    from seqexp.sweeps.names import labels_of, result_of
+
+    return dict(zip(labels_of(points, result_of), points, strict=True))
 
 
 def _called(row: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import codecs
 import io
 import os
 import select
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +73,11 @@ class _Unread(io.FileIO):
             os.dup2(null, self.fileno())
             os.close(null)
             return memoryview(data).nbytes
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that stdout is; None where it is none, and may be any wide."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 @dataclass

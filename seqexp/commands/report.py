@@ -17,6 +17,7 @@ from seqexp.analysis.report import write_report
 from seqexp.analysis.table import tabulate, to_text
 from seqexp.commands.configs import config_folder
 from seqexp.commands.options import parse
+from seqexp.commands.output import terminal_width
 from seqexp.runs.record import RUN
 from seqexp.runs.store import read_json
 from seqexp.runs.wandb_mirror import Mirror
@@ -67,7 +68,7 @@ def report_on(studies: Sequence[Path], mirror: Mirror | None = None) -> bool:
     study = load(*studies)
     found = findings(study, tabulate(study))
     page = write_report(found, studies[0] / "report")
-    print(to_text(found.table))
+    print(to_text(found.table, terminal_width()))
     print(f"report: {page}", flush=True)
     if mirror is None or mirror.mode == "disabled":
         return True

@@ -25,6 +25,10 @@ ONLY_SHOW = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--r
 def run(arguments: list[str]) -> int:
     """Train one point."""
     outcomes, _ = _hydra(arguments, one=True)
+    for outcome in outcomes:
+        good = outcome.status in ("finished", "skipped")
+        became = outcome.detail if good else f"{outcome.status} {outcome.detail}"
+        print(f"{outcome.directory}: {became}")
     return int(any(outcome.status in ("failed", "elsewhere") for outcome in outcomes))
 
 

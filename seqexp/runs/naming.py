@@ -44,8 +44,9 @@ class Label(NamedTuple):
         return f"{self.model} {self.setting}".rstrip()
 
     def run(self, seed: int) -> str:
-        """One run of the group: "lstm units=64 adding length=100 lr=0.003 seed 0"."""
-        return f"{self.model} {' '.join(filter(None, (self.task, self.setting)))} seed {seed}"
+        """One run of the group: "lstm adding length=100 lr=0.003 units=64 seed 0"."""
+        model, _, own = self.model.partition(" ")
+        return " ".join(filter(None, (model, self.task, self.setting, own, f"seed {seed}")))
 
 
 def labels(settings: Mapping[Group, Mapping[str, str]]) -> dict[Group, Label]:
@@ -153,9 +154,7 @@ def _tell_apart(
     return differing
 
 
-def _varying(
-    known: Sequence[Mapping[str, str]], counts: Callable[[str], bool]
-) -> list[_Varying]:
+def _varying(known: Sequence[Mapping[str, str]], counts: Callable[[str], bool]) -> list[_Varying]:
     """What differs: the learning rate, then choices, then the other settings in their order."""
     keys = list(dict.fromkeys(key for each in known for key in each))
     own = [_Varying(key, key) for key in keys if not key.startswith(CHOICE) and counts(key)]

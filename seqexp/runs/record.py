@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ class RunInfo:
     Attributes:
         id: `identity.identity` of its config.
         study: the sweep that it belongs to.
-        name: for people, such as "lstm-adding-seed0".
+        name: for people, such as "lstm adding lr=0.003 seed 0".
         model: the name of the model's config.
         task: the name of the task's config.
         seed: of all its randomness.
@@ -42,6 +42,7 @@ class RunInfo:
         baselines: scores that need no model.
         match: the budget that its width was solved for, and what it reached; None where the width
             is as configured.
+        choices: the file chosen in each group of the menu, null for none.
     """
 
     id: str
@@ -55,6 +56,7 @@ class RunInfo:
     score: Score
     baselines: Mapping[str, float]
     match: Mapping[str, Any] | None = None
+    choices: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def study_directory(runs_dir: Path, study: str) -> Path:
@@ -128,6 +130,7 @@ class RunRecord:
             "status": "running",
             "config": redact(info.config),
             "match": info.match and dict(info.match),
+            "choices": dict(info.choices),
             "score": {
                 "name": info.score.name,
                 "goal": info.score.goal,

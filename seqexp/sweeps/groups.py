@@ -14,6 +14,7 @@ from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.record import RunInfo, run_directory
 from seqexp.sweeps.costing import training_flops
 from seqexp.sweeps.foreign import foreign_code
+from seqexp.sweeps.names import group_names, run_names
 from seqexp.sweeps.point import Point
 from seqexp.training import Experiment, Hyper
 from seqexp.training.batches import batch_shapes
@@ -41,20 +42,17 @@ class Group:
     """Points that one compiled program trains.
 
     Attributes:
+        name: for people, by what tells it from the other groups of the sweep.
         batch_devices: how many devices share one member's batch.
         auto: a config left that number to us.
     """
 
+    name: str
     experiment: Experiment
     batch_devices: int
     auto: bool
     load: Callable[[], Splits]
     members: tuple[Planned, ...]
-
-    @property
-    def name(self) -> str:
-        point = self.members[0].point
-        return f"{point.model} on {point.task}"
 
 
 def device_kind() -> str:
@@ -96,16 +94,16 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     left_to_us: set[str] = set()
     wrong: dict[str, list[str]] = {}
     alike = _alike(points)
-    for point in points:
+    for point, name in zip(points, run_names(points), strict=True):
         asked = canonical(point.shared_config())
         try:
             if asked not in checked:
                 checked[asked] = _checked(point, len(alike[asked]), data)
             experiment, batch_devices = checked[asked]
             resolved = _on_devices(point, batch_devices)
-            planned = _planned(resolved, experiment)
+            planned = _planned(resolved, name, experiment)
         except SeqexpError as error:
-            wrong.setdefault(str(error), []).append(point.name)
+            wrong.setdefault(str(error), []).append(name)
             continue
         ids.append(planned.info.id)
         key = canonical(resolved.shared_config())
@@ -118,15 +116,17 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     if wrong:
         lines = [f"{', '.join(sorted(set(names)))}: {message}" for message, names in wrong.items()]
         raise SeqexpError("; ".join(lines))
+    called = group_names([members[0].point for members in groups.values()])
     planned_groups = [
         Group(
+            name=name,
             experiment=experiments[key],
             batch_devices=members[0].point.config["trainer"]["batch_devices"],
             auto=key in left_to_us,
             load=partial(data.load, members[0].point.config["task"], experiments[key]),
             members=tuple(members),
         )
-        for key, members in groups.items()
+        for name, (key, members) in zip(called, groups.items(), strict=True)
     ]
     return planned_groups, ids
 
@@ -180,14 +180,14 @@ def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
     return experiment, devices
 
 
-def _planned(point: Point, experiment: Experiment) -> Planned:
+def _planned(point: Point, name: str, experiment: Experiment) -> Planned:
     task = experiment.task
     hashes = {**task.data_hashes(), **foreign_code(point.config)}
     kind = device_kind()
     info = RunInfo(
         id=identity(point.config, hashes, kind),
         study=point.config["study"],
-        name=point.name,
+        name=name,
         model=point.model,
         task=point.task,
         seed=point.config["seed"],
@@ -196,6 +196,7 @@ def _planned(point: Point, experiment: Experiment) -> Planned:
         score=task.score,
         baselines=task.baselines,
         match=point.match,
+        choices=point.choices,
     )
     run_directory(Path(point.config["runs_dir"]), info.study, info.id)
     return Planned(point, info, point.hyper, hashes)

@@ -14,7 +14,7 @@ class Outcome:
     """How a point of a sweep ended.
 
     Attributes:
-        name: readable, for example "lstm-adding-seed0".
+        name: readable, for example "lstm adding lr=0.003 seed 0".
         directory: of its record.
         status: "skipped" is a run whose record was finished before, "elsewhere" one that another
             process trains.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import hydra.utils
@@ -25,12 +25,14 @@ class Point:
         config: resolved, plain, without Hydra's own node.
         model: the name of the model's file in conf/model.
         task: the name of the task's file in conf/task.
+        choices: the file chosen in each group of the menu, null for none.
         match: what its width was solved for, and what it reached; None for a width as configured.
     """
 
     config: dict[str, Any]
     model: str
     task: str
+    choices: Mapping[str, str | None] = field(default_factory=dict)
     match: dict[str, Any] | None = None
 
     @classmethod
@@ -53,12 +55,8 @@ class Point:
             plain[key] = str(plain[key])
         if not isinstance(plain["peak_memory"], bool):
             raise SeqexpError(f"peak_memory must be true or false, not {plain['peak_memory']!r}")
-        return cls(plain, choices["model"], choices["task"])
-
-    @property
-    def name(self) -> str:
-        """Readable, for people; the identity is the hash."""
-        return f"{self.model}-{self.task}-seed{self.config['seed']}"
+        own_choices = {g: c for g, c in choices.items() if not g.startswith("hydra/")}
+        return cls(plain, choices["model"], choices["task"], own_choices)
 
     @property
     def hyper(self) -> Hyper:

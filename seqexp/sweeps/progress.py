@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from seqexp.sweeps.outcome import Outcome
 
@@ -28,6 +29,18 @@ COLOURS = {
 }
 
 
+UNCUT = 100_000
+"""Columns of what is no terminal: nothing in it is cut, or goes on in another line."""
+
+
+def console() -> Console:
+    """Where a sweep tells how it goes: stderr, as wide as the terminal."""
+    made = Console(stderr=True, highlight=False)
+    if not made.is_terminal:
+        made.width = UNCUT
+    return made
+
+
 class SweepProgress:
     """Shows how far a sweep is. Use as a context; the display ends with it.
 
@@ -36,7 +49,7 @@ class SweepProgress:
     """
 
     def __init__(self, total_steps: int):
-        self.console = Console(stderr=True, highlight=False)
+        self.console = console()
         self._live = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -79,11 +92,11 @@ class SweepProgress:
 def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
     """The closing table: what became of each run, and why."""
     table = Table(box=None, pad_edge=False)
-    for column in ("run", "", "score or reason"):
-        table.add_column(column, overflow="fold")
+    for column in ("run", "id", "", "score or reason"):
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", ""))
     for outcome in outcomes:
-        colour = COLOURS[outcome.status]
-        table.add_row(outcome.name, f"[{colour}]{outcome.status}[/]", outcome.detail)
+        status = Text(outcome.status, COLOURS[outcome.status])
+        table.add_row(Text(outcome.name), outcome.directory.name, status, Text(outcome.detail))
     console.print(table)
     counts = {status: sum(o.status == status for o in outcomes) for status in COLOURS}
     console.print(", ".join(f"{n} {status}" for status, n in counts.items() if n))

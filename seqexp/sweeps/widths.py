@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,9 @@ from seqexp.runs.record import study_directory
 from seqexp.sweeps.budgets import Budget
 from seqexp.sweeps.groups import Data
 from seqexp.sweeps.kept_widths import KeptWidths
+from seqexp.sweeps.names import labels_of, on_task
 from seqexp.sweeps.point import TRACED, Point
+from seqexp.sweeps.progress import console
 from seqexp.training.mesh import AUTO
 from seqexp.types import SeqexpError
 
@@ -51,17 +53,18 @@ def match_widths(points: Sequence[Point], data: Data) -> list[Point]:
     asked = {canonical(question(point)): point for point in points if point.config.get("match")}
     if not asked:
         return list(points)
-    labels = _labels(asked)
-    console = Console(stderr=True, highlight=False)
+    called = labels_of(list(asked.values()), _without_match)
+    labels = {key: on_task(label) for key, label in zip(asked, called, strict=True)}
+    terminal = console()
     budgets = _each(labels, lambda key: _budget(asked[key]))
-    with console.status("") as status:
+    with terminal.status("") as status:
 
         def solve(key: str) -> _Solved:
             status.update(Text(f"matching {labels[key]}"))
-            return _solve(asked[key], budgets[key], labels[key], data, console)
+            return _solve(asked[key], budgets[key], labels[key], data, terminal)
 
         solved = _each(labels, solve)
-    _print(solved.values(), console)
+    _print(solved.values(), terminal)
     return [
         _at(point, solved[canonical(question(point))]) if point.config.get("match") else point
         for point in points
@@ -78,6 +81,10 @@ def question(point: Point) -> dict[str, Any]:
         "trainer": {k: config["trainer"].get(k) for k in ("batch_size", "batch_devices")},
         "match": config["match"],
     }
+
+
+def _without_match(point: Point) -> dict[str, Any]:
+    return {key: value for key, value in question(point).items() if key != "match"}
 
 
 def _each(labels: Mapping[str, str], answer: Any) -> dict[str, Any]:
@@ -170,38 +177,6 @@ def _cost(point: Point, budget: Budget, data: Data, width: int) -> float:
 def _at(point: Point, solved: _Solved) -> Point:
     match = {**asdict(solved.budget), **solved.match._asdict()}
     return replace(point.at_width(solved.match.width), match=match)
-
-
-def _labels(asked: Mapping[str, Point]) -> dict[str, str]:
-    """Names for people: model and task, and the settings that tell apart what shares both.
-
-    Those of `match` have columns of their own.
-    """
-    leaves = {
-        key: dict(_leaves({**question(point), "match": {}}, "")) for key, point in asked.items()
-    }
-    labels = {}
-    for key, point in asked.items():
-        namesakes = [
-            leaves[other]
-            for other, its in asked.items()
-            if (its.model, its.task) == (point.model, point.task)
-        ]
-        own = [
-            f"{name}={value}"
-            for name, value in leaves[key].items()
-            if any(name not in other or other[name] != value for other in namesakes)
-        ]
-        labels[key] = f"{point.model} on {point.task}" + (f" ({', '.join(own)})" if own else "")
-    return labels
-
-
-def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping):
-        for key, child in node.items():
-            yield from _leaves(child, f"{path}.{key}" if path else key)
-    else:
-        yield path, node
 
 
 def _print(solved: Iterable[_Solved], console: Console) -> None:

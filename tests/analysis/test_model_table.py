@@ -205,7 +205,9 @@ def test_text_is_plain_and_fits_a_terminal(tmp_path):
         score=score("adding", 3.0, 3.0),
     )
     table = tabulate(load(tmp_path))
-    lines = to_text(table).splitlines()
+    assert "x" * 80 in to_text(table), "nothing is cut where the output is no terminal"
+    assert "x" * 80 in to_text(table, 300)
+    lines = to_text(table, 100).splitlines()
     assert max(map(len, lines)) <= 100
     assert lines[0] == "adding (mse, lower is better)"
     assert lines[2].split()[:2] == ["lstm", "3/3"]

@@ -120,3 +120,83 @@ def test_a_width_that_was_solved_for_is_told_by_its_budget():
     ]
     own = flatten({"model": {"features": 8}})
     assert told(own, {"match": None}) == told(own, {}) == own
+
+
+ADAM = {"scale": {"_target_": "optax.scale_by_adam", "b1": 0.9}, "learning_rate": 0.002}
+RMSPROP = {"scale": {"_target_": "optax.scale_by_rms", "eps_in_sqrt": False}, "learning_rate": 0.01}
+ZONEOUT = {"_target_": "seqexp.layers.Zoneout", "rate": 0.1}
+BARE = {"optimizer": ADAM, "model": {"units": 8}}
+
+
+def chosen(*runs: tuple[dict, dict | None]) -> list[Label]:
+    """The labels of LSTMs on a task by their (config, choices), each a group of its own."""
+    settings = {}
+    for i, (own, choices) in enumerate(runs):
+        run = {} if choices is None else {"choices": choices}
+        settings[Group("adding", "lstm", f"{i}cafe00")] = told(flatten(own), run)
+    return list(labels(settings).values())
+
+
+def test_the_menu_s_choice_stands_for_its_contents_and_the_learning_rate_is_first():
+    faster = {"optimizer": {**ADAM, "learning_rate": 0.01}}
+    found = chosen(
+        (BARE, {"optimizer": "adam"}),
+        (BARE | faster, {"optimizer": "adam"}),
+        (BARE | {"optimizer": RMSPROP}, {"optimizer": "rmsprop"}),
+    )
+    assert [label.whole for label in found] == [
+        "lstm lr=0.002 optimizer=adam",
+        "lstm lr=0.01 optimizer=adam",
+        "lstm lr=0.01 optimizer=rmsprop",
+    ]
+    assert found[0].run(3) == "lstm adding lr=0.002 optimizer=adam seed 3"
+
+
+def test_a_choice_tells_of_the_rate_that_comes_with_it():
+    found = chosen(
+        (BARE, {"optimizer": "adam"}), (BARE | {"optimizer": RMSPROP}, {"optimizer": "rmsprop"})
+    )
+    assert [label.whole for label in found] == ["lstm optimizer=adam", "lstm optimizer=rmsprop"]
+
+
+def test_a_choice_within_the_model_is_the_model_s_and_nothing_chosen_is_not_told():
+    def dropped(rate: float) -> dict:
+        return BARE | {"model": {"units": 8, "cell_dropout": {**ZONEOUT, "rate": rate}}}
+
+    found = chosen(
+        (BARE, {"cell_dropout": None}),
+        (dropped(0.1), {"cell_dropout": "zoneout"}),
+        (dropped(0.3), {"cell_dropout": "zoneout"}),
+    )
+    assert [label.model for label in found] == [
+        "lstm",
+        "lstm cell_dropout=zoneout rate=0.1",
+        "lstm cell_dropout=zoneout rate=0.3",
+    ]
+    assert found[1].run(0) == "lstm adding cell_dropout=zoneout rate=0.1 seed 0"
+
+
+def test_a_choice_that_changes_nothing_that_is_told_is_not_told():
+    """An experiment's file sets what a command line may set as well."""
+    runs = [(BARE, "one"), (BARE | {"optimizer": {**ADAM, "learning_rate": 0.01}}, None)]
+    found = chosen(*((own, {"experiment": name, "logger": name}) for own, name in runs))
+    assert [label.whole for label in found] == ["lstm lr=0.002", "lstm lr=0.01"]
+
+
+def test_records_of_old_tell_no_choices_and_are_told_apart_by_their_settings():
+    for choices in (None, {"model": "lstm"}):
+        found = chosen((BARE, {"optimizer": "adam"}), (BARE | {"optimizer": RMSPROP}, choices))
+        assert [label.setting for label in found] == [
+            "lr=0.002 scale=scale_by_adam b1=0.9",
+            "lr=0.01 scale=scale_by_rms eps_in_sqrt=false",
+        ]
+
+
+def test_a_file_that_was_placed_elsewhere_stands_for_what_is_there():
+    def normed(name: str) -> tuple[dict, dict]:
+        return {"model": {"norm": {"_target_": f"mine.{name}", "eps": 1}}}, {
+            "layer@model.norm": name.lower()
+        }
+
+    found = chosen(normed("Layer"), normed("Rms"))
+    assert [label.whole for label in found] == ["lstm norm=layer", "lstm norm=rms"]

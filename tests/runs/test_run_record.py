@@ -35,6 +35,7 @@ def _info(**changes: Any) -> RunInfo:
         "score": Score("loss", "min"),
         "baselines": {"always 1": 0.167},
         "match": {"by": "params", "budget": 70_000, "width": 132, "reached": 71_413},
+        "choices": {"optimizer": "adam", "cell_dropout": None},
     }
     return RunInfo(**{**known, **changes})
 
@@ -86,6 +87,7 @@ def test_a_whole_life(tmp_path: Path) -> None:
         "status": "finished",
         "config": {"seed": 0, "optimizer": {"learning_rate": 1e-3}, "api_key": "[redacted]"},
         "match": {"by": "params", "budget": 70_000, "width": 132, "reached": 71_413},
+        "choices": {"optimizer": "adam", "cell_dropout": None},
         "score": {"name": "loss", "goal": "min", "step": 3, "valid": 0.25, "test": 0.26},
         "valid": {"loss": 0.25, "accuracy": 0.5},
         "test": {"loss": 0.26, "accuracy": 0.4},

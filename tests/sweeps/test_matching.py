@@ -191,8 +191,8 @@ def test_seeds_and_rates_share_a_width_and_what_shares_a_name_is_told_apart(caps
     assert widths[:2] == widths[2:] and widths[0] > widths[1]
     lines = capsys.readouterr().err.splitlines()
     assert [line.split("  ")[0].strip() for line in lines[1:]] == [
-        "lstm on adding (model.depth=1)",
-        "lstm on adding (model.depth=2)",
+        "lstm depth=1 on adding",
+        "lstm depth=2 on adding",
     ]
     off = (lstm(widths[0]) - 5000) / 5000
     assert lines[1].split()[-1] == f"{off:+.1%}"

@@ -59,12 +59,15 @@ def runs(study: Path) -> dict[str, dict[str, Any]]:
 
 
 def deterministic(study: Path) -> dict[str, bytes]:
-    """What a repetition must reproduce bitwise: metrics, results, weights, samples."""
+    """What a repetition must reproduce bitwise: metrics, results, weights, samples.
+
+    A run's name tells what varies in its sweep, so alone it has another one.
+    """
     files = {}
     for run_id, run in runs(study).items():
         for name in ("metrics.jsonl", "weights.msgpack", "samples.jsonl"):
             if (study / run_id / name).exists():
                 files[f"{run_id}/{name}"] = (study / run_id / name).read_bytes()
         run["config"] = {k: v for k, v in run["config"].items() if k not in NOT_RESULT}
-        files[f"{run_id}/run.json"] = json.dumps(run).encode()
+        files[f"{run_id}/run.json"] = json.dumps({**run, "name": None}).encode()
     return files
