@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing takes milliseconds, in which no signal is heard yet
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from seqexp.analysis.load import Study
 
 

@@ -1,49 +1,172 @@
-"""Control-C that is never lost."""
+"""Control-C, SIGTERM and SIGHUP: one line and their exit code, whenever they come.
+
+Nothing heavy may be imported in here: a signal that comes before these handlers are there ends in
+Python's own traceback, or without a word.
+"""
 
 from __future__ import annotations
 
 import os
+import select
 import signal
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from contextlib import suppress
 from types import FrameType
+
+WORDS: dict[int, str] = {
+    signal.SIGINT: "interrupted",
+    signal.SIGTERM: "terminated",
+    signal.SIGHUP: "hung up",
+}
+GO_ON = "; the same command goes on from here"
 
 DEAF = ("_xla_gc_callback", "__del__")
 """Functions whose exceptions Python prints and ignores: jax's, at each garbage collection, and
 finalizers."""
 
 AGAIN = 0.02
-"""Seconds until an interrupt that came in one of these is tried again."""
+"""Seconds until an interrupt that was not noticed is raised again."""
+
+DOUBLE = 0.5
+"""Seconds within which a second signal counts as the same one: `timeout` sends each of its signals
+to the process and to its group."""
+
+PATIENCE = 20.0
+"""Seconds that a command has to close what is open."""
 
 
-@contextmanager
-def heard() -> Iterator[None]:
-    """Within, an interrupt raises KeyboardInterrupt where it will be noticed.
+class Interrupted(KeyboardInterrupt):
+    """What a signal raises in the main thread."""
 
-    Nothing changes outside of the main thread, nor where interrupts are handled otherwise, or
+
+class Interrupts:
+    """Within this context a signal raises `Interrupted`, again and again until it is noticed.
+
+    It ends the process at once, as `kill -9` would but with its line and exit code, if it comes a
+    second time, after `PATIENCE` seconds in which the process has not ended, as while a program
+    compiles, and once there is nothing left to interrupt. Records bear that at any moment.
+
+    Nothing changes outside of the main thread, nor for signals that are handled otherwise, or
     ignored as in a background job.
+
+    Attributes:
+        number: of the signal that has come; None for none.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or before is not signal.default_int_handler
-    ):
-        yield
-        return
-    signal.signal(signal.SIGINT, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._before: dict[int, object] = {}
+        self._noticed = self._said = False
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        for number in WORDS:
+            before = signal.getsignal(number)
+            if before in (signal.SIG_DFL, signal.default_int_handler):
+                self._before[number] = before
+                signal.signal(number, self._handle)
+        if self._before:
+            # Python runs handlers between two instructions of its main thread, which may be long
+            # in coming; but their numbers are in this pipe at once.
+            reading, self._writing = os.pipe()
+            os.set_blocking(self._writing, False)
+            self._wakeup = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+            thread = threading.Thread(target=self._watch, args=(reading,), daemon=True)
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.notice()
+        for number, before in self._before.items():
+            signal.signal(number, before)  # pyright: ignore[reportArgumentType]
+        if self._before:
+            signal.set_wakeup_fd(self._wakeup)
+            os.close(self._writing)
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell would say of a process that this signal ended."""
+        assert self.number is not None
+        return 128 + self.number
+
+    def notice(self) -> None:
+        """There is nothing left to interrupt: the next signal ends the process at once."""
+        self._noticed = True
+
+    def say(self) -> None:
+        """Say what has come, and how to go on."""
+        assert self.number is not None
+        self._said = True
+        with suppress(OSError):  # The terminal may be gone.
+            print(f"\n{WORDS[self.number]}{GO_ON}", file=sys.stderr)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._noticed:
+            return
+        self.number = self.number or number
+        if not (_is_handled() or _in_deaf(frame)):
+            raise Interrupted
+
+    def _watch(self, reading: int) -> None:
+        """Read the numbers of signals as they come, and nudge the main thread until it notices."""
+        first = float("inf")
+        nudges = 0
+        with open(reading, "rb", buffering=0) as pipe:
+            while True:
+                ready, _, _ = select.select(
+                    [pipe], [], [], None if first == float("inf") else AGAIN
+                )
+                since = time.monotonic() - first
+                if not ready:
+                    if since > PATIENCE:
+                        self._end()
+                    if self.number is not None and not self._noticed:
+                        nudges += 1
+                        signal.pthread_kill(_main_thread(), self.number)
+                    continue
+                number = pipe.read(1)
+                if not number:
+                    return
+                if number[0] not in self._before:
+                    continue
+                if nudges:
+                    nudges -= 1
+                elif since > DOUBLE or (self._noticed and self.number is None):
+                    self.number = self.number or number[0]
+                    self._end()
+                first = min(first, time.monotonic())
+
+    def _end(self) -> None:
+        if not self._said:
+            # A progress display hides the cursor.
+            show = "\x1b[?25h" if os.isatty(2) else ""
+            with suppress(OSError):
+                os.write(2, f"{show}\n{WORDS[self.number or 0]}{GO_ON}\n".encode())
+        os._exit(self.exit_code)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _main_thread() -> int:
+    ident = threading.main_thread().ident
+    assert ident is not None
+    return ident
+
+
+def _is_handled() -> bool:
+    """Whether an interrupt is on its way already: what is interrupted then is its clearing up."""
+    error = sys.exc_info()[1]
+    while error is not None:
+        if isinstance(error, Interrupted):
+            return True
+        error = error.__context__
+    return False
+
+
+def _in_deaf(frame: FrameType | None) -> bool:
     while frame is not None:
         if frame.f_code.co_name in DEAF:
-            timer = threading.Timer(AGAIN, os.kill, (os.getpid(), number))
-            timer.daemon = True
-            timer.start()
-            return
+            return True
         frame = frame.f_back
-    raise KeyboardInterrupt
+    return False

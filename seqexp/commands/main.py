@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
+import atexit
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from seqexp.commands.interrupts import heard
-from seqexp.commands.output import forgiving_output
+from seqexp.commands.interrupts import Interrupts
 
 USAGE = """\
 usage: seqexp COMMAND ...
@@ -26,16 +26,53 @@ config. Commands that were interrupted go on where they were when started again.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, 1 if something failed, 2 for a mistaken call."""
+    """Run a command; returns the exit code: 0, 1 if something failed, 2 for a mistaken call.
+
+    It is 130, 143 or 129 for a command that SIGINT, SIGTERM or SIGHUP ended. Without arguments
+    those of the process are meant, and it ends with the command.
+    """
+    if arguments is not None:
+        with Interrupts() as interrupts:
+            return _interruptible(arguments, interrupts)
+    # Never left: a signal may come while Python ends. So that none comes behind its threads, it
+    # ends here.
+    code = _interruptible(sys.argv[1:], Interrupts().__enter__())
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, AttributeError):  # closed, or never open
+            stream.flush()
+    os._exit(code)
+
+
+def _interruptible(arguments: Sequence[str], interrupts: Interrupts) -> int:
+    code = 0
+    try:
+        code = _with_output(list(arguments), interrupts)
+        interrupts.notice()
+    except BaseException:
+        # With a signal under way, whatever was raised comes of it: an import that was cut short
+        # may raise anything, or nothing.
+        interrupts.notice()
+        if interrupts.number is None:
+            raise
+    if interrupts.number is None:
+        return code
+    interrupts.say()
+    return interrupts.exit_code
+
+
+def _with_output(arguments: list[str], interrupts: Interrupts) -> int:
+    from seqexp.commands.output import forgiving_output
+
     with forgiving_output() as output:
-        code = _main(list(sys.argv[1:] if arguments is None else arguments))
+        code = _main(arguments, interrupts)
     if output.lost:
         print(f"seqexp: error: cannot write to stdout ({output.lost})", file=sys.stderr)
         return code or 1
     return code
 
 
-def _main(arguments: list[str]) -> int:
+def _main(arguments: list[str], interrupts: Interrupts) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0 if arguments else 2
@@ -46,13 +83,9 @@ def _main(arguments: list[str]) -> int:
     # With it Hydra hands its exceptions on, for one line of ours instead of its own report.
     debug = os.environ.setdefault("HYDRA_FULL_ERROR", "1") == "full"
     try:
-        with heard():
-            return command(arguments[1:])
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+        return command(arguments[1:])
     except Exception as error:
-        if debug or not _expected(error):
+        if debug or interrupts.number is not None or not _expected(error):
             raise
         print(f"seqexp: error: {_one_line(error)}", file=sys.stderr)
         return 2
@@ -65,6 +98,8 @@ def _command(name: str) -> Callable[[list[str]], int] | None:
 
         return getattr(train, name)
     if name in ("cost", "report", "data", "doctor"):
+        import importlib
+
         return importlib.import_module(f"seqexp.commands.{name}").main
     return None
 
