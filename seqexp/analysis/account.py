@@ -47,7 +47,7 @@ def _end(study: Study, run: dict[Any, Any]) -> str:
     last = f"last record at step {steps.max():,}" if len(steps) else "no record yet"
     if run["status"] == "diverged" and pd.notna(run["diverged_step"]):
         return f"not finite at step {run['diverged_step']:,.0f}"
-    return str(run["error"]) if run["status"] == "failed" else last
+    return last if run["status"] == "running" else str(run["error"] or last)
 
 
 def left_out(study: Study) -> Section:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from seqexp.analysis.contenders import chosen_runs
 from seqexp.analysis.load import Study
+from seqexp.analysis.records import TRAINED
 
 MEASURES = ("step", "examples", "tokens", "flops", "seconds")
 """What training takes.
@@ -63,7 +64,7 @@ def common_targets(curves: pd.DataFrame) -> dict[str, float]:
     Args:
         curves: see `evaluations`.
     """
-    finished = curves.loc[curves["status"] == "finished"]
+    finished = curves.loc[curves["status"].isin(TRAINED)]
     best = finished.loc[finished.groupby("run")["loss"].idxmin()]
     worst = best.loc[best.groupby("task")["loss"].idxmax()]
     return dict(zip(worst["task"], worst["valid"], strict=True))
@@ -100,7 +101,7 @@ def to_target(
     first = hits.loc[:, ["run", *MEASURES]].astype(dict.fromkeys(MEASURES, float))
     found = runs.loc[:, kept].merge(first.assign(reached=True), on="run", how="left")
     found["reached"] = found["reached"].eq(True)
-    never = ~found["reached"] & found["status"].isin(["finished", "diverged"])
+    never = ~found["reached"] & found["status"].isin([*TRAINED, "diverged"])
     found.loc[never, [*MEASURES]] = np.inf
     return found.loc[:, [*kept, "reached", *MEASURES]]
 
@@ -120,7 +121,7 @@ def over_seeds(reached: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for _, runs in reached.groupby(["task", "label"]):
-        ended = runs.loc[runs["reached"] | runs["status"].isin(["finished", "diverged"])]
+        ended = runs.loc[runs["reached"] | runs["status"].isin([*TRAINED, "diverged"])]
         row = {key: runs[key].iloc[0] for key in ("task", "label", "contender", "target")}
         row |= {"n": len(ended), "reached": int(ended["reached"].sum())}
         row |= {"censored": row["n"] - row["reached"], "left_out": len(runs) - len(ended)}

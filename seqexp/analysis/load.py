@@ -14,7 +14,7 @@ import pandas as pd
 
 from seqexp.analysis.axes import NUMBERS
 from seqexp.analysis.measured import read_measured
-from seqexp.analysis.records import Problem, RunFiles, read_run
+from seqexp.analysis.records import UNREADABLE, Problem, RunFiles, read_run
 from seqexp.runs.identity import NOT_RESULT
 from seqexp.runs.naming import Group, Label, flatten, labels, shared, told
 from seqexp.types import SeqexpError
@@ -31,16 +31,17 @@ class Study:
         name: the names of the studies' folders.
         runs: one row a run: `run` (its id), `study`, `folder`, `name`, `model`, `task`, `seed`,
             `group`, `task_label`, `label`, `model_label` (the label without how it was trained),
-            `status`, the `score` metric with its `goal`, the step (`score_step`) of the weights
-            that validation chose, their `valid` and `test` score, `diverged_step`, `error`, every
-            cost, every other metric (`valid/loss`), and every setting
-            (`config/optimizer.learning_rate`).
+            `status` (see `STATUSES`), the `score` metric with its `goal`, the step (`score_step`)
+            of the weights that validation chose, their `valid` and `test` score, `diverged_step`,
+            `error` (why there is no test score), every cost, every other metric (`valid/loss`), and
+            every setting (`config/optimizer.learning_rate`).
         curves: one row a run, step and metric: `run`, `step`, `examples`, `tokens`, `seconds` by
             the clock, in which all members of its group trained side by side, `metric`, `value`;
             NaN stands for every value that was not finite.
         problems: what was left out, where it stands and why.
         files: of each run id, its files as they were read, but for what is in `curves`.
         growth: what `seqexp cost` measured for the studies, see `read_measured`.
+        unread: how many folders of runs do not even say whose seed they are.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Study:
     problems: list[Problem]
     files: Mapping[str, RunFiles]
     growth: pd.DataFrame
+    unread: int = 0
 
     def baselines(self, task_label: str) -> dict[str, float]:
         """The scores on a task that need no model, by name."""
@@ -74,7 +76,7 @@ def load(*studies: Path | str) -> Study:
         if not directory.is_dir():
             raise SeqexpError(f"no study in {directory}: give a folder that holds one folder a run")
     where = ", ".join(str(directory) for directory in directories)
-    files, folders, curves, problems = _read(directories)
+    files, folders, curves, problems, lost = _read(directories)
     if not files:
         unread = f" ({len(problems)} left out: {problems[0].what})" if problems else ""
         raise SeqexpError(f"no runs in {where}{unread}: give a folder that holds one folder a run")
@@ -84,16 +86,17 @@ def load(*studies: Path | str) -> Study:
     name = " + ".join(dict.fromkeys(directory.name for directory in directories))
     kept = pd.concat([curves[run] for run in files], ignore_index=True)
     growth, unread = read_measured(directories)
-    return Study(name, runs, kept, problems + foreign + unread, files, growth)
+    return Study(name, runs, kept, problems + foreign + unread, files, growth, lost)
 
 
 def _read(
     directories: list[Path],
-) -> tuple[dict[str, RunFiles], dict[str, Path], dict[str, pd.DataFrame], list[Problem]]:
+) -> tuple[dict[str, RunFiles], dict[str, Path], dict[str, pd.DataFrame], list[Problem], int]:
     files: dict[str, RunFiles] = {}
     folders: dict[str, Path] = {}
     curves: dict[str, pd.DataFrame] = {}
     problems: list[Problem] = []
+    unread = 0
     for directory in directories:
         for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
             if not any((folder / name).exists() for name in ("run.json", "metrics.jsonl")):
@@ -101,6 +104,7 @@ def _read(
             read, complaints = read_run(folder)
             problems += complaints
             if read is None:
+                unread += 1
                 continue
             run = read.run["id"]
             if run in files:
@@ -111,19 +115,28 @@ def _read(
             curves[run], folders[run] = _curves(read), folder
             # Of many runs the lines would take several times the memory of the table.
             files[run] = read._replace(metrics=[], timing=[])
-    return files, folders, curves, problems
+    return files, folders, curves, problems, unread
 
 
 def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.DataFrame:
     settings = {run: _settings(read) for run, read in files.items()}
+    groups = {
+        run: Group(read.run["task"], read.run["model"], read.run["group"])
+        for run, read in files.items()
+    }
     members: dict[Group, list[str]] = defaultdict(list)
     for run, read in files.items():
-        members[Group(read.run["task"], read.run["model"], read.run["group"])].append(run)
+        if read.run["status"] != UNREADABLE:  # it has no settings to be named by
+            members[groups[run]].append(run)
     seen = {run: told(settings[run], read.run) for run, read in files.items()}
     named = labels({g: shared([seen[run] for run in runs]) for g, runs in members.items()})
-    label = {run: named[group] for group, runs in members.items() for run in runs}
+    label = {run: named.get(group) or _unnamed(group) for run, group in groups.items()}
     rows = [_row(files[run], folders[run], label[run], settings[run]) for run in files]
     frame = pd.DataFrame(rows)
+    built = frame.groupby(["task_label", "label"])["architecture"]
+    frame["architecture"] = frame["architecture"].where(
+        frame["status"] != UNREADABLE, built.transform("max")
+    )
     for key in ["score_step", "valid", "test", "diverged_step", *NUMBERS]:
         frame[key] = pd.to_numeric(frame[key], errors="coerce")
     return frame.sort_values(["task_label", "label", "seed", "run"], ignore_index=True)
@@ -147,6 +160,11 @@ def _row(
     row |= {f"valid/{metric}": value for metric, value in run.get("valid", {}).items()}
     row |= {f"test/{metric}": value for metric, value in run.get("test", {}).items()}
     return row | {f"config/{key}": value for key, value in settings.items()}
+
+
+def _unnamed(group: Group) -> Label:
+    """What a group is called of which no record can be read whole."""
+    return Label(group.task, group.model, f"#{group.hash[:6]}")
 
 
 def architecture(settings: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from seqexp.analysis.axes import TABLED, Axis
 from seqexp.analysis.looks import INK, Look
 from seqexp.analysis.notation import count, digits, interval, shortened, spoken
 from seqexp.analysis.page import heading, number, number_heading, rich_table
+from seqexp.analysis.records import STATUSES
 from seqexp.analysis.table import recorded
 
 WRITERS = {
@@ -94,5 +95,5 @@ def _dashes(look: Look) -> str:
 
 def _seeds(row: dict[Any, Any]) -> str:
     """How many seeds the means are over, of how many that were started."""
-    started = row["finished"] + row["diverged"] + row["failed"] + row["running"]
+    started = sum(row[status] for status in STATUSES)
     return f"{row['n']}" if row["n"] == started else f"{row['n']} of {started}"

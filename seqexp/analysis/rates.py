@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from seqexp.analysis.load import Study
+from seqexp.analysis.records import LOST, TRAINED
 from seqexp.analysis.tuning import sensitivity
 
 
@@ -23,9 +24,9 @@ def rate_runs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     several = tried.groupby(["task", "label"])["learning_rate"].transform("nunique")
     tried = tried.loc[several.gt(1)].rename(columns={"task": "task_label", "valid": "mean"})
     tried = tried.drop(columns="label").rename(columns={"setting": "label"})
-    runs = study.runs.loc[study.runs["status"] != "running"]
+    runs = study.runs.loc[study.runs["status"].isin([*TRAINED, *LOST])]
     runs = runs.merge(tried[["task_label", "label", "learning_rate", "mean", "n"]])
-    return runs.assign(valid=runs["valid"].where(runs["status"] == "finished"))
+    return runs.assign(valid=runs["valid"].where(runs["status"].isin(TRAINED)))
 
 
 def over_rates(runs: pd.DataFrame) -> pd.DataFrame:

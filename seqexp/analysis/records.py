@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqexp.analysis.axes import NUMBERS
 
 FORMAT = 1
-STATUSES = ("finished", "diverged", "failed", "running")
+RECORDED = ("finished", "diverged", "failed", "running")
+"""What a record may say of a run."""
+
+UNSCORED, UNREADABLE = "unscored", "unreadable"
+STATUSES = (*RECORDED, UNSCORED, UNREADABLE)
+"""How a run ended: "unscored" was trained to the end, but its test score is not finite; of an
+"unreadable" one the record tells whose seed it is, but not how it ended."""
+
+TRAINED = ("finished", UNSCORED)
+"""Trained to the end, with a validation score."""
+
+LOST = ("diverged", "failed")
+"""Ended before that."""
+
+
+WHOSE = {"id": str, "model": str, "task": str, "seed": int, "group": str}
+"""What a record must say of a run so that its seed is counted."""
 
 
 class Problem(NamedTuple):
@@ -36,14 +53,22 @@ class Unreadable(Exception):
 
 
 def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
-    """The files of a run's folder, or None where its run.json can not be used."""
+    """The files of a run's folder; None where its run.json does not even say whose seed it is."""
     problems: list[Problem] = []
     name = f"{folder.parent.name}/{folder.name}"
+    run: dict[str, Any] = {}
     try:
         run = _object(folder / "run.json")
         _check(run)
     except Unreadable as error:
-        return None, [Problem(f"{name}/run.json", f"{error}; the run is left out")]
+        run = _whose(run or _salvaged(folder / "run.json"))
+        fate = "its seed counts without a score" if run else "the run is left out"
+        problems.append(Problem(f"{name}/run.json", f"{error}; {fate}"))
+        if not run:
+            return None, problems
+        run |= {"status": UNREADABLE, "error": f"unreadable record: {error}"}
+    if run["status"] == "finished" and not _is_number(run["score"].get("test")):
+        run |= {"status": UNSCORED, "error": "test score not finite"}
 
     def optional(file: str) -> dict[str, Any]:
         try:
@@ -118,7 +143,9 @@ def _object(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise Unreadable("missing") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise Unreadable(f"can not be read ({error.strerror})") from error
+    except ValueError as error:
         raise Unreadable("malformed") from error
     if not isinstance(value, dict):
         raise Unreadable("malformed")
@@ -129,12 +156,10 @@ def _check(run: dict[str, Any]) -> None:
     """Raises Unreadable unless a run.json holds what a report stands on."""
     if run.get("format") != FORMAT:
         raise Unreadable(f"format {run.get('format')!r} is not {FORMAT}, the one known here")
-    for key in ("id", "model", "task", "group"):
-        if not isinstance(run.get(key), str) or not run[key]:
+    for key, kind in WHOSE.items():
+        if not isinstance(run.get(key), kind) or run[key] == "":
             raise Unreadable(f"{key} is missing")
-    if not isinstance(run.get("seed"), int):
-        raise Unreadable("seed is missing")
-    if run.get("status") not in STATUSES:
+    if run.get("status") not in RECORDED:
         raise Unreadable(f"status {run.get('status')!r} is unknown")
     for key in ("config", "valid", "test", "baselines"):
         if not isinstance(run.get(key, {}), dict):
@@ -145,7 +170,24 @@ def _check(run: dict[str, Any]) -> None:
     if not isinstance(score, dict | None):
         raise Unreadable("score is malformed")
     if run["status"] == "finished" and not _is_score(score):
-        raise Unreadable("it finished without a score that is a number")
+        raise Unreadable("it finished without a validation score that is a number")
+
+
+def _whose(run: dict[str, Any]) -> dict[str, Any]:
+    """Whose seed a run is, as far as its record can be believed; empty where that is not known."""
+    told = {key: run.get(key) for key in ("format", *WHOSE)}
+    known = all(isinstance(told[key], kind) and told[key] != "" for key, kind in WHOSE.items())
+    return told if known and told["format"] == FORMAT else {}
+
+
+def _salvaged(path: Path) -> dict[str, Any]:
+    """The entries before the config of a run.json that is torn, each of which is whole."""
+    try:
+        text = path.read_bytes().partition(b'"config"')[0].decode("utf-8", "replace")
+    except OSError:
+        return {}
+    entries = re.findall(r'"(\w+)": ?("[^"\\]*"|\d+)(?=[,\s])', text)
+    return {key: json.loads(value) for key, value in entries}
 
 
 def _is_score(score: Any) -> bool:
@@ -153,7 +195,7 @@ def _is_score(score: Any) -> bool:
         isinstance(score, dict)
         and isinstance(score.get("name"), str)
         and score.get("goal") in ("min", "max")
-        and all(_is_number(score.get(split)) for split in ("valid", "test"))
+        and _is_number(score.get("valid"))
     )
 
 

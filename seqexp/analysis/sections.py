@@ -37,7 +37,7 @@ from seqexp.analysis.page import (
     select,
     without_scripts,
 )
-from seqexp.analysis.table import ON_FRONT, has_front, judged_by
+from seqexp.analysis.table import ON_FRONT, has_front, judged_by, missing
 
 MOST = (
     "The model gives most whose sizes together cover the largest part of the plane of cost (in "
@@ -125,11 +125,12 @@ def task(found: Findings, figures: TaskFigures) -> Section:
     ]
     chosen, others = rows.loc[rows["chosen"]], rows.loc[~rows["chosen"]]
     body = [paragraph(" ".join(judged), "quiet"), model_table(chosen, looks)]
+    body += _missing(chosen)
     if has_front(rows):
         body.append(f'<p class="note"><span class="dot">•</span>{ON_FRONT}</p>')
     if len(others):
         told = f"{len(others)} training settings that validation did not choose"
-        body.append(details(told, model_table(others, looks)))
+        body.append(details(told, model_table(others, looks), *_missing(others)))
     body += comparison_table(found.rivals.get(name, []))
     if costs:
         direction = "lower" if rows["goal"].iloc[0] == "min" else "higher"
@@ -216,6 +217,12 @@ def _measuring(study: Study) -> str:
     sizes = SIZES if width in runs and not runs[width].isna().to_numpy().any() else SIZES[:1]
     words = [f"model={models}", f"task={tasks}", *sizes, f"study={runs['study'].iloc[0]}"]
     return shlex.join(["seqexp", "cost", *words])
+
+
+def _missing(rows: pd.DataFrame) -> list[str]:
+    """What the means of rows leave out."""
+    told = missing(rows).items()
+    return [paragraph(f"Not in the mean of {label}: {seeds}.", "note") for label, seeds in told]
 
 
 def _samples(study: Study, rows: pd.DataFrame) -> list[str]:

@@ -17,7 +17,7 @@ from seqexp.analysis.load import Study
 from seqexp.analysis.notation import interval, spoken
 from seqexp.analysis.records import STATUSES
 from seqexp.analysis.table import recorded
-from seqexp.analysis.wording import costs_in_words, listed, several, share
+from seqexp.analysis.wording import costs_in_words, endings, listed, not_in_mean, several, share
 
 SURE = 0.9
 """A model is said to dominate another if it does in this share of the resamples."""
@@ -29,10 +29,12 @@ TOLD, TOLD_PAIRS = 3, 2
 def overview(study: Study) -> str:
     """What ran and how it ended: "12 runs of 4 models on one task: 11 finished, 1 diverged."."""
     ended = list(study.runs["status"])
-    ends = [f"{ended.count(status)} {status}" for status in STATUSES if status in ended]
+    ends = endings({status: ended.count(status) for status in STATUSES})
     models = several(len(set(study.runs["model"])), "model")
     tasks = several(len(set(study.runs["task_label"])), "task")
-    text = f"{several(len(ended), 'run')} of {models} on {tasks}: {listed(ends)}."
+    text = f"{several(len(ended), 'run')} of {models} on {tasks}: {ends}."
+    if study.unread:
+        text += f" Beside these, {several(study.unread, 'record')} could not be read at all."
     if study.problems:
         text += ' Not everything in the records could be used, see "Left out".'
     return text[0].upper() + text[1:]
@@ -155,9 +157,8 @@ def _dominance(rows: pd.DataFrame, rivals: Sequence[Contender]) -> str:
 
 def _losses(row: dict[Any, Any]) -> str:
     """The runs that a mean over the finished seeds does not show."""
-    missing = [status for status in STATUSES if status != "finished" and row[status]]
-    counts = listed([f"{row[status]} {status}" for status in missing])
-    return f" (not in the mean: {counts})" if missing else ""
+    missing = not_in_mean(row)
+    return f" (not in the mean: {missing})" if missing else ""
 
 
 def _fronts(rows: pd.DataFrame) -> str:

@@ -16,15 +16,13 @@ from seqexp.analysis.fronts import ALL, fronts
 from seqexp.analysis.load import Study
 from seqexp.analysis.notation import count, digits, interval, shortened, spoken
 from seqexp.analysis.pareto import front
-from seqexp.analysis.records import STATUSES
+from seqexp.analysis.records import STATUSES, TRAINED
 from seqexp.analysis.statistics import estimate
+from seqexp.analysis.wording import not_in_mean
 
 SHORTEST = 20
 MANY = 12
-ON_FRONT = (
-    "on the Pareto front of the test score against this cost; times count as less only by more "
-    "than noise"
-)
+ON_FRONT = "on the Pareto front of the test score against this cost; times differ beyond noise only"
 HEADINGS = ["model", "seeds", "test", "params ", "carry B ", "train FLOPs/token ", "ms/step "]
 
 
@@ -33,9 +31,9 @@ def tabulate(study: Study) -> pd.DataFrame:
 
     Scores are means over the finished seeds (`test`, `valid`) with the half-widths of their 95 %
     intervals (`test_half`, `valid_half`, NaN for one seed), and `n` is their number; `test_iqm` is
-    the interquartile mean with its interval from `test_iqm_low` to `test_iqm_high`. `finished`,
-    `diverged`, `failed` and `running` count the runs. Costs are medians over the finished runs,
-    or over all where these do not know them.
+    the interquartile mean with its interval from `test_iqm_low` to `test_iqm_high`. Runs are
+    counted by how they ended, see `STATUSES`; `valid` is over the unscored ones too. Costs are
+    medians over the finished runs, or over all where these do not know them.
 
     Of the settings of a model that differ only in how they are trained, one is `chosen`: the best
     on validation, which stands for the model in comparisons under its `name`, see `chosen_runs`
@@ -95,7 +93,7 @@ def by_preference(rows: pd.DataFrame) -> pd.Index:
     over survivors is no better for its losses.
     """
     order = rows.assign(
-        none=rows["n"] == 0,
+        none=rows["valid"].isna(),
         lost=lost_share(rows).fillna(1.0),
         loss=losses(rows, "valid"),
     )
@@ -105,7 +103,7 @@ def by_preference(rows: pd.DataFrame) -> pd.Index:
 def lost_share(rows: pd.DataFrame) -> pd.Series:
     """The share of diverged and failed runs among those of a row that ended; NaN for none."""
     gone = rows["diverged"] + rows["failed"]
-    ended = gone + rows["finished"]
+    ended = gone + rows[[*TRAINED]].sum(axis=1)
     return pd.Series(gone / ended.replace(0, np.nan), index=rows.index)
 
 
@@ -115,8 +113,9 @@ def recorded(axes: Iterable[Axis], rows: pd.DataFrame) -> list[Axis]:
 
 
 def _row(runs: pd.DataFrame) -> dict[str, Any]:
-    finished = runs.loc[runs["status"] == "finished"]
-    test, valid = estimate(finished["test"]), estimate(finished["valid"])
+    finished, trained = (runs.loc[runs["status"].isin(ends)] for ends in (["finished"], [*TRAINED]))
+    # Validation chooses, whatever the test split says: an unscored seed is among those that count.
+    test, valid = estimate(finished["test"]), estimate(trained["valid"])
     iqm = bootstrap([finished["test"]], interquartile_mean)
     judged = [*runs.dropna(subset=["score"])[["score", "goal"]].to_numpy(), (None, None)]
     ends = list(runs["status"])
@@ -153,7 +152,10 @@ def to_text(table: pd.DataFrame, width: int | None = None) -> str:
     seen = table.loc[table["chosen"] | few]
     for task, rows in seen.groupby("task", sort=False):
         cells = [_text_row(row) for row in rows.to_dict("records")]
-        parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells], width), ""]
+        parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells], width)]
+        left_out = missing(rows).items()
+        parts += [f"  not in the mean of {_cut(label, 40)}: {seeds}" for label, seeds in left_out]
+        parts.append("")
     if has_front(table):
         notes.append(f"* {ON_FRONT}")
     if False in set(seen["chosen"]):
@@ -161,6 +163,12 @@ def to_text(table: pd.DataFrame, width: int | None = None) -> str:
     if hidden := len(table) - len(seen):
         notes.append(f"{hidden} training settings that validation did not choose are in the report")
     return "\n".join(parts + notes)
+
+
+def missing(rows: pd.DataFrame) -> dict[str, str]:
+    """Of each label whose mean leaves out seeds, which these are."""
+    told = {row["label"]: not_in_mean(row) for row in rows.to_dict("records")}
+    return {label: seeds for label, seeds in told.items() if seeds}
 
 
 def has_front(rows: pd.DataFrame) -> bool:

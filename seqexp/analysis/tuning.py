@@ -16,6 +16,7 @@ from seqexp.analysis.contenders import goal
 from seqexp.analysis.efficiency import spent
 from seqexp.analysis.load import Study
 from seqexp.analysis.pareto import Goal
+from seqexp.analysis.records import LOST, STATUSES, TRAINED, UNREADABLE
 from seqexp.analysis.table import by_preference, families, losses, lost_share
 
 RATE = "config/optimizer.learning_rate"
@@ -116,8 +117,8 @@ def sensitivity(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row a task, model and rate, by ascending rate: `task`, `label` of the model, `setting`
-        (the label with this rate), `learning_rate`, `n` finished seeds with their mean `valid` and
-        its `valid_half`, `finished`, `diverged`, `failed` and `running` runs, and `lost`, the share
+        (the label with this rate), `learning_rate`, `n` seeds trained to the end with their mean
+        `valid` and its `valid_half`, the runs by how they ended (`STATUSES`), and `lost`, the share
         of diverged and failed among those that ended. Empty where no rates were recorded.
     """
     rows, rates = _named(table.loc[by_preference(table)]), _rates(study.runs)
@@ -125,9 +126,9 @@ def sensitivity(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     rows["learning_rate"] = [rates.get(key, np.nan) for key in keys]
     rows = rows.loc[rows["learning_rate"] > 0]
     rows = rows.drop_duplicates(["task", "label", "learning_rate"])
-    rows = rows.assign(lost=lost_share(rows))
+    rows = rows.assign(lost=lost_share(rows), n=rows[[*TRAINED]].sum(axis=1))
     columns = ["task", "label", "setting", "learning_rate", "n", "valid", "valid_half", "goal"]
-    columns += ["finished", "diverged", "failed", "running", "lost"]
+    columns += [*STATUSES, "lost"]
     rows = rows.sort_values(["task", "label", "learning_rate"], ignore_index=True)
     return rows.loc[:, columns]
 
@@ -175,10 +176,10 @@ def trials(study: Study, table: pd.DataFrame, baselines: Mapping[str, float]) ->
     """
     rows = []
     tried = _tried(study, table).merge(spent(study), on="run", how="left")
-    for _, runs in tried.loc[tried["status"] != "running"].groupby(["task", "label"]):
+    for _, runs in tried.loc[tried["status"].isin([*TRAINED, *LOST])].groupby(["task", "label"]):
         key = tuple(runs[["task", "label", "name"]].iloc[0])
         sign = -1 if goal(runs) == "max" else 1
-        loss = sign * runs["valid"].where(runs["status"] == "finished")
+        loss = sign * runs["valid"].where(runs["status"].isin(TRAINED))
         if loss.notna().any() and runs["setting"].nunique() > 1:
             worst = max(float(loss.max()), baselines.get(key[0], -np.inf))
             best = sign * expected_best(loss.fillna(worst), "min")
@@ -242,6 +243,7 @@ def _rates(runs: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Of each task and label its learning rate; NaN where it is not a number."""
     if RATE not in runs:
         return {}
+    runs = runs.loc[runs["status"] != UNREADABLE]  # of which no setting is known
     keys = zip(runs["task_label"], runs["label"], strict=True)
     rates = runs.assign(rate=pd.to_numeric(runs[RATE], errors="coerce"))["rate"]
     return dict(zip(keys, rates, strict=True))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqexp.analysis.records import STATUSES, UNREADABLE, UNSCORED
 
 
 def several(number: int, noun: str) -> str:
@@ -13,6 +16,17 @@ def several(number: int, noun: str) -> str:
 def listed(words: Sequence[str]) -> str:
     """a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def endings(counts: Mapping[str, int]) -> str:
+    """How runs ended, by their statuses: 2 finished, 1 test score not finite."""
+    words = {UNSCORED: "test score not finite", UNREADABLE: "unreadable record"}
+    return listed([f"{n} {words.get(status, status)}" for status, n in counts.items() if n])
+
+
+def not_in_mean(row: Mapping[Any, Any]) -> str:
+    """The runs of a row of the table that its mean leaves out."""
+    return endings({status: row[status] for status in STATUSES if status != "finished"})
 
 
 def share(probability: float) -> str:

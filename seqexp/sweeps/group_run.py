@@ -87,6 +87,8 @@ def outcome_of(member: Planned) -> Outcome:
     if run["status"] == "diverged":
         detail = f"at step {run['diverged_step']}"
         return Outcome(name, member.directory, "diverged", detail, score["valid"])
+    if run["status"] == "failed":
+        return Outcome(name, member.directory, "failed", run["error"], score["valid"])
     detail = f"{score['name']} test {_shown(score['test'])}, valid {_shown(score['valid'])}"
     return Outcome(name, member.directory, "finished", detail, score["valid"])
 
@@ -240,8 +242,12 @@ def _close(
     weights = [state.best_params for state in states]
     test = program.evaluate(weights, scored, "test") if scored.any() else {}
     for m, (run, state, standing) in enumerate(zip(runs, members, standings, strict=True)):
+        if not state.alive:
+            run.diverge(int(state.step) + 1)
+            continue
         if not scored[m]:
-            run.diverge(int(state.step) + (not state.alive))
+            name = run.run["score"]["name"]
+            run.fail(f"no validation {name} was finite, although the training loss was")
             continue
         step = standing.best_step
         best = next(r for r in read(run.directory / METRICS) if r["step"] == step)

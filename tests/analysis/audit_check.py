@@ -13,7 +13,7 @@ from recomputed import Truth
 from slow_records import TABLED
 from slow_statistics import NAN, Between, Expected
 
-STATUSES = ("finished", "diverged", "failed", "running")
+STATUSES = ("finished", "diverged", "failed", "running", "unscored", "unreadable")
 SCALES = {"step_seconds": 1e3, "decode_seconds_per_token": 1e6, "prefill_seconds": 1e3}
 SCALES |= {"program_bytes": 1e-6}
 """What a cost is multiplied by where it is shown; others are shown as they are."""

@@ -101,6 +101,12 @@ class Files:
         own |= {"study": run.folder.parent.name, "folder": run.folder.name, "test": run.test}
         own |= {"valid": run.valid, "score_step": run.best_step, "model_label": run.model_label}
         own |= {"goal": run.goal, "architecture": run.architecture}
+        own |= {"status": run.status}
+        if run.status == "unscored":
+            own["error"] = "test score not finite"
+        if run.status == "unreadable":
+            own |= {"name": run.id, "config/device": "cpu", "goal": None}
+            return own.get(column, run.said.get(column, run.cost.get(column)))
         if column in own:
             return own[column]
         if kind == "config":

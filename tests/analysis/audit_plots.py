@@ -165,16 +165,19 @@ class Plots:
             rates = tried[names.index(one["name"])]
             for key in one.keys() - {"name", "label", "mean", "runs", "lost"}:
                 self.check.unknown(where, key)
-            scored = {rate: s for rate, s in rates.items() if s.n}
+            scored = {rate: s for rate, s in rates.items() if s.trained}
             for key, expected in (
                 ("learning_rate", [*scored]),
                 ("mean", [mean(s.valids) for s in scored.values()]),
-                ("n", [s.n for s in scored.values()]),
+                ("n", [len(s.trained) for s in scored.values()]),
             ):
                 self.check.seven(f"{where}/mean/{key}", one["mean"][key], expected)
             self.check.equal(f"{where}/mean", len(one["mean"]), 3)
             runs = [run for s in rates.values() for run in s.runs]
-            for part, statuses in (("runs", ("finished",)), ("lost", ("diverged", "failed"))):
+            for part, statuses in (
+                ("runs", ("finished", "unscored")),
+                ("lost", ("diverged", "failed")),
+            ):
                 told = [self._run_of(where, text) for text in one[part]["told"]]
                 mine = [run for run in runs if run.status in statuses]
                 self.check.equal(f"{where}/{part}", _ids(told), _ids(mine))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from audit_check import COUNT, NAME, Check, counted
@@ -91,6 +92,7 @@ class Sentences:
             (rf"All (\d+) runs took (?:({NUMBER}) min)?(?: and )?(?:{flops})?", self._spent),
             (r"^([\w ]+) grows as (.*)\.$", self._grows),
             (rank, self._rank),
+            (rf"Not in the mean of ({NAME}): ([^.]*)\.", self._missing),
             (r"; and (\d+) more", self._more_ranks),
         ]
 
@@ -106,10 +108,19 @@ class Sentences:
 
     def _ended(self, where: str, said: str, runs: Sequence[Run]) -> None:
         """3 diverged and 1 failed."""
-        for number, status in re.findall(r"(\d+) (\w+)", said):
-            self.check.equal(
-                f"{where}/{status}", int(number), sum(r.status == status for r in runs)
-            )
+        words = {"test score not finite": "unscored", "unreadable record": "unreadable"}
+        told = {}
+        for number, status in re.findall(r"(\d+) ([a-z ]+?)(?= and \d|,|$)", said):
+            told[words.get(status, status)] = int(number)
+        mine = Counter(run.status for run in runs)
+        if "finished" not in told:  # those that are missing from a mean
+            del mine["finished"]
+        self.check.equal(f"{where}/ended", told, dict(mine))
+
+    def _missing(self, where: str, found: re.Match[str], task: str) -> None:
+        named = self.check.named(found[1])
+        setting = next(s for s in self.truth.of(task) if s.label == named)
+        self._ended(f"{where}/missing", found[2], setting.runs)
 
     def _tasks(self, where: str, found: re.Match[str], _: str) -> None:
         self.check.equal(f"{where}/tasks", counted(found[1]), len(self.truth.tasks))

@@ -51,6 +51,10 @@ class Tables:
         }
         if table.section == "Not finished":
             return self._unfinished(table)
+        if table.section == "Left out":
+            said = sorted(row[0].text for row in table.rows)
+            torn = (run.where for run in self.truth.runs if run.status == "unreadable")
+            return self.check.equal(where, said, sorted(f"{place}/run.json" for place in torn))
         others = re.fullmatch(r"\d+ training settings that validation did not choose", table.title)
         if task in self.truth.tasks and (others or not table.title):
             rows = self._models(task, chosen=not others)
@@ -205,7 +209,9 @@ class Tables:
             reason = reason if run.records else "no record yet"
             if run.status == "diverged" and run.said["diverged_step"] is not None:
                 reason = f"not finite at step {run.said['diverged_step']:,}"
-            reason = str(run.said["error"]) if run.status == "failed" else reason
+            if run.status in ("failed", "unreadable"):
+                reason = str(run.said["error"])
+            reason = "test score not finite" if run.status == "unscored" else reason
             row = (run.task, run.label, str(run.seed), run.status, reason, run.where)
             expected.append(row)
         said = [tuple(cell.text for cell in row) for row in table.rows]

@@ -56,7 +56,7 @@ class Truth:
             groups[run.task, run.label].append(run)
         self.settings = [Setting(runs) for runs in groups.values()]
         for family in self.families().values():
-            order = sorted(family, key=lambda s: (s.n == 0, s.lost_share, s.valid_loss, s.label))
+            order = sorted(family, key=_by_validation)
             order[0].chosen = True
         name_contenders([s for s in self.settings if s.chosen])
         self.tasks = sorted({setting.task for setting in self.settings})
@@ -108,8 +108,9 @@ class Truth:
         """
         found = {}
         for family in self.families(task).values():
-            runs = [run for s in family for run in s.runs if run.status != "running"]
-            losses = [run.sign * run.valid for run in runs if run.finished]
+            runs = [run for s in family for run in s.runs]
+            runs = [run for run in runs if run.status not in ("running", "unreadable")]
+            losses = [run.sign * run.valid for run in runs if run.trained]
             if not losses or len({run.label for run in runs}) < 2:
                 continue
             baseline = self.baseline_loss(task)
@@ -215,7 +216,7 @@ class Truth:
     def _rates(family: Sequence[Setting]) -> dict[float, Setting]:
         """Of each rate the setting that validation prefers, by ascending rate."""
         found: dict[float, Setting] = {}
-        for s in sorted(family, key=lambda s: (s.n == 0, s.lost_share, s.valid_loss, s.label)):
+        for s in sorted(family, key=_by_validation):
             if s.rate > 0:
                 found.setdefault(s.rate, s)
         return dict(sorted(found.items()))
@@ -223,7 +224,7 @@ class Truth:
     def _window(self, rates: Mapping[float, Setting], task: str) -> dict[str, Any]:
         """The rates around the best that lose no more seeds and a tenth of its lead at most."""
         gone = {rate: s.lost_share for rate, s in rates.items()}
-        known = [rate for rate, s in rates.items() if s.n]
+        known = [rate for rate, s in rates.items() if s.trained]
         if not known:
             return {"best": NAN, "low": NAN, "high": NAN, "decades": NAN, "bounded": False}
         fewest = min(gone[rate] for rate in known)
@@ -250,7 +251,7 @@ class Truth:
 
     def target(self, task: str) -> float:
         """The best validation score that all finished runs of the chosen models reached."""
-        runs = [run for run in self.chosen_runs(task) if run.finished]
+        runs = [run for run in self.chosen_runs(task) if run.trained]
         return max((run.sign * run.valid, run.valid) for run in runs)[1] if runs else NAN
 
     @once
@@ -263,7 +264,7 @@ class Truth:
                 hits = [e for e in run.evaluations if run.sign * e["valid"] <= run.sign * target]
                 if hits:
                     took.append(hits[0])
-                elif run.status in ("finished", "diverged"):
+                elif run.trained or run.status == "diverged":
                     took.append(dict.fromkeys(MEASURES, INF))
             row: dict[str, Any] = {"n": len(took)}
             row["reached"] = sum(math.isfinite(one["step"]) for one in took)
@@ -276,7 +277,7 @@ class Truth:
     def band(self, label: str, task: str) -> dict[int, dict[str, float]]:
         """Mean and range over the seeds of a chosen model, at the steps that all have reached."""
         runs = [r for r in self.chosen_runs(task) if r.label == label]
-        runs = [r for r in runs if r.status in ("finished", "running") and r.evaluations]
+        runs = [r for r in runs if (r.trained or r.status == "running") and r.evaluations]
         at = [{e["step"]: e for e in run.evaluations} for run in runs]
         found = {}
         for step in sorted(set.intersection(*map(set, at))) if at else []:
@@ -288,6 +289,10 @@ class Truth:
             values = [e["valid"] for e in here]
             found[step] = row | {"mean": mean(values), "low": min(values), "high": max(values)}
         return found
+
+
+def _by_validation(s: Setting) -> tuple[bool, float, float, str]:
+    return not s.trained, s.lost_share, s.valid_loss, s.label
 
 
 def _compared(a: Setting, b: Setting) -> dict[str, Any]:

@@ -47,20 +47,24 @@ class Run:
     label: str = ""
     model_label: str = ""
     contender: str = ""
+    built: str | None = None
 
     def __post_init__(self) -> None:
         self.id: str = self.said["id"]
         self.model: str = self.said["model"]
         self.seed: int = self.said["seed"]
-        self.status: str = self.said["status"]
         score = self.said.get("score") or {}
+        self.status: str = self.said["status"]
+        if self.status == "finished" and score["test"] is None:
+            self.status = "unscored"
         self.score: str | None = score.get("name")
         self.goal: str = score.get("goal") or "min"
         self.sign = -1 if self.goal == "max" else 1
         self.finished = self.status == "finished"
+        self.trained = self.status in ("finished", "unscored")
         self.test: float = score["test"] if self.finished else NAN
         self.valid, self.best_step = NAN, None
-        if self.finished and self.evaluations:
+        if self.trained and self.evaluations:
             best = min(self.evaluations, key=lambda at: (self.sign * at["valid"], at["step"]))
             self.valid, self.best_step = best["valid"], best["step"]
 
@@ -93,6 +97,8 @@ class Run:
     @property
     def architecture(self) -> str:
         """What it is built of, however it is trained."""
+        if self.built is not None:
+            return self.built
         built = {key: v for key, v in self.settings.items() if key.startswith("model.")}
         return "; ".join(f"{key}={value}" for key, value in sorted(built.items()))
 
@@ -115,7 +121,7 @@ class Run:
 
     def contradictions(self) -> list[str]:
         """Where run.json says something else of validation than metrics.jsonl."""
-        if not self.finished:
+        if not self.trained:
             return []
         score, wrong = self.said["score"], []
         if (score["valid"], score["step"]) != (self.valid, self.best_step):
@@ -138,10 +144,11 @@ class Setting:
     cost: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        first = self.runs[0]
+        first = next(run for run in self.runs if run.built is None)
         self.task, self.label, self.model = first.task, first.label, first.model
         self.sign, self.goal, self.rate = first.sign, first.goal, first.rate
         self.finished = [run for run in self.runs if run.finished]
+        self.trained = [run for run in self.runs if run.trained]
         self.n = len(self.finished)
         whole = self.whole_cost = {
             key: median(run.cost.get(key) for run in self.runs) for key in TABLED
@@ -151,10 +158,8 @@ class Setting:
             for key in TABLED
             if self.finished
         }
-        self.tests, self.valids = self.scores("test"), self.scores("valid")
-
-    def scores(self, split: str) -> list[float]:
-        return [getattr(run, split) for run in self.finished]
+        self.tests = [run.test for run in self.finished]
+        self.valids = [run.valid for run in self.trained]
 
     def count(self, status: str) -> int:
         return sum(run.status == status for run in self.runs)
@@ -166,11 +171,12 @@ class Setting:
     @property
     def lost_share(self) -> float:
         """Of the runs that ended."""
-        return self.lost / (self.lost + self.n) if self.lost + self.n else 1.0
+        ended = self.lost + len(self.trained)
+        return self.lost / ended if ended else 1.0
 
     @property
     def valid_loss(self) -> float:
-        return self.sign * mean(self.valids) if self.n else INF
+        return self.sign * mean(self.valids) if self.trained else INF
 
     @property
     def losses(self) -> list[float]:
@@ -236,12 +242,22 @@ def read(study: Path) -> list[Run]:
         runs.append(
             Run(
                 folder,
-                json.loads(path.read_text()),
+                _run(path.read_text()),
                 json.loads(cost.read_text()) if cost.exists() else {},
                 _lines(folder / "metrics.jsonl"),
             )
         )
     return runs
+
+
+def _run(text: str) -> dict[str, Any]:
+    """A run.json; of a torn one what stands before the config, which says whose seed it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        kept = json.loads(text[: text.index(', "config"')] + "}")
+        why = {"status": "unreadable", "error": "unreadable record: malformed"}
+        return {k: v for k, v in kept.items() if k not in ("name", "study")} | why
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -270,6 +286,8 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def name_runs(runs: Sequence[Run]) -> None:
     """Task, model and setting are called by what varies: "adding", "gru units=8", "... lr=0.1"."""
+    torn = [run for run in runs if run.status == "unreadable"]
+    runs = [run for run in runs if run.status != "unreadable"]
     for mine in group_by(runs, lambda run: run.said["task"]).values():
         varied = [key for key in _varied(mine) if key.startswith("task.")]
         for run in mine:
@@ -281,6 +299,10 @@ def name_runs(runs: Sequence[Run]) -> None:
         for run in mine:
             run.model_label = _told(run.model, run.named_by, built)
             run.label = _told(run.model_label, run.named_by, trained)
+    for run in torn:
+        sibling = next(one for one in runs if one.said["group"] == run.said["group"])
+        run.task, run.label, run.model_label = sibling.task, sibling.label, sibling.model_label
+        run.built = sibling.architecture
     for mine in group_by(runs, lambda run: (run.task, run.label)).values():
         assert len({run.said["group"] for run in mine}) == 1
         assert len({run.seed for run in mine}) == len(mine)
@@ -289,9 +311,11 @@ def name_runs(runs: Sequence[Run]) -> None:
 def name_contenders(chosen: Sequence[Setting]) -> None:
     """A chosen model is called by what varies in how the chosen ones are built."""
     for mine in group_by(chosen, lambda s: (s.task, s.model)).values():
-        keys = [key for key in _varied([s.runs[0] for s in mine]) if key.startswith("model.")]
-        for run in (run for setting in mine for run in setting.runs):
-            run.contender = _told(run.model, run.named_by, keys)
+        firsts = [next(run for run in s.runs if run.built is None) for s in mine]
+        keys = [key for key in _varied(firsts) if key.startswith("model.")]
+        for setting, first in zip(mine, firsts, strict=True):
+            for run in setting.runs:
+                run.contender = _told(first.model, first.named_by, keys)
 
 
 def group_by(things: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:

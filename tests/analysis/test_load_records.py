@@ -78,20 +78,39 @@ def test_what_can_not_be_read_is_named_and_left_out(tmp_path, file, text, proble
     ("changes", "problem"),
     [
         ({"status": "lost"}, "status 'lost' is unknown"),
-        ({"seed": None}, "seed is missing"),
         ({"config": []}, "config is malformed"),
         ({"score": 3}, "score is malformed"),
-        ({"score": score("adding", 0.1, None)}, "it finished without a score that is a number"),
+        (
+            {"score": score("adding", None, 0.1)},
+            "it finished without a validation score that is a number",
+        ),
         ({"baselines": {"chance": "low"}}, "a baseline is not a number"),
     ],
 )
-def test_a_run_that_says_too_little_is_left_out(tmp_path, changes, problem):
+def test_a_run_that_says_too_little_counts_as_a_seed_without_a_score(tmp_path, changes, problem):
     write_run(tmp_path / "study", "gru", "adding", 0)
     folder = write_run(tmp_path / "study", "lstm", "adding", 0)
     run = json.loads((folder / "run.json").read_text())
     write_json(folder / "run.json", run | changes)
     found = load(tmp_path / "study")
-    assert list(found.runs["run"]) == ["gru-adding-0"]
+    [lost] = found.runs.loc[found.runs["run"] == "lstm-adding-0"].to_dict("records")
+    assert (lost["status"], lost["error"]) == ("unreadable", f"unreadable record: {problem}")
+    assert np.isnan(lost["test"]) and found.unread == 0
+    fate = "its seed counts without a score"
+    assert found.problems == [("study/lstm-adding-0/run.json", f"{problem}; {fate}")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [({"seed": None}, "seed is missing"), ({"format": 2}, "format 2 is not 1, the one known here")],
+)
+def test_a_run_that_does_not_say_whose_seed_it_is_is_left_out(tmp_path, changes, problem):
+    write_run(tmp_path / "study", "gru", "adding", 0)
+    folder = write_run(tmp_path / "study", "lstm", "adding", 0)
+    run = json.loads((folder / "run.json").read_text())
+    write_json(folder / "run.json", run | changes)
+    found = load(tmp_path / "study")
+    assert list(found.runs["run"]) == ["gru-adding-0"] and found.unread == 1
     assert found.problems == [("study/lstm-adding-0/run.json", f"{problem}; the run is left out")]
 
 

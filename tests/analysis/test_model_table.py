@@ -16,7 +16,7 @@ from synthetic_records import (
 )
 
 from seqexp.analysis import load
-from seqexp.analysis.table import tabulate, to_text
+from seqexp.analysis.table import ON_FRONT, tabulate, to_text
 
 T_975_2 = 4.302652729749464  # Student's quantile for two degrees of freedom
 
@@ -215,7 +215,7 @@ def test_text_is_plain_and_fits_a_terminal(tmp_path):
     assert lines[2].split()[-7:] == ["±", half, "4,000*", "400*", "24.0", "k*", "4.00*"]
     assert lines[5].startswith("  (rnn a_") and lines[5].split()[-5:-4] == ["1,000"]
     assert lines[-2:] == [
-        "* on the Pareto front of the test score against this cost",
+        f"* {ON_FRONT}",
         "( ) another training setting of the same model was better on validation",
     ]
 
