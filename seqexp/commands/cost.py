@@ -105,10 +105,10 @@ def _is_name(text: str) -> bool:
 
 def _compose(overrides: Sequence[str]) -> list[Point]:
     """The points of all combinations, their widths matched."""
-    from seqexp.commands.train import prepare_jax
     from seqexp.sweeps import Point
     from seqexp.sweeps.groups import Data
     from seqexp.sweeps.widths import match_widths
+    from seqexp.training.start import start_jax
 
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     choices = [
@@ -117,7 +117,7 @@ def _compose(overrides: Sequence[str]) -> list[Point]:
         else [str(each.input_line)]
         for each in parsed
     ]
-    prepare_jax()
+    start_jax()
     points = []
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         for chosen in itertools.product(*choices):

@@ -11,12 +11,12 @@ def main(arguments: list[str]) -> int:
 
     from seqexp.runs.manifest import PACKAGES, manifest
     from seqexp.training.canary import canaries
-    from seqexp.training.mesh import expose_cores
+    from seqexp.training.start import start_jax
 
     if arguments:
         print("usage: seqexp doctor", file=sys.stderr)
         return 0 if arguments[0] in ("-h", "--help") else 2
-    expose_cores()
+    start_jax()
     kind = jax.local_devices()[0].device_kind
     facts = manifest(kind, {})
     print(f"seqexp {facts['version']}, Python {facts['python']}, {facts['platform']}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -60,8 +59,10 @@ def _hydra(arguments: Sequence[str], one: bool) -> tuple[list[Outcome], list[Poi
 
     def task(configs: DictConfig | list[DictConfig]) -> Any:
         """All points at once from seqexp's own launcher; one at a time from another."""
-        prepare_jax()
         from seqexp.sweeps import Point, execute
+        from seqexp.training.start import start_jax
+
+        start_jax()
 
         if isinstance(configs, list):
             if one and len(configs) > 1:
@@ -95,16 +96,3 @@ def _hydra(arguments: Sequence[str], one: bool) -> tuple[list[Outcome], list[Poi
     finally:
         sys.argv = previous
     return outcomes, points
-
-
-def prepare_jax() -> None:
-    """Cores as devices, and compiled programs kept between sweeps."""
-    import jax
-    import platformdirs
-
-    from seqexp.training.mesh import expose_cores
-
-    logging.getLogger("jax").setLevel(logging.WARNING)
-    expose_cores()
-    jax.config.update("jax_compilation_cache_dir", platformdirs.user_cache_dir("seqexp/xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

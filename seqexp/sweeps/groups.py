@@ -19,6 +19,7 @@ from seqexp.sweeps.point import Point
 from seqexp.training import Experiment, Hyper
 from seqexp.training.batches import batch_shapes
 from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
+from seqexp.training.settings import changed_settings
 from seqexp.training.step import graph, init_member, loss_and_metrics
 from seqexp.types import SeqexpError, Splits
 
@@ -182,7 +183,7 @@ def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
 
 def _planned(point: Point, name: str, experiment: Experiment) -> Planned:
     task = experiment.task
-    hashes = {**task.data_hashes(), **foreign_code(point.config)}
+    hashes = {**task.data_hashes(), **foreign_code(point.config), **changed_settings()}
     kind = device_kind()
     info = RunInfo(
         id=identity(point.config, hashes, kind),

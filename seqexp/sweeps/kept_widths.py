@@ -15,6 +15,7 @@ from seqexp.sweeps.budgets import Budget
 from seqexp.sweeps.foreign import foreign_code
 from seqexp.sweeps.groups import device_kind
 from seqexp.sweeps.point import Point
+from seqexp.training.settings import changed_settings
 from seqexp.types import SeqexpError
 
 WIDTHS = "widths.json"
@@ -48,7 +49,8 @@ class KeptWidths:
         self._entries = read_json(self._path) or {}
         self._point = point
         match = {key: question["match"][key] for key in ("by", "budget", "multiple")}
-        whole = [{**question, "match": match}, device_kind(), foreign_code(point.config)]
+        code = {**foreign_code(point.config), **changed_settings()}
+        whole = [{**question, "match": match}, device_kind(), code]
         self._key = hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
 
     def find(self, budget: Budget) -> Kept | None:

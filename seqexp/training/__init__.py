@@ -1,8 +1,12 @@
 """Training: members of a group, side by side on a mesh, as one compiled program."""
 
 from seqexp.training.experiment import Experiment, Hyper
+from seqexp.training.false_alarm import silence_false_alarm
 from seqexp.training.loop import Chunk, train
 from seqexp.training.optimizer import Optimizer
 from seqexp.training.program import GroupState, Program
+
+# Here, for whoever trains comes by: a command, a notebook, a process of its own.
+silence_false_alarm()
 
 __all__ = ["Chunk", "Experiment", "GroupState", "Hyper", "Optimizer", "Program", "train"]

@@ -25,9 +25,11 @@ has the measurements."""
 def expose_cores() -> None:
     """Make each CPU core a device of its own. Call before anything asks jax for its devices.
 
-    XLA gains almost nothing from a second core inside a scan body, so members run one a core.
+    XLA gains almost nothing from a second core inside a scan body, so members run one a core. A
+    number that is set already, by JAX_NUM_CPU_DEVICES or a flag of XLA, stays.
     """
-    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+    asked = jax.config.values["jax_num_cpu_devices"] > 0
+    if asked or "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     jax.config.update("jax_num_cpu_devices", cores or 1)

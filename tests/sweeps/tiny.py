@@ -38,7 +38,8 @@ def seqexp(*arguments: str) -> int:
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     """Start a command in a process of its own, with cores exposed as it does by itself."""
-    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    kept = [f for f in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in f]
+    environment = {**os.environ, "XLA_FLAGS": " ".join(kept)}
     return subprocess.Popen(
         [
             sys.executable,

@@ -1,0 +1,44 @@
+"""How every command starts JAX: cores as devices, compiled programs kept, mistakes in one line."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import jax
+import platformdirs
+
+from seqexp.training.mesh import expose_cores
+from seqexp.training.settings import PINNED, refuse_settings
+from seqexp.types import SeqexpError
+
+OURS = {
+    "jax_compilation_cache_dir": platformdirs.user_cache_dir("seqexp/xla"),
+    "jax_persistent_cache_min_compile_time_secs": 0,
+}
+
+
+def start_jax() -> None:
+    """Start JAX with our settings, where the environment doesn't say otherwise.
+
+    Raises:
+        SeqexpError: if a setting is refused, or JAX has no such platform here.
+    """
+    logging.getLogger("jax").setLevel(logging.WARNING)
+    refuse_settings()
+    for name, value in PINNED.items():
+        jax.config.update(name, value)
+    expose_cores()
+    for name, value in OURS.items():
+        if name.upper() not in os.environ:
+            jax.config.update(name, value)
+    try:
+        jax.local_devices()
+    except (RuntimeError, AssertionError) as error:
+        platforms = jax.config.values["jax_platforms"]
+        said = (str(error).splitlines() or ["it is not there"])[0].partition(" (set JAX_")[0]
+        asked = f"JAX_PLATFORMS={platforms}" if platforms else "its devices"
+        raise SeqexpError(
+            f"JAX doesn't start with {asked}: {said.rstrip('.')}; unset JAX_PLATFORMS, or install "
+            "the JAX of that device (jax[cuda13], jax[tpu])"
+        ) from error

@@ -1,0 +1,34 @@
+"""A platform that isn't there and the number of devices, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def python(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=environment | settings, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("platform", "command"),
+    [("cuda", ["run", "task=adding", "model=rnn"]), ("gpu", ["doctor"]), ("moon", ["cost"])],
+)
+def test_a_platform_that_is_not_there_is_one_line(platform, command, tmp_path):
+    more = [f"runs_dir={tmp_path}"] if command != ["doctor"] else []
+    done = python("-m", "seqexp", *command, *more, JAX_PLATFORMS=platform)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert f"JAX_PLATFORMS={platform}" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_users_number_of_devices_wins():
+    program = "from seqexp.training.start import start_jax; start_jax(); import jax; "
+    program += "print(len(jax.devices()))"
+    assert python("-c", program, JAX_NUM_CPU_DEVICES="3").stdout == "3\n"
