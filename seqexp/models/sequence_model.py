@@ -92,6 +92,35 @@ class SequenceModel(nnx.Module):
         self.forward_features = width // 2 if bidirectional else width
         self.readout = nnx.Linear(width, spec.output_size, rngs=rngs)
 
+    @staticmethod
+    def without_effect(
+        spec: TaskSpec,
+        *,
+        cell: Callable[..., Cell],
+        features: int,
+        depth: int,
+        bidirectional: bool,
+        merge: Merge,
+        embed_features: int | None = None,
+        **_: Any,
+    ) -> dict[str, Any]:
+        """The arguments that change nothing on a task, each with its neutral value."""
+        found: dict[str, Any] = {}
+        if spec.outputs == "step":
+            found["pooling"] = "last"
+        if not bidirectional:
+            found["merge"] = "concat"
+        if spec.inputs == "features" or embed_features == features:
+            found["embed_features"] = None
+        if depth == 1:
+            width = spec.input_size
+            if spec.inputs == "tokens":
+                width = embed_features or features
+            out = _out_features(cell, width, features)
+            if width != (2 * out if bidirectional and merge == "concat" else out):
+                found["residual"] = False
+        return found
+
     def __call__(self, inputs: Array, lengths: Array, key: Array | None = None) -> Prediction:
         """Run whole sequences.
 
@@ -140,6 +169,13 @@ class SequenceModel(nnx.Module):
             return inputs
         # Padding may hold any token; one that is no row of the table would read NaN.
         return self.embed(jnp.clip(inputs, 0, self.spec.input_size - 1))
+
+
+def _out_features(cell: Callable[..., Cell], in_features: int, features: int) -> int:
+    """P: a cell may give out another width than it has units, a projection, say."""
+    found: list[int] = []
+    jax.eval_shape(lambda: found.append(cell(in_features, features, rngs=nnx.Rngs(0)).out_features))
+    return found[0]
 
 
 def _check(

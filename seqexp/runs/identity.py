@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+from seqexp.runs.redaction import REDACTED
 
 NOT_RESULT = (
     "study",
@@ -27,7 +29,10 @@ and what was matched, for the width that it led to stands in the model's own con
 def identity(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
     """The 16 hex digits that name a run.
 
-        sha256(canonical({config less NOT_RESULT, data_hashes, device_kind}))[:16]
+        sha256(canonical({config less NOT_RESULT and nulls, data_hashes, device_kind}))[:16]
+
+    A null key counts as a missing one, so that a new option that is null by default leaves the
+    identities of earlier runs as they are.
 
     Args:
         config: the resolved config, of plain dicts, lists, strings, numbers, booleans and None.
@@ -39,7 +44,7 @@ def identity(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_k
 
     Example:
         >>> one = identity({"seed": 0, "rate": 1e-3, "study": "a"}, {}, "cpu")
-        >>> one == identity({"rate": 0.001, "seed": 0, "study": "b"}, {}, "cpu")
+        >>> one == identity({"rate": 0.001, "seed": 0, "new": None, "study": "b"}, {}, "cpu")
         True
     """
     kept = {key: value for key, value in config.items() if key not in NOT_RESULT}
@@ -55,6 +60,32 @@ def group_identity(
     )
 
 
+class Recorded(NamedTuple):
+    """The two identities of a record."""
+
+    run: str
+    group: str
+
+
+def recorded_identity(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> Recorded | None:
+    """The identities of a record by today's rule, which may not be the one that it was named by.
+
+    Args:
+        run: the object in run.json.
+        manifest: the object in manifest.json.
+
+    Returns:
+        None where the record does not tell: it is damaged, or a part of its config was redacted.
+    """
+    config, hashes = run.get("config"), manifest.get("data_hashes")
+    kind = manifest.get("device_kind")
+    if not (isinstance(config, Mapping) and isinstance(hashes, Mapping) and isinstance(kind, str)):
+        return None
+    if not config or REDACTED in canonical(config):
+        return None
+    return Recorded(identity(config, hashes, kind), group_identity(config, hashes, kind))
+
+
 def canonical(value: Any) -> str:
     """The one JSON text of a value, whatever the order of its keys and the spelling of numbers.
 
@@ -67,8 +98,21 @@ def canonical(value: Any) -> str:
 
 
 def _hash(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
-    whole = {"config": config, "data_hashes": data_hashes, "device_kind": device_kind}
+    whole = {
+        "config": _without_nulls(config),
+        "data_hashes": data_hashes,
+        "device_kind": device_kind,
+    }
     return hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
+
+
+def _without_nulls(value: Any) -> Any:
+    """Mappings less their null values, however deep; a null in a list keeps its place."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(child) for key, child in value.items() if child is not None}
+    if isinstance(value, list | tuple):
+        return [_without_nulls(child) for child in value]
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -43,6 +43,7 @@ class RunInfo:
         match: the budget that its width was solved for, and what it reached; None where the width
             is as configured.
         choices: the file chosen in each group of the menu, null for none.
+        folder: of its record in the study's; None for one called by its id.
     """
 
     id: str
@@ -57,6 +58,7 @@ class RunInfo:
     baselines: Mapping[str, float]
     match: Mapping[str, Any] | None = None
     choices: Mapping[str, str | None] = field(default_factory=dict)
+    folder: str | None = None
 
 
 def study_directory(runs_dir: Path, study: str) -> Path:
@@ -111,7 +113,7 @@ class RunRecord:
         cls, runs_dir: Path, info: RunInfo, manifest: Mapping[str, Any], mirror: Mirror
     ) -> RunRecord:
         """Start the record of a run, in place of whatever its folder held."""
-        directory = run_directory(runs_dir, info.study, info.id)
+        directory = run_directory(runs_dir, info.study, info.folder or info.id)
         # First the file that could call the old run finished while half of it is gone.
         (directory / RUN).unlink(missing_ok=True)
         if directory.exists():

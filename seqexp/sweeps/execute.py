@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from seqexp.runs.gaps import gaps
 from seqexp.runs.locks import Locks
 from seqexp.runs.manifest import source_hash
-from seqexp.runs.record import MANIFEST, is_finished
+from seqexp.runs.record import MANIFEST, RUN, is_finished
 from seqexp.runs.store import read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.group_run import outcome_of, reason, run_group
 from seqexp.sweeps.groups import Data, Group, Planned, plan
+from seqexp.sweeps.no_effect import told
 from seqexp.sweeps.outcome import Outcome
 from seqexp.sweeps.point import Point
 from seqexp.sweeps.progress import SweepProgress, print_outcomes
@@ -51,6 +53,9 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
     to_train = [(group, _unfinished(group, rerun, outcomes)) for group in groups]
     steps = sum(group.experiment.steps * len(members) for group, members in to_train)
     with SweepProgress(steps) as progress:
+        asked = [(group.members[0].point.task, group.without_effect) for group in groups]
+        if options := told(asked):
+            progress.say(options)
         if steps:
             with Locks(Path(first["runs_dir"]) / first["study"]) as locks:
                 outcomes |= _train(to_train, locks, mirror, progress)
@@ -86,23 +91,33 @@ def _train(
 
 
 def _unfinished(group: Group, rerun: str, outcomes: dict[str, Outcome]) -> list[Planned]:
-    """The members to train; what is finished goes to the outcomes."""
+    """The members to train; what is finished goes to the outcomes, with what is amiss with it."""
     members = []
     for member in group.members:
         if rerun == "always" or not is_finished(member.directory):
             members.append(member)
             continue
-        manifest = read_json(member.directory / MANIFEST) or {}
-        other_code = manifest.get("source") != source_hash()
-        if rerun == "stale" and other_code:
+        notes = _amiss(member)
+        if rerun == "stale" and notes:
             members.append(member)
             continue
-        note = " (made by other code; rerun=stale runs it again)" if other_code else ""
+        note = f" ({', '.join(notes)}; rerun=stale trains it again)" if notes else ""
         done = outcome_of(member)
         outcomes[member.info.id] = Outcome(
             done.name, done.directory, "skipped", f"{done.detail}{note}", done.score
         )
     return members
+
+
+def _amiss(member: Planned) -> list[str]:
+    """Why a finished run is not what today's code would leave, if it is not."""
+    run = read_json(member.directory / RUN) or {}
+    notes = gaps(member.directory, run)
+    with suppress(SeqexpError):  # Its manifest is among the gaps.
+        manifest = read_json(member.directory / MANIFEST)
+        if manifest is not None and manifest.get("source") != source_hash():
+            notes.insert(0, "made by other code")
+    return notes
 
 
 def _isolated(

@@ -11,11 +11,13 @@ from typing import Any
 import jax
 
 from seqexp.runs.identity import canonical, group_identity, identity
-from seqexp.runs.record import RunInfo, run_directory
+from seqexp.runs.known import KnownRuns
+from seqexp.runs.record import RunInfo, run_directory, study_directory
 from seqexp.sweeps.costing import training_flops
 from seqexp.sweeps.foreign import foreign_code
 from seqexp.sweeps.names import group_names, run_names
-from seqexp.sweeps.point import Point
+from seqexp.sweeps.no_effect import differences, plain, without_effect
+from seqexp.sweeps.point import Point, build_model
 from seqexp.training import Experiment, Hyper
 from seqexp.training.batches import batch_shapes
 from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
@@ -35,7 +37,8 @@ class Planned:
 
     @property
     def directory(self) -> Path:
-        return run_directory(Path(self.point.config["runs_dir"]), self.info.study, self.info.id)
+        runs_dir = Path(self.point.config["runs_dir"])
+        return run_directory(runs_dir, self.info.study, self.info.folder or self.info.id)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Group:
         name: for people, by what tells it from the other groups of the sweep.
         batch_devices: how many devices share one member's batch.
         auto: a config left that number to us.
+        without_effect: options that were asked for and change nothing, such as
+            "model.pooling=mean".
     """
 
     name: str
@@ -54,6 +59,7 @@ class Group:
     auto: bool
     load: Callable[[], Splits]
     members: tuple[Planned, ...]
+    without_effect: tuple[str, ...] = ()
 
 
 def device_kind() -> str:
@@ -93,6 +99,9 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     experiments: dict[str, Experiment] = {}
     checked: dict[str, tuple[Experiment, int]] = {}
     left_to_us: set[str] = set()
+    idle: dict[str, dict[str, None]] = {}
+    unused: dict[str, Mapping[str, Any]] = {}
+    known: dict[Path, KnownRuns] = {}
     wrong: dict[str, list[str]] = {}
     alike = _alike(points)
     for point, name in zip(points, run_names(points), strict=True):
@@ -100,17 +109,26 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
         try:
             if asked not in checked:
                 checked[asked] = _checked(point, len(alike[asked]), data)
-            experiment, batch_devices = checked[asked]
-            resolved = _on_devices(point, batch_devices)
-            planned = _planned(resolved, name, experiment)
+            if asked not in unused:
+                experiment = checked[asked][0]
+                unused[asked] = without_effect(experiment.model, experiment.task.spec)
+            settled = replace(point, config=plain(point.config, unused[asked]))
+            wanted = canonical(settled.shared_config())
+            if wanted not in checked:
+                members = len(alike.get(wanted, alike[asked]))
+                checked[wanted] = _checked(settled, members, data)
+            experiment, batch_devices = checked[wanted]
+            resolved = _on_devices(settled, batch_devices)
+            planned = _found(_planned(resolved, name, experiment), experiment, known)
         except SeqexpError as error:
             wrong.setdefault(str(error), []).append(name)
             continue
         ids.append(planned.info.id)
         key = canonical(resolved.shared_config())
         experiments.setdefault(key, experiment)
-        if key != asked:
+        if key != wanted:
             left_to_us.add(key)
+        idle.setdefault(key, {}).update(dict.fromkeys(differences(point.config, settled.config)))
         members = groups.setdefault(key, [])
         if planned.info.id not in [member.info.id for member in members]:
             members.append(planned)
@@ -126,6 +144,7 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
             auto=key in left_to_us,
             load=partial(data.load, members[0].point.config["task"], experiments[key]),
             members=tuple(members),
+            without_effect=tuple(idle[key]),
         )
         for name, (key, members) in zip(called, groups.items(), strict=True)
     ]
@@ -201,3 +220,30 @@ def _planned(point: Point, name: str, experiment: Experiment) -> Planned:
     )
     run_directory(Path(point.config["runs_dir"]), info.study, info.id)
     return Planned(point, info, point.hyper, hashes)
+
+
+def _found(planned: Planned, experiment: Experiment, known: dict[Path, KnownRuns]) -> Planned:
+    """The same run under the id and in the folder of its record, where the study has one.
+
+    Args:
+        known: the records of each study, as far as they were read.
+    """
+    info = planned.info
+    study = study_directory(Path(planned.point.config["runs_dir"]), info.study)
+    if study not in known:
+        known[study] = KnownRuns(study)
+    unused: dict[str, Mapping[str, Any]] = {}
+
+    def settled(config: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked = canonical(config["model"])
+        try:
+            if asked not in unused:
+                unused[asked] = without_effect(build_model(config), experiment.task.spec)
+            return plain(config, unused[asked])
+        except (SeqexpError, KeyError, TypeError):
+            return config  # Of another version: what it says is what it was.
+
+    record = known[study].find(info.id, info.config, settled)
+    if record is None:
+        return planned
+    return replace(planned, info=replace(info, id=record.id, folder=record.folder))

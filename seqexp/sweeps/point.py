@@ -100,7 +100,7 @@ class Point:
         return build(self.config)
 
 
-def build(config: dict[str, Any]) -> Experiment:
+def build(config: Mapping[str, Any]) -> Experiment:
     """The experiment of a plain config."""
     optimizer = _instantiate(
         {key: value for key, value in config["optimizer"].items() if key not in TRACED}
@@ -108,13 +108,18 @@ def build(config: dict[str, Any]) -> Experiment:
     trainer = {key: value for key, value in config["trainer"].items() if key != "batch_devices"}
     try:
         return Experiment(
-            model=_instantiate(config["model"]),
+            model=build_model(config),
             task=cast(Task, _instantiate(config["task"])),
             optimizer=Optimizer(**optimizer),
             **trainer,
         )
     except TypeError as error:
         raise SeqexpError(f"trainer or optimizer: {error}") from error
+
+
+def build_model(config: Mapping[str, Any]) -> Any:
+    """What builds the model of a plain config from `(spec, rngs=...)`."""
+    return _instantiate(config["model"])
 
 
 def _instantiate(node: dict[str, Any]) -> Any:

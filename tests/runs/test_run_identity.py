@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from seqexp.runs.identity import NOT_RESULT, canonical, group_identity, identity
+from seqexp.runs.identity import (
+    NOT_RESULT,
+    canonical,
+    group_identity,
+    identity,
+    recorded_identity,
+)
 
 CONFIG: dict[str, Any] = {
     "model": {"_target_": "seqexp.models.lstm", "features": 64, "layers": [1, 2], "bias": True},
@@ -82,7 +88,7 @@ def test_is_dropped_at_the_top_only() -> None:
         (("optimizer", "clip_norm"), "None"),
         (("task", "length"), 2**70),
         (("seed",), 1),
-        (("new",), None),
+        (("new",), 0),
     ],
 )
 def test_every_kept_value_matters(path: tuple[str, ...], value: Any) -> None:
@@ -93,6 +99,27 @@ def test_every_kept_value_matters(path: tuple[str, ...], value: Any) -> None:
         node = node[parent]
     node[last] = value
     assert identity(changed, HASHES, "cpu") != identity(CONFIG, HASHES, "cpu")
+
+
+def test_a_null_key_is_as_none_at_all() -> None:
+    """A new option whose default is null re-hashes no run."""
+    new = {**CONFIG, "new": None, "model": {**CONFIG["model"], "new": None}}
+    assert identity(new, HASHES, "cpu") == identity(CONFIG, HASHES, "cpu")
+    assert group_identity(new, HASHES, "cpu") == group_identity(CONFIG, HASHES, "cpu")
+    listed = {**CONFIG, "list": [{"a": 1, "b": None}, None]}
+    same = {**CONFIG, "list": [{"a": 1}, None]}
+    assert identity(listed, HASHES, "cpu") == identity(same, HASHES, "cpu")
+    assert identity({**CONFIG, "list": [{"a": 1}]}, HASHES, "cpu") != identity(same, HASHES, "cpu")
+
+
+def test_the_identity_of_a_record_is_that_of_its_config() -> None:
+    manifest = {"data_hashes": HASHES, "device_kind": "cpu"}
+    recorded = recorded_identity({"config": CONFIG}, manifest)
+    assert recorded == (identity(CONFIG, HASHES, "cpu"), group_identity(CONFIG, HASHES, "cpu"))
+    secret = {**CONFIG, "task": {**CONFIG["task"], "api_key": "[redacted]"}}
+    assert recorded_identity({"config": secret}, manifest) is None, "two secrets look the same"
+    assert recorded_identity({"config": {}}, manifest) is None
+    assert recorded_identity({"config": CONFIG}, {"device_kind": "cpu"}) is None
 
 
 def test_every_kept_key_matters() -> None:

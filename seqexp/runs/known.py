@@ -1,0 +1,107 @@
+"""The runs that a study's folder holds, found by their identity whatever they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqexp.runs.identity import canonical, recorded_identity
+from seqexp.runs.record import MANIFEST, RUN, is_finished
+from seqexp.runs.store import read_json
+from seqexp.types import SeqexpError
+
+Config = Mapping[str, Any]
+
+
+class Known(NamedTuple):
+    """A record: the folder that it is in, the id that it was given, and whether it is finished."""
+
+    folder: str
+    id: str
+    finished: bool
+
+
+class _Entry(NamedTuple):
+    known: Known
+    run: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+
+
+class KnownRuns:
+    """The records in a study's folder, read once.
+
+    A record is found by the identity that its config, data and device have by today's rule, so that
+    one made under an earlier rule, or in a folder that was renamed, is not trained again. One that
+    does not tell (its manifest is damaged, a part of its config was redacted) is found by its id.
+    Where several are one run, the finished one counts, then the one named by its identity. A folder
+    whose run.json is no record is no run.
+
+    Args:
+        study: the folder, which need not be there.
+    """
+
+    def __init__(self, study: Path) -> None:
+        self._entries: dict[str, list[_Entry]] = {}
+        self._by_id: dict[str, Known] = {}
+        self._found: dict[str, dict[str, Known]] = {}
+        folders = sorted(path.parent for path in study.glob(f"*/{RUN}"))
+        # A copy of a folder has its id; the original is the one that is called so.
+        entries = [entry for folder in folders if (entry := _read(folder))]
+        seen: set[str] = set()
+        for entry in sorted(entries, key=lambda entry: entry.known.folder != entry.known.id):
+            if entry.known.id in seen:
+                continue
+            seen.add(entry.known.id)
+            if recorded_identity(entry.run, entry.manifest) is None:
+                self._by_id[entry.known.id] = entry.known
+            else:
+                self._entries.setdefault(_family(entry.run["config"]), []).append(entry)
+
+    def find(
+        self, identity: str, config: Config, plain: Callable[[Config], Config]
+    ) -> Known | None:
+        """The record of a run; None where there is none.
+
+        Args:
+            identity: of the run.
+            config: of the run.
+            plain: the config of a record with the same task and kind of model, with the options
+                that have no effect as they are in `config`.
+        """
+        family = _family(config)
+        if family not in self._found:
+            found: dict[str, Known] = {}
+            for entry in self._entries.get(family, []):
+                run = {**entry.run, "config": plain(entry.run["config"])}
+                recorded = recorded_identity(run, entry.manifest)
+                assert recorded is not None
+                before = found.get(recorded.run)
+                if before is None or _rank(entry.known, recorded.run) > _rank(before, recorded.run):
+                    found[recorded.run] = entry.known
+            self._found[family] = found
+        return self._found[family].get(identity) or self._by_id.get(identity)
+
+
+def _rank(known: Known, identity: str) -> tuple[bool, bool]:
+    return known.finished, known.id == identity
+
+
+def _family(config: Config) -> str:
+    """What the options without effect depend on: the task, and the kind of model."""
+    model = config.get("model")
+    return canonical([config.get("task"), model.get("_target_") if isinstance(model, dict) else ""])
+
+
+def _read(folder: Path) -> _Entry | None:
+    try:
+        run = read_json(folder / RUN)
+    except (SeqexpError, OSError):
+        return None
+    if run is None or not isinstance(run.get("id"), str):
+        return None
+    try:
+        manifest = read_json(folder / MANIFEST) or {}
+    except (SeqexpError, OSError):
+        manifest = {}
+    return _Entry(Known(folder.name, run["id"], is_finished(folder)), run, manifest)

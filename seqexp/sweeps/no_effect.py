@@ -1,0 +1,76 @@
+"""Options that a task, or another option, makes meaningless: no part of a run's identity."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from seqexp.runs.identity import canonical
+from seqexp.types import SeqexpError, TaskSpec
+
+
+def without_effect(model: Any, spec: TaskSpec) -> Mapping[str, Any]:
+    """The arguments of a model that change nothing on a task, each with its neutral value.
+
+    A model says so itself by a static method `without_effect(spec, **arguments)`; one that has
+    none has none of these.
+
+    Args:
+        model: builds the model: a partial of a class, or another factory.
+        spec: of the task.
+
+    Raises:
+        SeqexpError: the model's own method can't be called so.
+    """
+    arguments: Mapping[str, Any] = {}
+    if isinstance(model, functools.partial):
+        model, arguments = model.func, model.keywords
+    says = getattr(model, "without_effect", None)
+    try:
+        return {} if says is None else says(spec, **arguments)
+    except TypeError as error:
+        name = getattr(model, "__qualname__", model)
+        raise SeqexpError(f"{name}.without_effect(spec, **arguments): {error}") from error
+
+
+def plain(config: Mapping[str, Any], of_model: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with each option that changes nothing about its run at its neutral value.
+
+    Args:
+        config: of a run.
+        of_model: the arguments of its model without effect.
+    """
+    model, trainer = config["model"], config["trainer"]
+    changed = {key: value for key, value in of_model.items() if key in model}
+    # Beyond the last step nothing is evaluated.
+    every = min(trainer["eval_every"], trainer["steps"])
+    return {
+        **config,
+        "model": {**model, **changed},
+        "trainer": {**trainer, "eval_every": every},
+    }
+
+
+def differences(asked: Mapping[str, Any], settled: Mapping[str, Any]) -> list[str]:
+    """The options that `plain` changed, as they were asked for: `model.pooling=mean`."""
+    return [
+        f"{part}.{key}={'null' if value is None else value}"
+        for part in ("model", "trainer")
+        for key, value in asked[part].items()
+        if canonical(value) != canonical(settled[part][key])
+    ]
+
+
+def told(asked: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """One line for people; empty where there is nothing to say.
+
+    Args:
+        asked: tasks, each with the options that have no effect there, as they were asked for.
+    """
+    tasks: dict[str, dict[str, None]] = {}
+    for task, options in asked:
+        for option in options:
+            tasks.setdefault(option, {})[task] = None
+    said = [f"{option} has no effect on {', '.join(where)}" for option, where in tasks.items()]
+    return "; ".join(said) + (": trained once" if said else "")

@@ -1,0 +1,149 @@
+"""Options that a task or another option makes meaningless make no other run."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+from flax import nnx
+
+from seqexp.cells import GRU, LSTM
+from seqexp.models import SequenceModel
+from seqexp.sweeps.no_effect import plain, told, without_effect
+from seqexp.types import SeqexpError, TaskSpec
+from tests.sweeps.tiny import TINY, runs, seqexp
+
+CHOSEN: dict[str, Any] = {
+    "features": 4,
+    "depth": 1,
+    "bidirectional": True,
+    "merge": "sum",
+    "dropout": 0.0,
+    "residual": True,
+    "norm": "none",
+    "pooling": "mean",
+    "embed_features": 3,
+}
+
+
+def spec(inputs: Any = "tokens", outputs: Any = "sequence", size: int = 5) -> TaskSpec:
+    return TaskSpec(inputs, size, outputs, 2, 6, False)
+
+
+def idle(task: TaskSpec, **changes) -> dict:
+    chosen = {"cell": GRU, **CHOSEN, **changes}
+    return dict(without_effect(partial(SequenceModel, **chosen), task))
+
+
+def test_pooling_where_every_step_is_answered():
+    assert idle(spec(outputs="step"), depth=2, embed_features=4) == {
+        "pooling": "last",
+        "embed_features": None,
+    }
+
+
+def test_merging_without_two_directions():
+    assert idle(spec(), bidirectional=False, depth=2) == {"merge": "concat"}
+
+
+def test_an_embedding_that_is_not_there_or_as_wide_as_without_the_option():
+    assert idle(spec("features"), depth=2) == {"embed_features": None}
+    assert idle(spec(), depth=2, embed_features=4) == {"embed_features": None}
+    assert idle(spec(), depth=2) == {}
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "has_effect"),
+    [
+        (spec("features", size=4), {}, True),
+        (spec("features", size=5), {}, False),
+        (spec("features", size=5), {"depth": 2}, True),
+        (spec("features", size=8), {"merge": "concat"}, True),
+        (spec("features", size=4), {"merge": "concat"}, False),
+        (spec(), {}, False),
+        (spec(), {"embed_features": None}, True),
+        (spec("features", size=2), {"cell": partial(LSTM, projection=2)}, True),
+        (spec("features", size=4), {"cell": partial(LSTM, projection=2)}, False),
+    ],
+)
+def test_a_residual_connection_where_no_widths_agree(task, changes, has_effect):
+    assert ("residual" in idle(task, **changes)) is not has_effect
+
+
+def test_what_is_said_to_have_no_effect_has_none():
+    """The model with the options as asked is the model with their neutral values."""
+    import jax
+
+    for task in (spec("features", "step"), spec("tokens", "step")):
+        for changes in ({}, {"bidirectional": False}):
+            chosen = {**CHOSEN, **changes}
+            neutral = {**chosen, **idle(task, **chosen)}
+            inputs = task.inputs == "tokens"
+            xs = jax.numpy.arange(12).reshape(2, 6) % 5 if inputs else jax.numpy.ones((2, 6, 5))
+            outputs = [
+                SequenceModel(task, cell=GRU, **options, rngs=nnx.Rngs(0))(
+                    xs, jax.numpy.array([6, 4])
+                ).outputs
+                for options in (chosen, neutral)
+            ]
+            assert (outputs[0] == outputs[1]).all()
+
+
+def test_a_model_of_ones_own_may_say_so_or_not():
+    def silent(spec, **_):
+        return None
+
+    class Says:
+        def __init__(self, **_): ...
+
+        @staticmethod
+        def without_effect(spec, *, heads, **_):
+            return {"rank": 0} if heads == 1 else {}
+
+    class Wrong:
+        def __init__(self, **_): ...
+
+        @staticmethod
+        def without_effect(spec):
+            return {}
+
+    assert without_effect(silent, spec()) == {}
+    assert without_effect(partial(Says, heads=1, rank=8), spec()) == {"rank": 0}
+    assert without_effect(partial(Says, heads=2, rank=8), spec()) == {}
+    with pytest.raises(SeqexpError, match="Wrong.without_effect"):
+        without_effect(partial(Wrong, heads=1), spec())
+
+
+def test_a_config_keeps_the_keys_that_it_has():
+    config = {
+        "model": {"features": 4, "pooling": "mean"},
+        "trainer": {"steps": 9, "eval_every": 20},
+    }
+    assert plain(config, {"pooling": "last", "merge": "concat"}) == {
+        "model": {"features": 4, "pooling": "last"},
+        "trainer": {"steps": 9, "eval_every": 9},
+    }
+
+
+def test_one_line_for_all():
+    asked = [("jsb", ["model.pooling=mean"]), ("copy", ["model.pooling=mean"]), ("adding", [])]
+    assert told(asked) == "model.pooling=mean has no effect on jsb, copy: trained once"
+    assert told([("jsb", [])]) == ""
+
+
+def test_points_that_differ_in_nothing_that_matters_train_once(hasty, tmp_path, capsys):
+    """copy_memory answers every step and reads one direction: nothing is pooled or merged."""
+    asked = [
+        *("sweep", *TINY[1:], "task=copy_memory", "model=rnn", "study=a", f"runs_dir={tmp_path}"),
+        *("task.blanks=3", "task.valid_examples=8", "task.test_examples=8"),
+    ]
+    assert seqexp(*asked, "model.pooling=mean,last", "model.merge=concat,sum") == 0
+    said = capsys.readouterr().err
+    assert "model.pooling=mean has no effect on copy_memory" in said
+    assert "model.merge=sum has no effect on copy_memory" in said
+    assert len(runs(tmp_path / "a")) == 1
+    assert seqexp(*asked) == 0
+    assert "1 skipped" in capsys.readouterr().err
+    assert seqexp(*asked, "model.pooling=middle") == 2, "what is unknown is refused all the same"
+    assert "model.pooling" in capsys.readouterr().err
