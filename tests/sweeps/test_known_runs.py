@@ -8,14 +8,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from seqexp.commands.configs import config_folder
 from seqexp.runs.identity import recorded_identity
 from seqexp.runs.known import KnownRuns
 from seqexp.runs.store import read_json, write_json_atomic
-from seqexp.sweeps import Point, execute
+from seqexp.sweeps import execute
 from tests.sweeps.tiny import TINY, runs, seqexp
+from tests.test_configs import point
 
 ARCHIVE = Path(__file__).parents[2] / "experiments/budgets/results/records.tar.xz"
 ASKED = {"seed": (0, 1), "learning_rate": (0.01,), "budget": (3_500,), "model": ("rnn",)}
@@ -63,12 +62,6 @@ def test_the_records_of_an_earlier_release_are_skipped(earlier, capsys):
     assert set(runs(earlier)) == named
 
 
-def point(*overrides: str) -> Point:
-    with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
-        config = compose("config", overrides=list(overrides), return_hydra_config=True)
-    return Point.of(config, config.hydra.runtime.choices)
-
-
 def _identity(folder: Path) -> str:
     recorded = recorded_identity(
         json.loads((folder / "run.json").read_text()),
@@ -78,7 +71,7 @@ def _identity(folder: Path) -> str:
     return recorded.run
 
 
-def test_a_run_keeps_the_folder_that_it_is_found_in(tmp_path, capsys):
+def test_a_run_keeps_the_folder_that_it_is_found_in(hasty, tmp_path, capsys):
     """Skipped there, trained again there, and a copy of it is no second run."""
     asked = ["run", *TINY, "model=rnn", f"runs_dir={tmp_path}", "study=a"]
     assert seqexp(*asked) == 0
@@ -113,7 +106,7 @@ def test_of_several_records_of_a_run_the_finished_one_counts(tmp_path):
     assert found is not None and found.folder == "2"
 
 
-def test_a_record_that_does_not_tell_what_it_is_is_found_by_its_id(tmp_path, capsys):
+def test_a_record_that_does_not_tell_what_it_is_is_found_by_its_id(hasty, tmp_path, capsys):
     asked = ["run", *TINY, "model=rnn", f"runs_dir={tmp_path}", "study=a"]
     assert seqexp(*asked) == 0
     (name,) = runs(tmp_path / "a")

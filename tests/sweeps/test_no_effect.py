@@ -10,9 +10,10 @@ from flax import nnx
 
 from seqexp.cells import GRU, LSTM
 from seqexp.models import SequenceModel
+from seqexp.sweeps.groups import plan
 from seqexp.sweeps.no_effect import plain, told, without_effect
 from seqexp.types import SeqexpError, TaskSpec
-from tests.sweeps.tiny import TINY, runs, seqexp
+from tests.test_configs import point
 
 CHOSEN: dict[str, Any] = {
     "features": 4,
@@ -76,18 +77,18 @@ def test_what_is_said_to_have_no_effect_has_none():
     import jax
 
     for task in (spec("features", "step"), spec("tokens", "step")):
-        for changes in ({}, {"bidirectional": False}):
-            chosen = {**CHOSEN, **changes}
-            neutral = {**chosen, **idle(task, **chosen)}
-            inputs = task.inputs == "tokens"
-            xs = jax.numpy.arange(12).reshape(2, 6) % 5 if inputs else jax.numpy.ones((2, 6, 5))
-            outputs = [
-                SequenceModel(task, cell=GRU, **options, rngs=nnx.Rngs(0))(
-                    xs, jax.numpy.array([6, 4])
-                ).outputs
-                for options in (chosen, neutral)
-            ]
-            assert (outputs[0] == outputs[1]).all()
+        chosen = {**CHOSEN, "bidirectional": False}
+        neutral = {**chosen, **idle(task, **chosen)}
+        assert neutral != chosen
+        tokens = task.inputs == "tokens"
+        xs = jax.numpy.arange(12).reshape(2, 6) % 5 if tokens else jax.numpy.ones((2, 6, 5))
+        outputs = [
+            SequenceModel(task, cell=GRU, **options, rngs=nnx.Rngs(0))(
+                xs, jax.numpy.array([6, 4])
+            ).outputs
+            for options in (chosen, neutral)
+        ]
+        assert (outputs[0] == outputs[1]).all()
 
 
 def test_a_model_of_ones_own_may_say_so_or_not():
@@ -132,18 +133,16 @@ def test_one_line_for_all():
     assert told([("jsb", [])]) == ""
 
 
-def test_points_that_differ_in_nothing_that_matters_train_once(hasty, tmp_path, capsys):
+def test_points_that_differ_in_nothing_that_matters_are_one():
     """copy_memory answers every step and reads one direction: nothing is pooled or merged."""
-    asked = [
-        *("sweep", *TINY[1:], "task=copy_memory", "model=rnn", "study=a", f"runs_dir={tmp_path}"),
-        *("task.blanks=3", "task.valid_examples=8", "task.test_examples=8"),
-    ]
-    assert seqexp(*asked, "model.pooling=mean,last", "model.merge=concat,sum") == 0
-    said = capsys.readouterr().err
-    assert "model.pooling=mean has no effect on copy_memory" in said
-    assert "model.merge=sum has no effect on copy_memory" in said
-    assert len(runs(tmp_path / "a")) == 1
-    assert seqexp(*asked) == 0
-    assert "1 skipped" in capsys.readouterr().err
-    assert seqexp(*asked, "model.pooling=middle") == 2, "what is unknown is refused all the same"
-    assert "model.pooling" in capsys.readouterr().err
+
+    def asked(*overrides: str):
+        return point("task=copy_memory", "model=rnn", "model.features=3", *overrides)
+
+    plain_one = asked()
+    (group,), ids = plan([asked("model.pooling=mean", "model.merge=sum"), plain_one])
+    assert len(group.members) == 1 and len(set(ids)) == 1
+    assert group.without_effect == ("model.merge=sum", "model.pooling=mean")
+    assert group.members[0].info.config["model"] == plain_one.config["model"]
+    with pytest.raises(SeqexpError, match="model.pooling"):
+        plan([asked("model.pooling=middle")])
