@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 
@@ -72,6 +72,9 @@ class TaskSpec:
         output_size: C.
         length: T, the number of steps that the task's arrays are padded to.
         causal: the output at a step may only depend on the inputs up to it.
+        targets: class "labels" (integers below `output_size`, one an answer), "values"
+            (`output_size` numbers an answer), or what the task's "own" `measure` makes of them;
+            None for labels where they are integers of that shape, and values elsewhere.
     """
 
     inputs: Literal["tokens", "features"]
@@ -80,6 +83,7 @@ class TaskSpec:
     output_size: int
     length: int
     causal: bool
+    targets: Literal["labels", "values", "own"] | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,7 @@ class Noise(NamedTuple):
     zone: Any = None
 
 
+@runtime_checkable
 class Cell(Protocol):
     """A recurrent cell: state explicit, three ways in, which agree (a law)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -43,11 +43,6 @@ def model_flops(model: nnx.Module, inputs: jax.ShapeDtypeStruct) -> Flops:
     return count(forward, state, inputs)
 
 
-@runtime_checkable
-class _IsCell(Cell, Protocol):
-    """A cell that `isinstance` knows."""
-
-
 class _Stepping(nnx.Module):
     """A cell that unrolls by its own `step`; every step is real."""
 
@@ -70,8 +65,8 @@ class _Stepping(nnx.Module):
 def _let_cells_step(model: nnx.Module) -> None:
     """Put a `_Stepping` in the place of each outermost cell."""
     for _, module in list(nnx.iter_modules(model)):
-        if isinstance(module, _IsCell):
+        if isinstance(module, Cell):
             continue
         for name, part in list(vars(module).items()):
-            if isinstance(part, _IsCell):
+            if isinstance(part, Cell):
                 setattr(module, name, _Stepping(part))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +48,9 @@ class RandomTask:
 
     spec: TaskSpec
     batch_size: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spec", replace(self.spec, targets="own"))
 
     @property
     def score(self) -> Score:

@@ -20,6 +20,7 @@ from seqexp.sweeps.no_effect import differences, plain, without_effect
 from seqexp.sweeps.point import Point, build_model
 from seqexp.training import Experiment, Hyper
 from seqexp.training.batches import batch_shapes
+from seqexp.training.check_data import check_data
 from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
 from seqexp.training.settings import changed_settings
 from seqexp.training.step import graph, init_member, loss_and_metrics
@@ -68,7 +69,7 @@ def device_kind() -> str:
 
 
 class Data:
-    """Loads the data of each task config once."""
+    """Loads the data of each task config once, and checks it."""
 
     def __init__(self) -> None:
         self._splits: dict[str, Splits] = {}
@@ -76,7 +77,9 @@ class Data:
     def load(self, task_config: Any, experiment: Experiment) -> Splits:
         key = canonical(task_config)
         if key not in self._splits:
-            self._splits[key] = experiment.task.load()
+            splits = experiment.task.load()
+            check_data(experiment.task, splits, experiment.batch_size)
+            self._splits[key] = splits
         return self._splits[key]
 
 

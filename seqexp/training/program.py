@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from seqexp.training.batches import batch_shapes
+from seqexp.training.check_data import check_data
 from seqexp.training.evaluation import eval_batches, pooled
 from seqexp.training.experiment import Experiment, Hyper
 from seqexp.training.mesh import BATCH, MEMBERS
@@ -49,8 +50,9 @@ class Program:
         slice_width: how many members a device trains side by side, one of `slice_widths`.
 
     Raises:
-        SeqexpError: if the batch cannot be split evenly over the mesh's batch devices, or if there
-            are 2**32 time steps or more between two evaluations.
+        SeqexpError: if the data is not what the task's spec promises, if the batch cannot be split
+            evenly over the mesh's batch devices, or if there are 2**32 time steps or more between
+            two evaluations.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Program:
                 f"trainer.batch_size={experiment.batch_size} cannot be split over "
                 f"trainer.batch_devices={columns}: choose a multiple"
             )
+        check_data(experiment.task, splits, experiment.batch_size)
         self.batch = batch_shapes(splits.train, experiment.batch_size)
         steps_a_chunk = experiment.most_steps * math.prod(self.batch.inputs.shape[:2])
         if steps_a_chunk >= 2**32:

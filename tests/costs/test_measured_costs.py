@@ -21,11 +21,11 @@ from seqexp.sweeps.costing import TrainingCost, measure_costs
 from seqexp.training import Experiment, Hyper, Optimizer, Program
 from seqexp.training.mesh import group_mesh
 from seqexp.training.schedules import constant
-from seqexp.types import Batch, Mean, Splits, TaskSpec
+from seqexp.types import Batch, Mean, Score, Splits, TaskSpec
 
 B, T, D, H, C = 4, 10, 3, 5, 2
 LENGTHS = np.array([10, 2, 4, 4], np.int32)
-SPEC = TaskSpec("features", D, "step", C, T, causal=True)
+SPEC = TaskSpec("features", D, "step", C, T, causal=True, targets="own")
 EQUATIONS = 2 * (D + H) * H + 3 * H + 2 * H * C + C
 """Of one token: x W + h U + b, tanh, and the readout."""
 
@@ -34,6 +34,7 @@ class Ragged:
     """Sequences of four lengths."""
 
     spec = SPEC
+    score = Score("loss", "min")
     text = None
 
     def load(self) -> Splits:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from seqexp.tasks import metrics
+from seqexp.types import SeqexpError
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 2, (3, 4, 5))
@@ -59,6 +60,33 @@ def test_extreme_logits_neither_overflow_nor_round_to_nothing(size):
     for logit, target, expected in [(size, 0.0, size), (size, 1.0, 0), (-size, 1.0, size)]:
         nll = metrics.bernoulli_nll(jnp.array([[logit]]), jnp.array([[target]]), one).total
         np.testing.assert_allclose(nll, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("metric", [metrics.cross_entropy, metrics.accuracy])
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        (np.zeros((8, 1), np.int32), r"int32 \[8, 1\], but logits \[8, 10\] need integers \[8\]"),
+        (np.zeros(8, np.float32), r"float32 \[8\]"),
+    ],
+)
+def test_labels_of_another_form_are_refused(metric, targets, said):
+    """Broadcast they would make an accuracy of 3."""
+    with pytest.raises(SeqexpError, match=f"{metric.__name__}: targets are {said}"):
+        metric(jnp.zeros((8, 10)), targets, np.ones(8, bool))
+
+
+@pytest.mark.parametrize("metric", [metrics.squared_error, metrics.bernoulli_nll])
+def test_values_of_another_shape_are_refused(metric):
+    """Broadcast they would make an error of outputs that are right."""
+    with pytest.raises(SeqexpError, match=r"the shape of the outputs, \[8, 1\]"):
+        metric(jnp.zeros((8, 1)), np.zeros(8, np.float32), np.ones(8, bool))
+
+
+@pytest.mark.parametrize("mask", [np.ones((8, 1), bool), np.full(8, 0.5, np.float32)])
+def test_masks_that_are_none_are_refused(mask):
+    with pytest.raises(SeqexpError, match=r"need booleans \[8\]"):
+        metrics.squared_error(jnp.zeros((8, 1)), np.zeros((8, 1)), mask)
 
 
 def test_a_true_nan_is_not_hidden():
