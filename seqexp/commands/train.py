@@ -43,7 +43,7 @@ def sweep(arguments: list[str]) -> int:
         with Locks(study) as locks:
             # Of two sweeps that end together, the second must not be overwritten by the first.
             locks.wait_for("report", lambda by: print(f"waiting: {by} writes the report"))
-            report_on([study], Mirror(**points[0].config["logger"]))
+            report_on([study], Mirror.of(points[0].config["logger"]))
     return int(any(outcome.status == "failed" for outcome in outcomes))
 
 

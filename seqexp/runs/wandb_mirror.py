@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 AXES = ("step", "examples", "tokens", "flops", "seconds")
 """What curves can be drawn over, the one first that they are drawn over unless told otherwise."""
 
+NOT_IN_PROJECT = frozenset("/\\#?%:")
+"""What wandb refuses in the name of a project."""
+
+PROJECT_LENGTH = 128
+
 _log = logging.getLogger(__name__)
 
 
@@ -96,19 +101,37 @@ class Mirror:
         project: wandb's project.
         entity: wandb's user or team; None for the user's default.
         tags: of every run, beside its study, model and task.
+
+    Raises:
+        SeqexpError: for what wandb would refuse once training is under way.
     """
 
     def __init__(
-        self, mode: Mode, project: str, entity: str | None = None, tags: Sequence[str] = ()
+        self,
+        mode: Mode,
+        project: str,
+        entity: str | None = None,
+        tags: Sequence[str] | None = None,
     ) -> None:
         if mode not in get_args(Mode):
             raise SeqexpError(f"logger.mode must be one of {get_args(Mode)}, not {mode!r}")
-        if isinstance(tags, str):
-            raise SeqexpError(f"logger.tags must be a list, like [{tags}], not {tags!r}")
+        if not project or set(project) & NOT_IN_PROJECT or len(project) > PROJECT_LENGTH:
+            raise SeqexpError(
+                f"logger.project must be a name of at most {PROJECT_LENGTH} letters without any of "
+                f"{' '.join(sorted(NOT_IN_PROJECT))}, not {project!r}"
+            )
+        tags = () if tags is None else tags
+        if isinstance(tags, str) or not all(isinstance(tag, str) and tag.strip() for tag in tags):
+            raise SeqexpError(f"logger.tags must be a list of words, like [one,two], not {tags!r}")
         self.mode: Mode = mode
         self.project = project
         self.entity = entity
         self.tags = tuple(tags)
+
+    @classmethod
+    def of(cls, logger: Mapping[str, Any] | None) -> Mirror:
+        """The mirror that a config's `logger` describes; none of it without one."""
+        return cls("disabled", "seqexp") if logger is None else cls(**logger)
 
     def start(
         self,

@@ -23,8 +23,6 @@ from seqexp.sweeps.sharing import Sharing, elsewhere
 from seqexp.sweeps.widths import match_widths
 from seqexp.types import SeqexpError
 
-RERUN = ("never", "stale", "always")
-
 
 def execute(points: Sequence[Point]) -> list[Outcome]:
     """Train every point that is not finished yet.
@@ -44,11 +42,9 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
         if any(point.config[key] != first[key] for point in points):
             raise SeqexpError(f"{key} must be the same for all points of a sweep")
     rerun = first["rerun"]
-    if rerun not in RERUN:
-        raise SeqexpError(f"rerun must be one of {RERUN}, not {rerun!r}")
     data = Data()
     groups, ids = plan(match_widths(points, data), data)
-    mirror = Mirror(**first["logger"])
+    mirror = Mirror.of(first["logger"])
     outcomes: dict[str, Outcome] = {}
     to_train = [(group, _unfinished(group, rerun, outcomes)) for group in groups]
     steps = sum(group.experiment.steps * len(members) for group, members in to_train)

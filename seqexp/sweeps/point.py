@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -10,11 +11,9 @@ import hydra.utils
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
+from seqexp.sweeps.typed_config import TRACED, typed
 from seqexp.training import Experiment, Hyper, Optimizer
 from seqexp.types import SeqexpError, Task
-
-TRACED = ("learning_rate", "weight_decay", "clip_norm")
-"""The keys of `optimizer` that enter a group's program as values, as `seed` does."""
 
 
 @dataclass(frozen=True)
@@ -44,38 +43,36 @@ class Point:
             choices: the file chosen in each group of the menu.
 
         Raises:
-            SeqexpError: if the study or the folder of runs has no name, or `peak_memory` is neither
-                true nor false.
+            SeqexpError: if something is unknown, missing, or of another type than it must be.
         """
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         plain = cast(dict[str, Any], OmegaConf.to_container(own, resolve=True))
-        for key in ("study", "runs_dir"):
-            if plain[key] is None:
-                raise SeqexpError(f"{key} must be a name, not null")
-            plain[key] = str(plain[key])
-        if not isinstance(plain["peak_memory"], bool):
-            raise SeqexpError(f"peak_memory must be true or false, not {plain['peak_memory']!r}")
+        unresolved = OmegaConf.to_container(own, resolve=False)
         own_choices = {g: c for g, c in choices.items() if not g.startswith("hydra/")}
-        return cls(plain, choices["model"], choices["task"], own_choices)
+        whole = typed(plain, unresolved, choices)
+        return cls(whole, choices["model"], choices["task"], own_choices)
 
     @property
     def hyper(self) -> Hyper:
         """What the point's member has of its own in its group.
 
         Raises:
-            SeqexpError: if one of the values is not a number in its range.
+            SeqexpError: if one of the values is out of its range.
         """
-        optimizer = self.config["optimizer"]
-        clip = optimizer["clip_norm"]
-        seed = self.config["seed"]
-        if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        optimizer, seed = self.config["optimizer"], self.config["seed"]
+        if not 0 <= seed < 2**32:
             raise SeqexpError(f"seed must be a whole number from 0 to 2**32 - 1, not {seed!r}")
-        values = {name: optimizer[name] for name in TRACED} | {
-            "clip_norm": float("inf") if clip is None else clip
-        }
+        values = {name: optimizer[name] for name in TRACED}
         for name, value in values.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            if value is not None and not 0 <= value < math.inf:
                 raise SeqexpError(f"optimizer.{name} must be a number of at least 0, not {value!r}")
+        if values["clip_norm"] == 0:
+            raise SeqexpError(
+                "optimizer.clip_norm=0 leaves nothing of a gradient: write a number above 0, or "
+                "null for no clipping"
+            )
+        if values["clip_norm"] is None:
+            values["clip_norm"] = math.inf
         return Hyper(seed=seed, **values)
 
     def shared_config(self) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from seqexp.sweeps.budgets import Budget
 from seqexp.sweeps.groups import Data
 from seqexp.sweeps.kept_widths import KeptWidths
 from seqexp.sweeps.names import labels_of, on_task
-from seqexp.sweeps.point import TRACED, Point
+from seqexp.sweeps.point import Point
 from seqexp.sweeps.progress import console
+from seqexp.sweeps.typed_config import TRACED
 from seqexp.training.mesh import AUTO
 from seqexp.types import SeqexpError
 

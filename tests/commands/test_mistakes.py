@@ -39,6 +39,50 @@ MISTAKES = {
     "a batch that cannot be split": (["trainer.batch_devices=2", "trainer.batch_size=3"], "split"),
     "half a device": (["trainer.batch_devices=0.5"], "batch_devices"),
     "tags that are no list": (["logger.tags=one"], "tags"),
+    "a boolean that is none": (
+        ["model.bidirectional=no"],
+        "model.bidirectional must be true or false, not 'no'",
+    ),
+    "another": (["model.residual=no"], "model.residual must be true or false"),
+    "a cell's boolean": (["model.cell.layer_norm=off"], "model.cell.layer_norm must be true or"),
+    "a word for null": (
+        ["model.cell.peepholes=None"],
+        "model.cell.peepholes must be true or false",
+    ),
+    "a count that is a boolean": (
+        ["trainer.steps=true"],
+        "trainer.steps must be a whole number, not true",
+    ),
+    "half a step": (["trainer.steps=1.5"], "trainer.steps must be a whole number, not 1.5"),
+    "a name that means null": (["logger.entity=None"], "write logger.entity=null"),
+    "a rate that is null": (["model.dropout=null"], "model.dropout must be a number, not null"),
+    "a constant of optax": (["optimizer.scale.b1=no"], "optimizer.scale.b1 must be a number"),
+    "a cell that is a word": (["model.cell=gru"], "model.cell must be a choice from the menu"),
+    "an unknown option of pooling": (["model.pooling=first"], "one of last, mean, max"),
+    "clipping that leaves nothing": (["optimizer.clip_norm=0"], "null for no clipping"),
+    "an empty tag": (["logger.tags=[a,'']"], "logger.tags must be a list of words"),
+    "a tag that is null": (["logger.tags=[null]"], "logger.tags must be a list"),
+    "a project wandb would refuse": (["logger.project=a/b"], "logger.project"),
+    "an unknown key, added": (["+lr=0.1"], "no key lr: did you mean optimizer.learning_rate?"),
+    "a group's name in place of its package": (
+        ["cell_dropout=zoneout", "+cell_dropout.rate=0.5"],
+        "did you mean model.cell_dropout.rate?",
+    ),
+    "the same, of nothing that was chosen": (
+        ["+cell_dropout.rate=0.5"],
+        "first choose one of the menu with cell_dropout=NAME",
+    ),
+    "an unknown key of the optimizer": (["+optimizer.lr=1"], "mean optimizer.learning_rate?"),
+    "an unknown key of the trainer": (["+trainer.bs=1"], "did you mean trainer.batch_size?"),
+    "an unknown group": (["+augment={by: 3}"], "no key augment"),
+    "a class that is not there": (
+        ["model.cell._target_=seqexp.cells.LTSM"],
+        "seqexp.cells has no LTSM; did you mean LSTM?",
+    ),
+    "a package that is not there": (
+        ["model.cell._target_=mypkg.MGU"],
+        "there is no package mypkg; one of your own must be installed, or lie in",
+    ),
 }
 
 
@@ -71,6 +115,12 @@ def test_a_grid_with_one_bad_point_trains_nothing(tmp_path, capsys):
     code = seqexp("sweep", *TINY, "model.features=3,0", f"runs_dir={tmp_path}")
     assert code == 2
     assert "model.features must be a whole number of at least 1" in capsys.readouterr().err
+    assert not runs(tmp_path / "default")
+
+
+def test_an_unknown_key_cannot_be_swept(tmp_path, capsys):
+    assert seqexp("sweep", *TINY, "+lr=0.1,0.001", f"runs_dir={tmp_path}") == 2
+    assert "no key lr: did you mean optimizer.learning_rate?" in capsys.readouterr().err
     assert not runs(tmp_path / "default")
 
 
