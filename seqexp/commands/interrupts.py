@@ -6,12 +6,14 @@ Python's own traceback, or without a word.
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
 import signal
 import sys
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from types import FrameType
 
@@ -21,6 +23,10 @@ WORDS: dict[int, str] = {
     signal.SIGHUP: "hung up",
 }
 GO_ON = "; the same command goes on from here"
+
+IMPORTING = ("_find_and_load", "_handle_fromlist")
+"""Functions that import. An extension that is being loaded may abort where Python raises, as jax's
+does; so the process ends at once there."""
 
 DEAF = ("_xla_gc_callback", "__del__")
 """Functions whose exceptions Python prints and ignores: jax's, at each garbage collection, and
@@ -44,9 +50,10 @@ class Interrupted(KeyboardInterrupt):
 class Interrupts:
     """Within this context a signal raises `Interrupted`, again and again until it is noticed.
 
-    It ends the process at once, as `kill -9` would but with its line and exit code, if it comes a
-    second time, after `PATIENCE` seconds in which the process has not ended, as while a program
-    compiles, and once there is nothing left to interrupt. Records bear that at any moment.
+    It ends the process at once, as `kill -9` would but with its line and exit code, if it comes
+    while libraries are imported, or a second time, or once there is nothing left to interrupt, and
+    if the process has not ended `PATIENCE` seconds later, as while a program compiles. Records
+    bear that at any moment.
 
     Nothing changes outside of the main thread, nor for signals that are handled otherwise, or
     ignored as in a background job.
@@ -69,6 +76,7 @@ class Interrupts:
                 self._before[number] = before
                 signal.signal(number, self._handle)
         if self._before:
+            self._unraisable, sys.unraisablehook = sys.unraisablehook, self._ignore
             # Python runs handlers between two instructions of its main thread, which may be long
             # in coming; but their numbers are in this pipe at once.
             reading, self._writing = os.pipe()
@@ -83,6 +91,7 @@ class Interrupts:
         for number, before in self._before.items():
             signal.signal(number, before)  # pyright: ignore[reportArgumentType]
         if self._before:
+            sys.unraisablehook = self._unraisable
             signal.set_wakeup_fd(self._wakeup)
             os.close(self._writing)
 
@@ -107,13 +116,20 @@ class Interrupts:
         if self._noticed:
             return
         self.number = self.number or number
-        if not (_is_handled() or _in_deaf(frame)):
-            raise Interrupted
+        if _is_handled() or _within(frame, DEAF):
+            return
+        if _within(frame, IMPORTING):
+            self._end(number)
+        raise Interrupted
+
+    def _ignore(self, unraisable: sys.UnraisableHookArgs) -> None:
+        # It comes again.
+        if not isinstance(unraisable.exc_value, Interrupted):
+            self._unraisable(unraisable)
 
     def _watch(self, reading: int) -> None:
         """Read the numbers of signals as they come, and nudge the main thread until it notices."""
-        first = float("inf")
-        nudges = 0
+        first, nudges, came = float("inf"), 0, 0
         with open(reading, "rb", buffering=0) as pipe:
             while True:
                 ready, _, _ = select.select(
@@ -122,7 +138,7 @@ class Interrupts:
                 since = time.monotonic() - first
                 if not ready:
                     if since > PATIENCE:
-                        self._end()
+                        self._end(came)
                     if self.number is not None and not self._noticed:
                         nudges += 1
                         signal.pthread_kill(_main_thread(), self.number)
@@ -135,16 +151,24 @@ class Interrupts:
                 if nudges:
                     nudges -= 1
                 elif since > DOUBLE or (self._noticed and self.number is None):
-                    self.number = self.number or number[0]
-                    self._end()
-                first = min(first, time.monotonic())
+                    self._end(number[0])
+                first, came = min(first, time.monotonic()), came or number[0]
 
-    def _end(self) -> None:
-        if not self._said:
+    def _end(self, number: int) -> None:
+        self.number = self.number or number
+        self.notice()
+        said, self._said = self._said, True
+        if not said:
             # A progress display hides the cursor.
             show = "\x1b[?25h" if os.isatty(2) else ""
             with suppress(OSError):
-                os.write(2, f"{show}\n{WORDS[self.number or 0]}{GO_ON}\n".encode())
+                os.write(2, f"{show}\n{WORDS[self.number]}{GO_ON}\n".encode())
+        # In a thread, for a disk that does not answer must not hold it up; and made without the
+        # locks of `threading`, which the main thread may hold where it is.
+        done = _thread.allocate_lock()
+        done.acquire()
+        _thread.start_new_thread(_last_words, (done,))
+        done.acquire(timeout=1.0)
         os._exit(self.exit_code)
 
 
@@ -164,9 +188,17 @@ def _is_handled() -> bool:
     return False
 
 
-def _in_deaf(frame: FrameType | None) -> bool:
+def _within(frame: FrameType | None, functions: Collection[str]) -> bool:
     while frame is not None:
-        if frame.f_code.co_name in DEAF:
+        if frame.f_code.co_name in functions:
             return True
         frame = frame.f_back
     return False
+
+
+def _last_words(done: _thread.LockType) -> None:
+    # Not imported for this: before anything is open there is nothing to do.
+    module = sys.modules.get("seqexp.runs.endings")
+    if module is not None:
+        module.end()
+    done.release()

@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from seqexp.runs import endings
 from seqexp.types import SeqexpError
 
 LOCKS = ".locks"
@@ -101,6 +102,7 @@ class Locks:
                 f"cannot write to {self._folder.parent} ({error.strerror}); choose another folder "
                 "with runs_dir=..."
             ) from error
+        endings.add(self._release_all)
         return self
 
     def __exit__(
@@ -110,6 +112,10 @@ class Locks:
         traceback: TracebackType | None,
     ) -> None:
         self._ended.set()
+        self._release_all()
+        endings.remove(self._release_all)
+
+    def _release_all(self) -> None:
         for name in list(self._held):
             self.release(name)
         with suppress(OSError):

@@ -187,6 +187,39 @@ def test_what_does_not_listen_is_ended_in_the_end():
     _ends(child, signal.SIGTERM)
 
 
+def test_an_extension_that_is_being_loaded_is_not_interrupted(tmp_path):
+    """jax's aborts where Python raises, with a page of C++."""
+    (tmp_path / "extension.py").write_text(
+        """
+import os, signal
+try:
+    signal.raise_signal(signal.SIGINT)
+except BaseException:
+    os.abort()
+"""
+    )
+    work = f" sys.path.insert(0, {str(tmp_path)!r}); import extension"
+    _ends(_child(work=work), signal.SIGINT)
+
+
+def test_what_ends_at_once_gives_back_what_it_holds(tmp_path):
+    work = f"""
+    from pathlib import Path
+    from seqexp.runs.locks import Locks
+    with Locks(Path({str(tmp_path)!r})) as locks:
+        locks.take("run")
+        tell("now")
+        import hashlib
+        hashlib.pbkdf2_hmac('md5', b'', b'', 2**31 - 1)
+"""
+    child = _child("from seqexp.commands import interrupts\ninterrupts.PATIENCE = 0.1", work)
+    _wait(child)
+    assert list(tmp_path.rglob("run"))
+    child.send_signal(signal.SIGTERM)
+    _ends(child, signal.SIGTERM)
+    assert not list(tmp_path.rglob("run"))
+
+
 def test_a_signal_that_is_sent_twice_leaves_time_to_clear_up():
     """`timeout` sends it to the process, and to its group."""
     work = """
