@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,9 +99,14 @@ def _read(
     problems: list[Problem] = []
     unread = 0
     for directory in directories:
-        for folder in sorted(path for path in directory.iterdir() if path.is_dir()):
-            if not any((folder / name).exists() for name in ("run.json", "metrics.jsonl")):
-                continue  # a report, costs, or Hydra's own notes
+        try:
+            inside = sorted(path for path in directory.iterdir() if path.is_dir())
+        except OSError as error:
+            raise SeqexpError(f"cannot read {directory} ({error.strerror})") from error
+        for folder in inside:
+            if not any(os.path.exists(folder / name) for name in ("run.json", "metrics.jsonl")):
+                if os.access(folder, os.X_OK):
+                    continue  # a report, costs, or Hydra's own notes
             read, complaints = read_run(folder)
             problems += complaints
             if read is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,7 +73,7 @@ def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
 
     def optional(file: str) -> dict[str, Any]:
         try:
-            return _object(folder / file) if (folder / file).exists() else {}
+            return _object(folder / file) if os.path.exists(folder / file) else {}
         except Unreadable as error:
             problems.append(Problem(f"{name}/{file}", f"{error}; the file is left out"))
             return {}
@@ -99,12 +100,15 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     A crash may tear the last line. A run that was resumed may write a step again: the later line
     counts.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         return [], []
     complaints = []
     records: dict[int, dict[str, Any]] = {}
     repeated = 0
-    *whole, rest = path.read_bytes().split(b"\n")
+    try:
+        *whole, rest = path.read_bytes().split(b"\n")
+    except OSError as error:
+        return [], [f"can not be read ({error.strerror}); the file is left out"]
     if rest:
         complaints.append("the last line is torn; it is left out")
     for number, record in enumerate(_parsed(whole), start=1):

@@ -19,6 +19,7 @@ from seqexp.analysis.findings import Findings, findings
 from seqexp.analysis.growth import growth_figures
 from seqexp.analysis.load import load
 from seqexp.analysis.table import tabulate
+from seqexp.runs.replacing import replaced
 
 
 def report(*studies: Path | str) -> Path:
@@ -28,27 +29,38 @@ def report(*studies: Path | str) -> Path:
         `report/index.html`, see `write_report`.
 
     Raises:
-        SeqexpError: a folder is missing, or there is no run in any of them.
+        SeqexpError: a folder is missing, there is no run in any of them, or it can not be written.
     """
     study = load(*studies)
     return write_report(findings(study, tabulate(study)), Path(studies[0]) / "report")
 
 
+OURS = ("index.html", "table.csv", "results.csv", "results.json", "*.svg", "*.pdf")
+"""The files of a report."""
+
+
 def write_report(found: Findings, folder: Path) -> Path:
-    """Write the report of a study.
+    """Write the report of a study, all of it or, where that is not possible, nothing.
 
     Args:
         found: what the analysis finds in it.
-        folder: where to write; figures of an earlier report go.
+        folder: where to write, in place of an earlier report.
 
     Returns:
         `index.html` in it, which needs no other file. Beside it stand `table.csv` (a row a task and
         model), `results.csv` and `results.json` (a row a run), and every figure as SVG and as PDF.
         All of them are the same, byte for byte, for the same records.
+
+    Raises:
+        SeqexpError: the folder can not be written; an earlier report is as it was.
     """
-    folder.mkdir(exist_ok=True)
-    for old in [*folder.glob("*.svg"), *folder.glob("*.pdf")]:
-        old.unlink()
+    remedy = "seqexp report STUDY --to FOLDER writes the report elsewhere"
+    with replaced(folder, OURS, remedy) as new:
+        _write_all(found, new)
+    return folder / "index.html"
+
+
+def _write_all(found: Findings, folder: Path) -> None:
     study, models = found.study, found.table
     parts = [sections.comparison(found)]
     for task in models["task"].unique():
@@ -67,16 +79,15 @@ def write_report(found: Findings, folder: Path) -> Path:
         account.reproduce(study),
         account.provenance(study),
     ]
-    models.to_csv(folder / "table.csv", index=False)
-    study.runs.to_csv(folder / "results.csv", index=False)
     rows = study.runs.astype(object).where(study.runs.notna(), None).to_dict("records")
-    (folder / "results.json").write_text(
-        json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8"
-    )
-    text = page.document(study.name, sections.lead(found), parts, payload(found))
-    index = folder / "index.html"
-    index.write_text(text, encoding="utf-8")
-    return index
+    texts = {
+        "table.csv": models.to_csv(index=False),
+        "results.csv": study.runs.to_csv(index=False),
+        "results.json": json.dumps(rows, indent=1, ensure_ascii=False),
+        "index.html": page.document(study.name, sections.lead(found), parts, payload(found)),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def _figures(found: Findings) -> sections.TaskFigures:

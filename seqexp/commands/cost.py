@@ -44,6 +44,10 @@ runs. NAME is made of the models and tasks unless it is given; what is there is 
 """
 
 
+OURS = ("cost.json", "cost.csv", "*growth.svg", "*growth.pdf")
+"""The files that the command writes."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the command was asked for, beside overrides."""
@@ -208,15 +212,10 @@ def _write(
 ) -> None:
     from seqexp.runs.manifest import manifest
     from seqexp.runs.redaction import redact
-    from seqexp.runs.store import write_json_atomic
+    from seqexp.runs.replacing import replaced
+    from seqexp.runs.store import dumps
     from seqexp.sweeps.groups import device_kind
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SeqexpError(
-            f"cannot write to {folder} ({error.strerror}); choose another folder with runs_dir=..."
-        ) from error
     places = ("task", "label", "model", "varied", "length", "width")
     record = {
         "format": FORMAT,
@@ -231,12 +230,11 @@ def _write(
         ],
         "growth": fits.to_dict("records"),
     }
-    write_json_atomic(folder / "cost.json", record)
-    table.to_csv(folder / "cost.csv", index=False)
-    for old in [*folder.glob("*growth.svg"), *folder.glob("*growth.pdf")]:
-        old.unlink()
     varied = table.loc[table["varied"] != ""]
     look = looks(varied.assign(model_label=varied["label"]))
-    for figure in growth_figures(varied, fits, look):
-        (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
-        (folder / f"{figure.name}.pdf").write_bytes(figure.pdf)
+    with replaced(folder, OURS, "choose another folder with runs_dir=...") as new:
+        (new / "cost.json").write_text(f"{dumps(record, indent=2)}\n", encoding="utf-8")
+        (new / "cost.csv").write_text(table.to_csv(index=False), encoding="utf-8")
+        for figure in growth_figures(varied, fits, look):
+            (new / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
+            (new / f"{figure.name}.pdf").write_bytes(figure.pdf)

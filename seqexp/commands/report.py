@@ -24,14 +24,16 @@ from seqexp.runs.wandb_mirror import Mirror
 from seqexp.types import SeqexpError
 
 USAGE = """\
-usage: seqexp report STUDY [STUDY ...] [--wandb[=online|offline]]
+usage: seqexp report STUDY [STUDY ...] [--to FOLDER] [--wandb[=online|offline]]
 
   seqexp report runs/frontier
+  seqexp report /shared/runs/frontier --to frontier-report
   seqexp report runs/frontier --wandb=online
   seqexp report wandb:ENTITY/PROJECT/frontier
 
 Writes runs/STUDY/report/index.html, one page that opens offline, with its tables and figures beside
-it. Of several studies the runs are compared as if they were one; the report is in the first.
+it, or all of that into FOLDER. Of several studies the runs are compared as if they were one; the
+report is in the first.
 
 A study is a folder, or one that was mirrored to wandb: the records that it carries are first
 fetched into runs/STUDY; what is there already is never replaced.
@@ -49,26 +51,30 @@ def main(arguments: list[str]) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(USAGE, end="", file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
-    names, mode = _parse(arguments)
+    names, mode, to = _parse(arguments)
     folders = [_folder(name) for name in names]
     mirror = None if mode is None else _mirror(folders[0], mode)
-    return 0 if report_on(folders, mirror) else 1
+    return 0 if report_on(folders, mirror, to) else 1
 
 
-def report_on(studies: Sequence[Path], mirror: Mirror | None = None) -> bool:
+def report_on(
+    studies: Sequence[Path], mirror: Mirror | None = None, to: Path | None = None
+) -> bool:
     """Write the report into the folder of the first, print its table and where it is.
 
     Args:
         studies: their folders.
         mirror: where to log the comparison as well, if anywhere.
+        to: where to write the report instead.
 
     Returns:
         Whether it is logged, if it was to be.
     """
     study = load(*studies)
     found = findings(study, tabulate(study))
-    page = write_report(found, studies[0] / "report")
-    print(to_text(found.table, terminal_width()))
+    # First what no full disk can take away.
+    print(to_text(found.table, terminal_width()), flush=True)
+    page = write_report(found, to or studies[0] / "report")
     print(f"report: {page}", flush=True)
     if mirror is None or mirror.mode == "disabled":
         return True
@@ -77,16 +83,25 @@ def report_on(studies: Sequence[Path], mirror: Mirror | None = None) -> bool:
     return log_report(found, studies[0], mirror)
 
 
-def _parse(arguments: Sequence[str]) -> tuple[list[str], str | None]:
-    """The studies, and the mode of wandb: "" for that of the runs, None for no wandb."""
+def _parse(arguments: Sequence[str]) -> tuple[list[str], str | None, Path | None]:
+    """The studies, the mode of wandb ("" for that of the runs, None for no wandb), and where to."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--wandb", nargs="?", const="")
+    parser.add_argument("--to", type=Path)
     # It stands for itself: the study that comes after is no mode.
     words = ["--wandb=" if word == "--wandb" else word for word in arguments]
     found, names = parse(parser, words, "report")
     if not names:
         raise SeqexpError("no study given: seqexp report --help shows how to call it")
-    return names, found.wandb
+    if found.to is not None:
+        _check_free(found.to)
+    return names, found.wandb, found.to
+
+
+def _check_free(folder: Path) -> None:
+    """Raises SeqexpError where a folder holds something else than a report."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "results.json").exists():
+        raise SeqexpError(f"--to={folder} holds other files than a report; name a new folder")
 
 
 def _folder(name: str) -> Path:
