@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from seqexp.runs.manifest import TRAINED_BY
 
 PACKAGE = Path(__file__).parents[1] / "seqexp"
 
@@ -68,6 +71,23 @@ def test_imports_go_one_way(path):
 def test_every_folder_has_its_place():
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__"}
     assert folders == set(ALLOWED)
+
+
+WATCH_OR_KEEP = {"costs", "runs", "sweeps", "analysis", "commands", "__init__.py", "__main__.py"}
+"""What takes no part in what training computes; a new part must choose a side."""
+
+
+def test_the_source_hash_covers_all_that_training_imports():
+    """Everything reachable from training, or from a class that the menu names."""
+    covered = {part.removesuffix(".py") for part in TRAINED_BY}
+    for path in FILES:
+        if path.relative_to(PACKAGE).parts[0].removesuffix(".py") in covered:
+            names = {n.split(".")[1] for n in imports(path) if n.startswith("seqexp.")}
+            assert names <= covered, path
+    menu = "".join(path.read_text() for path in (PACKAGE.parent / "conf").rglob("*.yaml"))
+    assert set(re.findall(r"_target_: seqexp\.(\w+)", menu)) <= covered
+    parts = {path.relative_to(PACKAGE).parts[0] for path in FILES}
+    assert parts == {*TRAINED_BY, *WATCH_OR_KEEP}
 
 
 def test_plugins_of_hydra_import_nothing_heavy():

@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +17,19 @@ from typing import Any
 from seqexp.runs.redaction import redact_arguments
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "hydra-core", "wandb")
+
+TRAINED_BY = (
+    "types.py",
+    "recurrences",
+    "cells",
+    "layers",
+    "models",
+    "data",
+    "tasks",
+    "training",
+)
+"""The parts of the package that say what training computes: all that `training` and what a config
+names may import. What runs it, measures it, writes it down and reports it is not of them."""
 
 _SOURCE = Path(__file__).resolve().parents[1]
 
@@ -30,7 +43,7 @@ def manifest(device_kind: str, data_hashes: Mapping[str, str]) -> dict[str, Any]
 
     Returns:
         {"git": {"revision", "dirty"} (nulls where the package does not stand in a git checkout),
-        "version" and "source" (the hash of its files) of seqexp itself, "packages" (versions, null
+        "version" and "source" (the hash of the files that train) of seqexp itself, "packages" (versions, null
         where one is not installed), "python", "platform", "cpu": {"model", "cores", "usable"},
         "device_kind", "xla_flags", "data_hashes", "command" (without secrets), "started_at" (UTC)}
     """
@@ -53,14 +66,23 @@ def manifest(device_kind: str, data_hashes: Mapping[str, str]) -> dict[str, Any]
 # Once a process: what counts is the code as it was imported, not what an editor does to it later.
 @functools.cache
 def source_hash() -> str:
-    """The 16 hex digits that name the code: over all Python files of the package, by path."""
-    return hash_sources(_SOURCE)
+    """The 16 hex digits that name the code that trains: over the files of `TRAINED_BY`, by path."""
+    return hash_sources(_SOURCE, TRAINED_BY)
 
 
-def hash_sources(folder: Path) -> str:
-    """sha256 over the paths and contents of a folder's Python files, cut to 16 hex digits."""
+def hash_sources(folder: Path, parts: Sequence[str]) -> str:
+    """sha256 over the paths and contents of Python files, cut to 16 hex digits.
+
+    Args:
+        folder: of a package.
+        parts: files and folders in it.
+    """
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
+    files: list[Path] = []
+    for part in parts:
+        whole = folder / part
+        files += whole.rglob("*.py") if whole.is_dir() else [whole]
+    for path in sorted(files):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(folder).as_posix()}\n{len(content)}\n".encode())
         digest.update(content)

@@ -45,23 +45,29 @@ def test_without_flags_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(found["packages"].values()) == {None} and found["version"] is None
 
 
-def test_source_hash_sees_every_change(tmp_path: Path) -> None:
-    (tmp_path / "cells").mkdir()
-    (tmp_path / "a.py").write_text("x = 1\n")
+def test_the_source_hash_sees_every_change_of_what_trains(tmp_path: Path) -> None:
+    def hashed() -> str:
+        return hash_sources(tmp_path, ("types.py", "cells"))
+
+    for part in ("cells", "analysis"):
+        (tmp_path / part).mkdir()
+    (tmp_path / "types.py").write_text("x = 1\n")
     (tmp_path / "cells" / "b.py").write_text("y = 2\n")
-    (tmp_path / "notes.md").write_text("no code")
-    seen = {hash_sources(tmp_path)}
-    (tmp_path / "notes.md").write_text("still no code")
-    assert hash_sources(tmp_path) in seen
+    (tmp_path / "analysis" / "wording.py").write_text("z = 3\n")
+    seen = {hashed()}
+    (tmp_path / "cells" / "notes.md").write_text("no code")
+    (tmp_path / "analysis" / "wording.py").write_text("z = 4\n")
+    (tmp_path / "analysis" / "new.py").write_text("x = 1\n")
+    assert hashed() in seen, "neither notes nor the report change what was trained"
 
     (tmp_path / "cells" / "b.py").write_text("y = 3\n")
-    seen.add(hash_sources(tmp_path))
+    seen.add(hashed())
     (tmp_path / "cells" / "b.py").rename(tmp_path / "cells" / "c.py")
-    seen.add(hash_sources(tmp_path))
-    (tmp_path / "a.py").write_text("")
-    seen.add(hash_sources(tmp_path))
-    (tmp_path / "d.py").write_text("x = 1\n")
-    seen.add(hash_sources(tmp_path))
+    seen.add(hashed())
+    (tmp_path / "types.py").write_text("")
+    seen.add(hashed())
+    (tmp_path / "cells" / "d.py").write_text("x = 1\n")
+    seen.add(hashed())
     assert len(seen) == 5
 
 
