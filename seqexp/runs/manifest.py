@@ -16,7 +16,10 @@ from typing import Any
 
 from seqexp.runs.redaction import redact_arguments
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "hydra-core", "wandb")
+PACKAGES = (
+    *("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn"),
+    *("hydra-core", "omegaconf", "wandb"),
+)
 
 TRAINED_BY = (
     "types.py",
@@ -34,24 +37,28 @@ names may import. What runs it, measures it, writes it down and reports it is no
 _SOURCE = Path(__file__).resolve().parents[1]
 
 
-def manifest(device_kind: str, data_hashes: Mapping[str, str]) -> dict[str, Any]:
+def manifest(
+    device_kind: str, data_hashes: Mapping[str, str], packages: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Everything beside the config that a result may depend on.
 
     Args:
         device_kind: of the device that computes, such as "cpu" or "NVIDIA H100".
         data_hashes: sha256 of every data file, by name.
+        packages: versions of what the user's own code is installed from, or imports.
 
     Returns:
         {"git": {"revision", "dirty"} (nulls where the package does not stand in a git checkout),
-        "version" and "source" (the hash of the files that train) of seqexp itself, "packages" (versions, null
-        where one is not installed), "python", "platform", "cpu": {"model", "cores", "usable"},
-        "device_kind", "xla_flags", "data_hashes", "command" (without secrets), "started_at" (UTC)}
+        "version" and "source" (the hash of the files that train) of seqexp itself, "packages"
+        (versions, null where one is not installed), "python", "platform", "cpu": {"model",
+        "cores", "usable"}, "device_kind", "xla_flags", "data_hashes", "command" (without secrets),
+        "started_at" (UTC)}
     """
     return {
         "git": _git(),
         "version": _version("seqexp"),
         "source": source_hash(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES} | dict(packages or {}),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": {"model": _cpu_model(), "cores": os.cpu_count(), "usable": _usable_cores()},

@@ -111,8 +111,14 @@ def _amiss(member: Planned) -> list[str]:
     notes = gaps(member.directory, run)
     with suppress(SeqexpError):  # Its manifest is among the gaps.
         manifest = read_json(member.directory / MANIFEST)
-        if manifest is not None and manifest.get("source") != source_hash():
-            notes.insert(0, "made by other code")
+        if manifest is not None:
+            made_with = manifest.get("packages") or {}
+            other = [
+                name for name in member.packages if made_with.get(name) != member.packages[name]
+            ]
+            notes = [f"made with another {name}" for name in other] + notes
+            if manifest.get("source") != source_hash():
+                notes.insert(0, "made by other code")
     return notes
 
 

@@ -99,7 +99,7 @@ def _shown(value: float | None) -> str:
 
 def _open(member: Planned, fresh: MemberState, mirror: Mirror) -> Opened:
     """The record of a member, resumed where it was left, or new."""
-    now = manifest(device_kind(), member.data_hashes)
+    now = manifest(device_kind(), member.data_hashes, member.packages)
     left = _left(member, fresh, mirror)
     if left is None:
         runs_dir = member.directory.parent.parent

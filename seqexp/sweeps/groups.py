@@ -14,7 +14,7 @@ from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.known import KnownRuns
 from seqexp.runs.record import RunInfo, run_directory, study_directory
 from seqexp.sweeps.costing import training_flops
-from seqexp.sweeps.foreign import foreign_code
+from seqexp.sweeps.foreign import Foreign, foreign_code
 from seqexp.sweeps.names import group_names, run_names
 from seqexp.sweeps.no_effect import differences, plain, without_effect
 from seqexp.sweeps.point import Point, build_model
@@ -29,12 +29,18 @@ from seqexp.types import SeqexpError, Splits
 
 @dataclass(frozen=True)
 class Planned:
-    """A point and the run that it becomes."""
+    """A point and the run that it becomes.
+
+    Attributes:
+        data_hashes: of the data and of the user's own code.
+        packages: versions of installed packages that this code is, or imports.
+    """
 
     point: Point
     info: RunInfo
     hyper: Hyper
     data_hashes: Mapping[str, str]
+    packages: Mapping[str, str]
 
     @property
     def directory(self) -> Path:
@@ -104,6 +110,7 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     left_to_us: set[str] = set()
     idle: dict[str, dict[str, None]] = {}
     unused: dict[str, Mapping[str, Any]] = {}
+    code: dict[str, Foreign] = {}
     known: dict[Path, KnownRuns] = {}
     wrong: dict[str, list[str]] = {}
     alike = _alike(points)
@@ -120,9 +127,11 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
             if wanted not in checked:
                 members = len(alike.get(wanted, alike[asked]))
                 checked[wanted] = _checked(settled, members, data)
+            if wanted not in code:
+                code[wanted] = foreign_code(settled.config)
             experiment, batch_devices = checked[wanted]
             resolved = _on_devices(settled, batch_devices)
-            planned = _found(_planned(resolved, name, experiment), experiment, known)
+            planned = _found(_planned(resolved, name, experiment, code[wanted]), experiment, known)
         except SeqexpError as error:
             wrong.setdefault(str(error), []).append(name)
             continue
@@ -203,9 +212,9 @@ def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
     return experiment, devices
 
 
-def _planned(point: Point, name: str, experiment: Experiment) -> Planned:
+def _planned(point: Point, name: str, experiment: Experiment, foreign: Foreign) -> Planned:
     task = experiment.task
-    hashes = {**task.data_hashes(), **foreign_code(point.config), **changed_settings()}
+    hashes = {**task.data_hashes(), **foreign.hashes, **changed_settings()}
     kind = device_kind()
     info = RunInfo(
         id=identity(point.config, hashes, kind),
@@ -222,7 +231,7 @@ def _planned(point: Point, name: str, experiment: Experiment) -> Planned:
         choices=point.choices,
     )
     run_directory(Path(point.config["runs_dir"]), info.study, info.id)
-    return Planned(point, info, point.hyper, hashes)
+    return Planned(point, info, point.hyper, hashes, foreign.versions)
 
 
 def _found(planned: Planned, experiment: Experiment, known: dict[Path, KnownRuns]) -> Planned:

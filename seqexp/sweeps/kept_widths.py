@@ -49,7 +49,7 @@ class KeptWidths:
         self._entries = read_json(self._path) or {}
         self._point = point
         match = {key: question["match"][key] for key in ("by", "budget", "multiple")}
-        code = {**foreign_code(point.config), **changed_settings()}
+        code = {**foreign_code(point.config).hashes, **changed_settings()}
         whole = [{**question, "match": match}, device_kind(), code]
         self._key = hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
 
