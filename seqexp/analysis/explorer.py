@@ -12,6 +12,7 @@ from seqexp.analysis.axes import COMPARED, GROWING, measured
 from seqexp.analysis.curves import TIMES, band, thinned
 from seqexp.analysis.findings import Findings
 from seqexp.analysis.growth import VARIED, written
+from seqexp.analysis.load import Study, settings_of
 from seqexp.analysis.looks import INK, LINES, Look
 from seqexp.analysis.notation import spoken
 from seqexp.analysis.pareto import front
@@ -25,7 +26,7 @@ SYMBOLS |= {"v": "triangle-down", "p": "pentagon", "h": "hexagon"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 BAND = [*(time.key for time in TIMES), "mean", "low", "high"]
 TRIALS = ["trials", "flops", "seconds", "expected_best"]
-SETTINGS = ("config/model.", "config/optimizer.", "config/trainer.")
+SETTINGS = ("model.", "optimizer.", "trainer.")
 
 
 def payload(found: Findings) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def _task(found: Findings, task: str, goals: Mapping[str, str]) -> dict[str, Any
     judged = [(spoken(name), goal) for name, goal in rows[["score", "goal"]].dropna().to_numpy()]
     score, goal = judged[0] if judged else ("", "min")
     runs = found.study.runs.loc[found.study.runs["task_label"] == task]
-    told = dict(zip(runs["run"], _told(runs), strict=True))
+    told = dict(zip(runs["run"], _told(found.study, runs), strict=True))
     return {
         "score": score,
         "goal": goal,
@@ -72,13 +73,15 @@ def _task(found: Findings, task: str, goals: Mapping[str, str]) -> dict[str, Any
     }
 
 
-def _told(runs: pd.DataFrame) -> list[str]:
+def _told(study: Study, runs: pd.DataFrame) -> list[str]:
     """Of each run its name, what else varies within the task, and its folder, a line each."""
-    keys = [str(key) for key in runs if str(key).startswith(SETTINGS) and "._" not in str(key)]
-    varying = [key for key in keys if len(set(runs[key].dropna())) > 1]
+    settings = [settings_of(study.files[run]) for run in runs["run"]]
+    keys = dict.fromkeys(key for own in settings for key in own)
+    keys = [key for key in keys if key.startswith(SETTINGS) and "._" not in key]
+    varying = [key for key in keys if len({own[key] for own in settings if key in own}) > 1]
     lines = []
-    for run in runs.to_dict("records"):
-        known = [(key.rpartition(".")[2], run[key]) for key in varying if pd.notna(run[key])]
+    for run, own in zip(runs.to_dict("records"), settings, strict=True):
+        known = [(key.rpartition(".")[2], own[key]) for key in varying if key in own]
         said = set(run["label"].split())
         more = [f"{k} {value}" for k, value in known if f"{SHORT.get(k, k)}={value}" not in said]
         where = f"{run['study']}/{run['folder']}"

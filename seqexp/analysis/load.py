@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping
@@ -21,6 +22,9 @@ from seqexp.runs.naming import Group, Label, flatten, labels, shared, told
 from seqexp.types import SeqexpError
 
 CURVES = ["run", "step", "examples", "tokens", "seconds", "metric", "value"]
+NULL = "(null)"
+"""What stands in the tables for a setting that is null; one that a run does not have is NaN."""
+
 NOT_METRICS = {"step", "examples", "tokens", "nonfinite"}
 
 
@@ -35,7 +39,8 @@ class Study:
             `status` (see `STATUSES`), the `score` metric with its `goal`, the step (`score_step`)
             of the weights that validation chose, their `valid` and `test` score, `diverged_step`,
             `error` (why there is no test score), every cost, every other metric (`valid/loss`), and
-            every setting (`config/optimizer.learning_rate`).
+            every setting (`config/optimizer.learning_rate`) as a number, boolean or text, "(null)"
+            for null.
         curves: one row a run, step and metric: `run`, `step`, `examples`, `tokens`, `seconds` by
             the clock, in which all members of its group trained side by side, `metric`, `value`;
             NaN stands for every value that was not finite.
@@ -125,7 +130,7 @@ def _read(
 
 
 def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.DataFrame:
-    settings = {run: _settings(read) for run, read in files.items()}
+    settings = {run: settings_of(read) for run, read in files.items()}
     groups = {
         run: Group(read.run["task"], read.run["model"], read.run["group"])
         for run, read in files.items()
@@ -143,7 +148,8 @@ def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.Data
     frame["architecture"] = frame["architecture"].where(
         frame["status"] != UNREADABLE, built.transform("max")
     )
-    for key in ["score_step", "valid", "test", "diverged_step", *NUMBERS]:
+    measured = [key for key in frame if str(key).startswith(("valid/", "test/"))]
+    for key in ["score_step", "valid", "test", "diverged_step", *NUMBERS, *measured]:
         frame[key] = pd.to_numeric(frame[key], errors="coerce")
     return frame.sort_values(["task_label", "label", "seed", "run"], ignore_index=True)
 
@@ -165,7 +171,7 @@ def _row(
     row |= {key: files.cost.get(key) for key in NUMBERS}
     row |= {f"valid/{metric}": value for metric, value in run.get("valid", {}).items()}
     row |= {f"test/{metric}": value for metric, value in run.get("test", {}).items()}
-    return row | {f"config/{key}": value for key, value in settings.items()}
+    return row | {f"config/{key}": value for key, value in _values(_config(files), "").items()}
 
 
 def _unnamed(group: Group) -> Label:
@@ -178,11 +184,33 @@ def architecture(settings: Mapping[str, str]) -> str:
     return "; ".join(f"{k}={v}" for k, v in sorted(settings.items()) if k.startswith("model."))
 
 
-def _settings(read: RunFiles) -> dict[str, str]:
-    """What may tell a run's group from another: what its identity is made of."""
+def settings_of(read: RunFiles) -> dict[str, str]:
+    """What may tell a run's group from another, as text: what its identity is made of."""
+    return flatten(_config(read))
+
+
+def _config(read: RunFiles) -> dict[str, Any]:
     config = read.run.get("config", {})
-    kept = flatten({key: value for key, value in config.items() if key not in NOT_RESULT})
+    kept = {key: value for key, value in config.items() if key not in NOT_RESULT}
     return kept | {"device": str(read.manifest.get("device_kind"))}
+
+
+def _values(config: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """A nested config as dotted keys: numbers, booleans and texts as they are, lists as JSON.
+
+    Null is a text of its own: pandas takes None, "null" and "None" for what is missing, leaves it
+    out when it groups, and would so lose half of the runs.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= _values(value, f"{prefix}{key}.")
+        elif value is None:
+            flat[prefix + key] = NULL
+        else:
+            plain = isinstance(value, str | int | float)
+            flat[prefix + key] = value if plain else json.dumps(value, ensure_ascii=False)
+    return flat
 
 
 def _judged_alike(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:

@@ -110,7 +110,7 @@ class Files:
         if column in own:
             return own[column]
         if kind == "config":
-            return run.settings.get(name, "cpu" if name == "device" else None)
+            return "cpu" if name == "device" else run.setting(name)
         if kind in ("valid", "test"):
             return run.said[kind].get(name)
         return run.said.get(column, run.cost.get(column))

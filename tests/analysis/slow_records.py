@@ -94,6 +94,15 @@ class Run:
         config = self.said.get("config", {})
         return flat({key: value for key, value in config.items() if key not in NO_RESULT})
 
+    def setting(self, key: str) -> Any:
+        """An entry of the config as it is, "(null)" for null; None where there is none."""
+        at: Any = self.said.get("config", {})
+        for part in key.split("."):
+            at = at.get(part) if part in (at or {}) else None
+            if part == key.rsplit(".", 1)[-1] and key in self.settings:
+                return "(null)" if at is None else at
+        return None
+
     @property
     def architecture(self) -> str:
         """What it is built of, however it is trained."""

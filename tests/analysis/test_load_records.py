@@ -25,7 +25,7 @@ def test_runs_and_curves_are_tidy(tmp_path):
         assert row["label"] == row["model"] and row["task_label"] == row["task"]
         assert row["parameters"] == cost(row["model"])["parameters"]
         assert np.isnan(row["decode_seconds_per_token"])
-        assert row["config/model.units"] == "8"
+        assert row["config/model.units"] == 8
     curve = study.curves.loc[study.curves["run"] == "gru-adding-1"]
     assert curve.drop(columns="run").to_numpy().tolist() == [
         [10, 40, 400, 0.1, "valid/mse", 0.1],
