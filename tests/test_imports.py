@@ -20,11 +20,12 @@ ALLOWED = {
     "data": {"types"},
     "tasks": {"types", "data"},
     "training": {"types"},
+    "laws": {"types", "recurrences", "training"},
     "costs": {"types"},
     "runs": {"types"},
     # Of runs only what defines the records: which settings make an identity.
     "analysis": {"types", "runs"},
-    "sweeps": {"types", "training", "costs", "runs"},
+    "sweeps": {"types", "training", "laws", "costs", "runs"},
     "commands": None,
 }
 # The ground floor, and files beside it: `seqexp.load` and `python -m seqexp`.

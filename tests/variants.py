@@ -17,9 +17,12 @@ import numpy as np
 from flax import nnx
 
 from seqexp import cells, layers
+from seqexp.laws.compiling import quick_jit
 from seqexp.layers import DropConnect, RecurrentDropout, Variational, Zoneout
 from seqexp.recurrences.masking import time_first
 from seqexp.types import Cell, SeqexpError
+
+__all__ = ["quick_jit"]
 
 IN_FEATURES = 3
 FEATURES = 4
@@ -42,29 +45,6 @@ WRAPPERS: dict[str, Callable[[Cell], Cell]] = {
     "Zoneout": partial(Zoneout, rate=0.3),
     "DropConnect": partial(DropConnect, rate=0.4),
 }
-
-
-def _fast_compilation() -> dict[str, Any]:
-    """XLA options that compile small CPU programs several times faster; those that JAX knows."""
-    options = {
-        "xla_backend_optimization_level": 0,
-        "xla_cpu_use_fusion_emitters": False,
-        "xla_cpu_parallel_codegen_split_count": 1,
-        "xla_llvm_disable_expensive_passes": True,
-    }
-    return {name: value for name, value in options.items() if _known(name, value)}
-
-
-def _known(name: str, value: Any) -> bool:
-    try:
-        jax.jit(lambda: 0, compiler_options={name: value})()
-    except jax.errors.JaxRuntimeError:
-        return False
-    return True
-
-
-# Compiling takes nearly all of these tests' time.
-quick_jit = partial(jax.jit, compiler_options=_fast_compilation())
 
 
 def drawn(make: Callable[[], Any], dtype: Any = np.float64) -> Any:

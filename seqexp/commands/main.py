@@ -16,12 +16,13 @@ usage: seqexp COMMAND ...
   sweep  model=rnn,lstm task=adding seed=0,1   train every combination, then report
   run    model=gru task=digits                 train one point
   cost   model=lstm --lengths 64,128,256       what a model costs, and how that grows
+  check  model=mgu --config-dir FOLDER         do models and tasks, your own too, keep the laws?
   report runs/STUDY [...] [--wandb]            table, figures and page from the records
   data   [TASK ...]                            fetch and check data sets
   doctor                                       is this machine's JAX in order?
 
-run, sweep and cost take Hydra overrides; `seqexp run --help` lists the menu, `--cfg job` prints the
-config. Commands that were interrupted go on where they were when started again.
+run, sweep, check and cost take Hydra overrides; `seqexp run --help` lists the menu, `--cfg job`
+prints the config. Commands that were interrupted go on where they were when started again.
 """
 
 
@@ -97,7 +98,7 @@ def _command(name: str) -> Callable[[list[str]], int] | None:
         from seqexp.commands import train
 
         return getattr(train, name)
-    if name in ("cost", "report", "data", "doctor"):
+    if name in ("check", "cost", "report", "data", "doctor"):
         import importlib
 
         return importlib.import_module(f"seqexp.commands.{name}").main

@@ -12,6 +12,7 @@ import numpy as np
 from flax import nnx
 
 from seqexp.costs.ledger import CostLedger
+from seqexp.laws import check_quickly
 from seqexp.runs import checkpoint
 from seqexp.runs.manifest import manifest, source_hash
 from seqexp.runs.record import COST, MANIFEST, METRICS, RUN, TIMING, RunRecord, is_finished
@@ -21,6 +22,7 @@ from seqexp.sweeps.budgets import AXES
 from seqexp.sweeps.costing import measure_costs
 from seqexp.sweeps.groups import Group, Planned, device_kind
 from seqexp.sweeps.outcome import Outcome
+from seqexp.sweeps.own_code import has_own_code
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import peak_resident_at
 from seqexp.training import Chunk, GroupState, Program, train
@@ -55,6 +57,9 @@ def run_group(
     try:
         for member, state in zip(members, fresh, strict=True):
             opened.append(_open(member, state, mirror))
+        if has_own_code(members[0].point.config):
+            progress.working_on(f"{group.name}: trying the laws on its own code")
+            check_quickly(group.experiment)
         progress.advance(sum(int(member.state.step) for member in opened))
         progress.working_on(f"{group.name}: measuring costs")
         program, ledger = _with_costs(program, fresh, members[0], splits)

@@ -1,0 +1,44 @@
+"""`seqexp check`: do models and tasks, one's own too, keep the laws?"""
+
+from __future__ import annotations
+
+from seqexp.commands.compose import composed
+from seqexp.types import SeqexpError
+
+USAGE = """\
+usage: seqexp check [OVERRIDE ...] [--config-dir FOLDER]
+
+  seqexp check model=gru task=digits
+  seqexp check model=mgu task=adding --config-dir my_configs
+
+Tries the laws that results depend on: unroll is step after step (outputs, carry, gradients; in
+float64), padding never matters, a causal model does not look ahead, halves of a sequence are the
+whole, gradients are finite, evaluation is deterministic; a task's data is as its spec says, its
+metrics pool over batches, padding weighs nothing, batches follow the key and the step. Prints a
+line a law; exit code 1 if one is broken. The most important are tried before own code is trained.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Try the laws, and print each with what is wrong."""
+    if {"-h", "--help"} & set(arguments):
+        print(USAGE, end="")
+        return 0
+    points = composed(arguments)
+    from seqexp.laws import check
+
+    broken = 0
+    for point in points:
+        experiment = point.build()
+        print(f"{point.model} on {point.task}")
+        try:
+            splits = experiment.task.load()
+            for about, law, problem in check(experiment, splits):
+                broken += problem is not None
+                said = "ok" if problem is None else f"BROKEN: {problem}"
+                print(f"  {about}: {law}: {said}", flush=True)
+        except (TypeError, ValueError) as error:
+            first = str(error).splitlines()[0]
+            raise SeqexpError(f"{point.model} does not fit {point.task}: {first}") from error
+    print("all laws hold" if not broken else f"{broken} broken")
+    return int(broken > 0)

@@ -1,0 +1,97 @@
+"""What keeps the laws passes, and what breaks one is told which, and by how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from seqexp.laws import check, check_quickly
+from seqexp.tasks import Adding
+from seqexp.types import Mean, SeqexpError
+from tests.sweeps.tiny import seqexp
+from tests.test_configs import point
+
+SMALL = ["model=gru", "model.features=3", "trainer.batch_size=4", "logger.mode=disabled"]
+ADDING = ["task=adding", "task.length=6", "task.valid_examples=10", "task.test_examples=10"]
+COPY = ["task=copy_memory", "task.blanks=2", "task.digits=2"]
+COPY += ["task.valid_examples=10", "task.test_examples=10"]
+
+
+def own(cell: str, *overrides: str):
+    return [*SMALL, *overrides, f"model.cell._target_=tests.laws.own_cells.{cell}"]
+
+
+def broken(experiment) -> dict[str, str]:
+    verdicts = check(experiment, experiment.task.load())
+    return {f"{v.about}: {v.law}": v.problem for v in verdicts if v.problem}
+
+
+@pytest.mark.parametrize(
+    "overrides", [ADDING, pytest.param(COPY, marks=pytest.mark.full)], ids=["adding", "copy"]
+)
+def test_what_is_on_the_menu_keeps_them_all(overrides):
+    assert broken(point(*SMALL, *overrides).build()) == {}
+
+
+def test_a_cell_that_doubles_its_input_is_found():
+    found = broken(point(*own("Doubled", *ADDING)).build())
+    assert "off by" in found["SequenceModel, float64: steps are the whole"]
+    assert found["Doubled, float64: unroll is step"].startswith("outputs: ")
+
+
+def test_a_cell_that_reads_padding_is_found():
+    found = broken(point(*own("Padded", *ADDING)).build())
+    assert "Padded, float64: unroll of padded sequences is step" in found
+    assert "Padded, float64: unroll is step" not in found
+
+
+def test_a_cell_that_looks_ahead_is_found():
+    found = broken(point(*own("Ahead", *COPY)).build())
+    assert "SequenceModel, float64: causal is causal" in found
+    assert found["Ahead, float64: no step looks ahead"].endswith("has a gradient by steps [3]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong(Adding):
+    """A task whose metrics are means already, of padding too."""
+
+    def measure(self, outputs, batch):
+        error = jnp.square(outputs - batch.targets).mean()
+        return {"loss": Mean(error, jnp.ones(())), "mse": Mean(error, jnp.ones(()))}
+
+
+def test_a_task_whose_metrics_do_not_pool_is_found():
+    import dataclasses
+
+    small = point(*SMALL, *ADDING).build()
+    wrong = dataclasses.replace(small, task=Wrong(length=6, valid_examples=10, test_examples=10))
+    found = broken(wrong)
+    assert {"Wrong: metrics pool over batches", "Wrong: padding weighs nothing"} <= set(found)
+
+
+def test_the_quick_one_takes_the_model_in_form_alone(monkeypatch):
+    check_quickly(point(*SMALL, *COPY).build())
+    with pytest.raises(SeqexpError, match="breaks a law, steps are the whole: .*off by"):
+        check_quickly(point(*own("Doubled", *ADDING)).build())
+    with pytest.raises(SeqexpError, match="SequenceModel breaks a law, "):
+        check_quickly(point(*own("Ahead", *COPY)).build())
+
+
+def test_own_code_that_breaks_a_law_is_not_trained(tmp_path, capsys):
+    few = ["trainer.steps=2", "trainer.eval_every=2", f"runs_dir={tmp_path}", "study=own"]
+    assert seqexp("run", *own("Doubled", *ADDING), *few) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "breaks a law, steps are the whole" in said
+    assert not list(tmp_path.glob("own/*/metrics.jsonl"))
+
+
+def test_the_command_prints_a_line_a_law(capsys):
+    assert seqexp("check", *own("Doubled", *ADDING)) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "  SequenceModel, float64: padding never matters: ok" in lines
+    assert any("steps are the whole: BROKEN: " in line for line in lines)
+    assert lines[-1].endswith(" broken")
+    assert jax.config.jax_enable_x64 is False
