@@ -74,7 +74,16 @@ def test_every_folder_has_its_place():
     assert folders == set(ALLOWED)
 
 
-WATCH_OR_KEEP = {"costs", "runs", "sweeps", "analysis", "commands", "__init__.py", "__main__.py"}
+WATCH_OR_KEEP = {
+    "laws",
+    "costs",
+    "runs",
+    "sweeps",
+    "analysis",
+    "commands",
+    "__init__.py",
+    "__main__.py",
+}
 """What takes no part in what training computes; a new part must choose a side."""
 
 
