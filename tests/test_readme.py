@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
 from seqexp.commands.main import main
+from seqexp.sweeps import costing
 from tests.test_configs import point
 
 ROOT = Path(__file__).parents[1]
@@ -62,9 +64,66 @@ def test_every_command_of_the_usage_is_in_the_readme(capsys):
         assert f"seqexp {command}" in README
 
 
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+[SENSORS] = [block for block in PYTHON if block.startswith("# sensors.py")]
+
+
+@pytest.mark.parametrize("block", [block for block in PYTHON if block != SENSORS])
 def test_python_runs_and_learns(block, capsys):
     exec(compile(block, "README.md", "exec"), {})
     printed = [eval(line) for line in capsys.readouterr().out.splitlines()]
     assert len(printed) == 4 and len(printed[0]) == 4
     assert min(printed[-1]) < min(printed[0])
+
+
+@pytest.fixture
+def sensors(tmp_path, monkeypatch):
+    """The README's own task in a folder, as someone would paste it, with a file to read."""
+    [config] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "my_configs" / "task").mkdir(parents=True)
+    (tmp_path / "my_configs" / "task" / "sensors.yaml").write_text(config)
+    (tmp_path / "sensors.py").write_text(SENSORS)
+    lines = [f"{i % 3},{','.join([str(i % 3 / 2)] * (1 + i % 4))}" for i in range(40)]
+    (tmp_path / "sensors.csv").write_text("\n".join(lines))
+    for name, value in {"REPEATS": 1, "SECONDS_A_REPEAT": 0.0, "DECODE_STEPS": 1}.items():
+        monkeypatch.setattr(costing, name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield lines
+    sys.modules.pop("sensors", None)
+
+
+FEW = ["model.features=3", "task.length=5", "trainer.steps=4", "trainer.eval_every=2"]
+FEW += ["trainer.batch_size=4", "logger.mode=disabled", "--config-dir", "my_configs"]
+
+
+def test_a_task_of_ones_own_trains_from_a_file(sensors, capsys):
+    assert main(["run", "model=gru", "task=sensors", *FEW]) == 0
+    assert "accuracy test" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2,0.1,high", "sensors.csv, line 6: could not convert string to float: 'high'"),
+        (
+            "3,0.1,0.2",
+            "Sensors, valid split: targets, row 1 is label 3, but the spec's classes are",
+        ),
+        ("1,0.1,nan", "Sensors, valid split: inputs, row 1, place [1, 0] is nan, but must be"),
+        ("1,1,1,1,1,1,1", "sequence 5 has 6 steps, and 5 is the most"),
+    ],
+)
+def test_a_malformed_row_is_one_clear_line(sensors, line, said, capsys):
+    sensors[5] = line
+    Path("sensors.csv").write_text("\n".join(sensors))
+    assert main(["run", "model=gru", "task=sensors", *FEW]) == 2
+    [error] = capsys.readouterr().err.splitlines()
+    assert said in error
+    assert not Path("runs").exists()
+
+
+def test_a_file_that_is_not_there_is_one_clear_line(sensors, capsys):
+    Path("sensors.csv").unlink()
+    assert main(["run", "model=gru", "task=sensors", *FEW]) == 2
+    assert "Sensors cannot read its data: " in capsys.readouterr().err

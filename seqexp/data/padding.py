@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from seqexp.types import Array, Batch
+from seqexp.types import Array, Batch, SeqexpError
 
 
 def pad(sequences: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray]:
     """Sequences `[t, ...]` as one array `[N, length, ...]` with zeros at the right, and `[N]` t's.
 
-    The sequences agree in dtype and in all but their first dimension, and t <= length.
+    The sequences agree in dtype and in all but their first dimension. Raises SeqexpError where one
+    is longer than `length`.
 
     >>> padded, lengths = pad([np.array([1, 2, 3]), np.array([4])], length=4)
     >>> padded.tolist(), lengths.tolist()
@@ -21,7 +22,12 @@ def pad(sequences: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, np.nd
     """
     first = sequences[0]
     padded = np.zeros((len(sequences), length, *first.shape[1:]), first.dtype)
-    for row, sequence in zip(padded, sequences, strict=True):
+    for number, (row, sequence) in enumerate(zip(padded, sequences, strict=True)):
+        if len(sequence) > length:
+            raise SeqexpError(
+                f"sequence {number} has {len(sequence)} steps, and {length} is the most: cut it or "
+                "give the task a greater length"
+            )
         row[: len(sequence)] = sequence
     return padded, np.array([len(sequence) for sequence in sequences], np.int32)
 

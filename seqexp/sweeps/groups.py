@@ -83,7 +83,11 @@ class Data:
     def load(self, task_config: Any, experiment: Experiment) -> Splits:
         key = canonical(task_config)
         if key not in self._splits:
-            splits = experiment.task.load()
+            try:
+                splits = experiment.task.load()
+            except OSError as error:
+                task = type(experiment.task).__name__
+                raise SeqexpError(f"{task} cannot read its data: {error}") from error
             check_data(experiment.task, splits, experiment.batch_size)
             self._splits[key] = splits
         return self._splits[key]
