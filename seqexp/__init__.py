@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from seqexp.analysis.load import Study
+    from seqexp.sweeps.trained import TrainedRun
 
 
 def load(*studies: Path | str) -> Study:
@@ -20,3 +21,19 @@ def load(*studies: Path | str) -> Study:
     from seqexp.analysis import load  # only now: pandas and matplotlib take a second to import
 
     return load(*studies)
+
+
+def load_run(folder: Path | str) -> TrainedRun:
+    """A finished run, its model with the weights that were best on validation.
+
+        run = seqexp.load_run("runs/frontier/0123456789abcdef")
+        run.predict(inputs), run.generate("ROMEO:"), run.evaluate("test")
+
+    See `seqexp.sweeps.trained.TrainedRun` for what there is.
+
+    Raises:
+        SeqexpError: there is no finished run, or its model can't be built or has no weights.
+    """
+    from seqexp.sweeps.trained import load_run  # only now: jax and Hydra take a second to import
+
+    return load_run(folder)

@@ -28,8 +28,8 @@ ALLOWED = {
     "sweeps": {"types", "training", "laws", "costs", "runs"},
     "commands": None,
 }
-# The ground floor, and files beside it: `seqexp.load` and `python -m seqexp`.
-ENTRANCES = {"types": set(), "__init__": {"analysis"}, "__main__": {"commands"}}
+# The ground floor, and files beside it: `seqexp.load`, `seqexp.load_run` and `python -m seqexp`.
+ENTRANCES = {"types": set(), "__init__": {"analysis", "sweeps"}, "__main__": {"commands"}}
 LIBRARIES = {
     "hydra": {"commands", "sweeps"},
     "wandb": {"runs"},

@@ -188,8 +188,9 @@ class Program:
         text = self.experiment.task.text
         assert text is not None
         key = member_key(self.hypers[member].seed, SAMPLE)
-        tokens = self._sample(self.graphdef, params, key, jnp.asarray(encode(text)), text.length)
-        return decode(text, tokens)
+        prompt = jnp.asarray(encode(text, text.prompt))
+        tokens = self._sample(self.graphdef, params, key, prompt, text.length)
+        return text.prompt + decode(text, tokens)
 
     def _slices(self, items: Sequence[Any]) -> list[Any]:
         """A pytree a member to one a slice; the last slice is filled up by repetition."""

@@ -51,8 +51,10 @@ class Alphabet(nnx.Module):
 def test_a_sample_goes_on_where_the_prompt_ends():
     text = Text(symbols="abcde", prompt="bc", length=6)
     graph, state = nnx.split(Alphabet())
-    tokens = sample_tokens(graph, state, jax.random.key(0), jnp.asarray(encode(text)), text.length)
-    assert decode(text, tokens) == "bcdeabcd"
+    tokens = sample_tokens(
+        graph, state, jax.random.key(0), jnp.asarray(encode(text, "bc")), text.length
+    )
+    assert decode(text, tokens) == "deabcd"
 
 
 class Coin(Alphabet):

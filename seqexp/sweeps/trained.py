@@ -1,0 +1,310 @@
+"""A finished run, loaded back: its model with the best weights, to predict, generate, evaluate."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from seqexp.runs import checkpoint
+from seqexp.runs.manifest import source_hash
+from seqexp.runs.record import FORMAT, MANIFEST, METRICS, RUN
+from seqexp.runs.redaction import REDACTED
+from seqexp.runs.store import read, read_json
+from seqexp.sweeps.foreign import foreign_code
+from seqexp.sweeps.point import Point
+from seqexp.training import Experiment, Program
+from seqexp.training.evaluation import eval_batches
+from seqexp.training.mesh import group_mesh
+from seqexp.training.sampling import decode, encode, sample_tokens
+from seqexp.training.settings import changed_settings, refuse_settings
+from seqexp.training.step import SAMPLE, build, member_key
+from seqexp.types import Batch, Model, SeqexpError, Task, Text
+
+_log = logging.getLogger(__name__)
+
+
+class TrainedRun:
+    """A run with the weights that were best on validation. See `load_run`.
+
+    Attributes:
+        folder: its record.
+        run: what stands in its `run.json`: name, config, scores, all that was measured of the best
+            weights.
+        config: the config it was trained with.
+        scores: its metrics on "valid" and "test", by name, as recorded.
+        metrics: what training recorded, an evaluation a dict: `pandas.DataFrame(metrics)`.
+        step: of training, whose weights these are.
+        task: gives data and measures outputs; nothing is loaded before `task.load()`.
+        model: an nnx module.
+    """
+
+    def __init__(self, folder: Path, run: dict[str, Any], point: Point, step: int, tree: Any):
+        self.folder = folder
+        self.run = run
+        self.config: dict[str, Any] = run["config"]
+        self.scores: dict[str, dict[str, float]] = {key: run[key] for key in ("valid", "test")}
+        self.metrics = read(folder / METRICS)
+        self.step = step
+        self._point = point
+        self._experiment = point.build()
+        self.task: Task = self._experiment.task
+        self.model: Model = _with_weights(self._experiment, tree, folder)
+        self._graphdef, self._params = nnx.split(self.model)
+        self._outputs = jax.jit(_outputs, static_argnums=0)
+        self._sample = jax.jit(sample_tokens, static_argnums=(0, 4))
+
+    def __repr__(self) -> str:
+        score = self.run["score"]
+        return f"<{self.run['name']}: {score['name']} test {score['test']:.4g}, {self.folder}>"
+
+    def predict(self, inputs: Any, lengths: Any = None) -> np.ndarray:
+        """The model's outputs: logits or values, as the task measures them.
+
+        Computed in batches of the run's `eval_batch_size`, as training evaluates.
+
+        Args:
+            inputs: `[B, T]` tokens or `[B, T, D]` features, right-padded; without B for one
+                sequence. T may differ from the task's.
+            lengths: `[B]` true lengths, a number for one sequence; None where nothing is padded.
+
+        Returns:
+            `[B, C]` outputs, or `[B, T, C]` for a task with an answer a step (what stands beyond a
+            length means nothing); without B for one sequence.
+
+        Raises:
+            SeqexpError: inputs or lengths are not what the model was built for.
+        """
+        values, ends, alone = self._checked(inputs, lengths)
+        batch = Batch(values, np.zeros(len(values)), ends)  # type: ignore[arg-type]
+        parts = [
+            self._outputs(self._graphdef, self._params, each.inputs, each.lengths)
+            for each in eval_batches(batch, self._experiment.eval_batch_size)
+        ]
+        outputs = np.concatenate([np.asarray(part) for part in parts])[: len(values)]
+        return outputs[0] if alone else outputs
+
+    def generate(
+        self,
+        prompt: str | Sequence[int],
+        length: int | None = None,
+        *,
+        temperature: float = 1.0,
+        seed: int | None = None,
+    ) -> Any:
+        """A prompt and what the model draws after it, a symbol a step.
+
+        Args:
+            prompt: text, or tokens; at least one.
+            length: how many to draw; None for as many as training's samples have.
+            temperature: divides the logits; 0 always takes the largest.
+            seed: draws; None for the run's own, with which training drew its samples.
+
+        Returns:
+            Text for text, a list of tokens for tokens.
+
+        Raises:
+            SeqexpError: the task is none of predicting the next token, or there is a mistake in an
+                argument.
+        """
+        text = self.task.text
+        if text is None:
+            raise SeqexpError(
+                f"{self.run['name']} can't generate: {self.run['task']} is no task of predicting "
+                "the next token (it has no `text`); use predict"
+            )
+        length = text.length if length is None else length
+        if type(length) is not int or length < 1:
+            raise SeqexpError(f"length must be a whole number of at least 1, not {length!r}")
+        if not 0 <= temperature < float("inf"):
+            raise SeqexpError(f"temperature must be a number of at least 0, not {temperature!r}")
+        tokens = _prompt(text, prompt)
+        key = member_key(self.run["seed"] if seed is None else seed, SAMPLE)
+        drawn = self._sample(
+            self._graphdef, self._params, key, jnp.asarray(tokens), length, temperature
+        )
+        whole = [*tokens.tolist(), *np.asarray(drawn).tolist()]
+        return decode(text, whole) if isinstance(prompt, str) else whole
+
+    def evaluate(self, split: str = "test") -> dict[str, float]:
+        """All metrics on a split of the task's data, by the program that training evaluates with.
+
+        On the machine that trained, and by the same code, these are the recorded scores, bitwise.
+
+        Args:
+            split: "valid" or "test".
+
+        Raises:
+            SeqexpError: the data is missing, or the split unknown.
+        """
+        if split not in ("valid", "test"):
+            raise SeqexpError(f"split must be 'valid' or 'test', not {split!r}")
+        _refuse_redacted({"task": self.config["task"]}, self.folder)
+        recorded = (read_json(self.folder / MANIFEST) or {}).get("data_hashes") or {}
+        for name, found in self.task.data_hashes().items():
+            if recorded.get(name, found) != found:
+                _log.warning("%s: its data has changed since: %s", self.folder, name)
+        program = Program(self._experiment, self.task.load(), [self._point.hyper], group_mesh(1, 1))
+        params = program.place([self._params])  # type: ignore[list-item]
+        values = program.evaluate(params, np.asarray([True]), split)
+        return {name: float(value[0]) for name, value in values.items()}
+
+    def _checked(self, inputs: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Inputs with B in front, their lengths, and whether there was one sequence without B."""
+        spec = self.task.spec
+        tokens = spec.inputs == "tokens"
+        values = np.asarray(inputs)
+        shape = "[B, T] tokens" if tokens else f"[B, T, {spec.input_size}] features"
+        wanted = np.integer if tokens else np.number
+        dimensions = values.ndim + tokens
+        if (
+            dimensions not in (2, 3)
+            or not np.issubdtype(values.dtype, wanted)
+            or not (tokens or values.shape[-1] == spec.input_size)
+            or 0 in values.shape
+        ):
+            raise SeqexpError(
+                f"inputs must be {shape}, or one sequence without B, not {values.dtype} "
+                f"{list(values.shape)}"
+            )
+        if tokens and not (0 <= values.min() and values.max() < spec.input_size):
+            raise SeqexpError(
+                f"tokens must be from 0 to {spec.input_size - 1}, not {values.min()} to "
+                f"{values.max()}"
+            )
+        alone = dimensions == 2
+        values = values[None] if alone else values
+        count, steps = values.shape[:2]
+        ends = np.full(count, steps) if lengths is None else np.asarray(lengths).reshape(-1)
+        if (
+            ends.shape != (count,)
+            or not np.issubdtype(ends.dtype, np.integer)
+            or not (1 <= ends.min() and ends.max() <= steps)
+        ):
+            raise SeqexpError(
+                f"lengths must be {count} whole numbers from 1 to {steps}, not {lengths!r}"
+            )
+        return values.astype(np.int32 if tokens else np.float32), ends.astype(np.int32), alone
+
+
+def load_run(folder: Path | str) -> TrainedRun:
+    """Load a finished run with the weights that were best on validation; its data isn't needed.
+
+    Args:
+        folder: of the run, wherever it lies now: `runs/study/id`.
+
+    Raises:
+        SeqexpError: there is no finished run, or its model can't be built or has no weights.
+
+    Warns, in one line, of a run that was made by other code.
+    """
+    refuse_settings()
+    folder = Path(folder)
+    run = read_json(folder / RUN)
+    if run is None:
+        raise SeqexpError(f"no run in {folder}: give the folder of a run, runs/STUDY/ID")
+    if run.get("format") != FORMAT:
+        raise SeqexpError(f"{folder / RUN} has format {run.get('format')}, not {FORMAT}")
+    if run.get("status") == "diverged":
+        raise SeqexpError(f"{folder} diverged at step {run['diverged_step']}: no weights are kept")
+    if run.get("status") != "finished":
+        raise SeqexpError(
+            f"{folder} is not finished ({run.get('status')}): the command that started it goes on"
+        )
+    config = run["config"]
+    _refuse_redacted({key: config[key] for key in config if key != "task"}, folder)
+    path = folder / checkpoint.WEIGHTS
+    try:
+        saved = checkpoint.read(path)
+    except FileNotFoundError as error:
+        raise SeqexpError(f"{path} is missing: rerun=always trains the run again") from error
+    except ValueError as error:
+        raise SeqexpError(f"{path} is damaged ({error}): rerun=always trains it again") from error
+    point = Point(config, run["model"], run["task"], run.get("choices") or {}, run.get("match"))
+    trained = TrainedRun(folder, run, point, saved.step, saved.tree)
+    _warn_of_other_code(folder, config)
+    return trained
+
+
+def _with_weights(experiment: Experiment, tree: Any, folder: Path) -> Any:
+    """The model with weights in the place of those that a seed would draw."""
+    graphdef, state = nnx.split(nnx.eval_shape(lambda: build(experiment, 0)))
+    expected, found = _shapes(nnx.to_pure_dict(state)), _shapes(tree)
+    if expected != found:
+        other = next(iter(sorted(expected.items() ^ found.items())))[0]
+        raise SeqexpError(
+            f"{folder}: its weights are not those of the model that its config makes by the code "
+            f"of today ({other} differs)"
+        )
+    nnx.replace_by_pure_dict(state, jax.tree.map(jnp.asarray, tree))
+    return nnx.merge(graphdef, state)
+
+
+def _shapes(tree: Any) -> dict[str, tuple[tuple[int, ...], str]]:
+    return {
+        "/".join(str(part.key) for part in path): (tuple(leaf.shape), str(leaf.dtype))
+        for path, leaf in jax.tree.leaves_with_path(tree)
+    }
+
+
+def _outputs(graphdef: nnx.GraphDef, params: Any, inputs: Any, lengths: Any) -> Any:
+    return nnx.merge(graphdef, params)(inputs, lengths, None).outputs
+
+
+def _prompt(text: Text, prompt: str | Sequence[int]) -> np.ndarray:
+    if isinstance(prompt, str):
+        if unknown := [symbol for symbol in prompt if symbol not in text.symbols]:
+            raise SeqexpError(
+                f"the prompt has {unknown[0]!r}, which is none of the symbols {text.symbols!r}"
+            )
+        tokens = encode(text, prompt)
+    else:
+        tokens = np.asarray(prompt)
+    most = len(text.symbols) - 1
+    if tokens.ndim != 1 or not len(tokens):
+        raise SeqexpError("the prompt must be one sequence of at least one symbol")
+    if not np.issubdtype(tokens.dtype, np.integer) or tokens.min() < 0 or tokens.max() > most:
+        raise SeqexpError(f"the prompt's tokens must be whole numbers from 0 to {most}")
+    return tokens.astype(np.int32)
+
+
+def _refuse_redacted(config: Mapping[str, Any], folder: Path) -> None:
+    for key in _redacted(config, ""):
+        raise SeqexpError(
+            f"{key} looked secret and was not written into {folder / RUN}: write its value there, "
+            "in a copy of the folder"
+        )
+
+
+def _redacted(node: Any, path: str) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for key, child in node.items():
+            if key != "logger":
+                yield from _redacted(child, f"{path}.{key}".strip("."))
+    elif isinstance(node, list):
+        for child in node:
+            yield from _redacted(child, path)
+    elif isinstance(node, str) and REDACTED in node:
+        yield path
+
+
+def _warn_of_other_code(folder: Path, config: Mapping[str, Any]) -> None:
+    manifest = read_json(folder / MANIFEST) or {}
+    recorded = manifest.get("data_hashes") or {}
+    own = {**foreign_code(config), **changed_settings()}
+    names = dict.fromkeys([*own, *(name for name in recorded if name.startswith("setting "))])
+    changed = [name for name in names if recorded.get(name) != own.get(name)]
+    if manifest.get("source") != source_hash():
+        changed.insert(0, "seqexp")
+    if changed:
+        _log.warning(
+            "%s was made by other code or settings (%s): what it computes may differ",
+            folder,
+            ", ".join(changed),
+        )
