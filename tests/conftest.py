@@ -36,3 +36,19 @@ def unknown_to_wandb(tmp_path_factory, monkeypatch):
 
     with unknown_user(tmp_path_factory.mktemp("wandb"), monkeypatch):
         yield
+
+
+@pytest.fixture(scope="session")
+def require_files():
+    """A function that skips the test where a task's files are not at hand without a download."""
+    from seqexp.data.sources import SOURCES
+
+    folder = Path(os.environ.get("SEQEXP_DATA_DIR", "unset"))
+    known = {file.path for source in SOURCES for file in source.files}
+
+    def require(task) -> None:
+        for path in known.intersection(task.data_hashes()):
+            if not (folder / path).is_file():
+                pytest.skip(f"SEQEXP_DATA_DIR names no folder with {path}")
+
+    return require

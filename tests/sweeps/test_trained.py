@@ -19,7 +19,6 @@ from seqexp.training.evaluation import eval_batches, pooled
 from seqexp.types import Mean, SeqexpError
 from tests.sweeps.tiny import TINY, runs
 from tests.sweeps.tiny import seqexp as command
-from tests.tasks.conftest import require_files  # noqa: F401
 from tests.test_configs import point
 
 OWN = """
