@@ -297,7 +297,7 @@ def _redacted(node: Any, path: str) -> Iterator[str]:
 def _warn_of_other_code(folder: Path, config: Mapping[str, Any]) -> None:
     manifest = read_json(folder / MANIFEST) or {}
     recorded = manifest.get("data_hashes") or {}
-    own = {**foreign_code(config), **changed_settings()}
+    own = {**foreign_code(config).hashes, **changed_settings()}
     names = dict.fromkeys([*own, *(name for name in recorded if name.startswith("setting "))])
     changed = [name for name in names if recorded.get(name) != own.get(name)]
     if manifest.get("source") != source_hash():

@@ -336,3 +336,19 @@ def test_wandb_that_breaks_later_stops_nothing(
     assert _warnings(caplog) == [
         "wandb failed (no space left on device); this run is no longer mirrored"
     ]
+
+
+@pytest.mark.parametrize("comparison", [False, True])
+def test_the_readme_says_where_wandb_sync_finds_what_is_offline(
+    tmp_path, unknown_to_wandb, comparison
+):
+    """The patterns after `wandb sync` in the README, in a runs_dir of their own."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    patterns = ("*/wandb/offline-run-*", "wandb/offline-run-*")
+    assert all(f"runs/<study>/{pattern}`" in readme for pattern in patterns)
+    mirror = Mirror("offline", "project")
+    directory = tmp_path / "study" if comparison else tmp_path / "study" / "0123456789abcdef"
+    directory.mkdir(parents=True)
+    mirror.open(directory, id="0123456789abcdef", name="a").finish()
+    (found,) = (tmp_path / "study").glob(patterns[comparison])
+    assert list(found.glob("*.wandb"))

@@ -8,6 +8,7 @@ import shutil
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -121,7 +122,7 @@ def test_one_sequence_is_one_of_many_and_padding_says_nothing(trained):
     longer = np.pad(inputs, [(0, 0), (0, 3), (0, 0)], constant_values=9)
     np.testing.assert_allclose(run.predict(longer, [6] * 5), whole, rtol=1e-6)
     np.testing.assert_allclose(run.predict(longer[2], 6), whole[2], rtol=1e-6)
-    assert run.model(longer, np.full(5, 9)).outputs.shape == (5, 1)
+    assert run.model(jnp.asarray(longer), jnp.full(5, 9)).outputs.shape == (5, 1)
 
 
 @pytest.mark.parametrize(
