@@ -14,7 +14,7 @@ def carry_bytes(model: Model) -> int:
 
     The carry is evaluated abstractly (`jax.eval_shape`), so nothing is allocated.
     """
-    return _bytes(jax.eval_shape(lambda: model.initial_carry(1)))
+    return tree_bytes(jax.eval_shape(lambda: model.initial_carry(1)))
 
 
 def carry_bytes_by_layer(
@@ -46,7 +46,7 @@ def carry_bytes_by_layer(
     places: dict[str, int] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(carry):
         place = _place(path)
-        places[place] = places.get(place, 0) + _bytes(leaf)
+        places[place] = places.get(place, 0) + tree_bytes(leaf)
     return places
 
 
@@ -72,6 +72,12 @@ def program_bytes(compiled: jax.stages.Compiled) -> int | None:
     )
 
 
+def working_bytes(compiled: jax.stages.Compiled) -> int | None:
+    """What of `program_bytes` is not there before the program runs: all but its arguments."""
+    whole, stats = program_bytes(compiled), compiled.memory_analysis()
+    return None if whole is None or stats is None else whole - stats.argument_size_in_bytes
+
+
 def peak_device_bytes(device: Any) -> int | None:
     """The most bytes that this process has had on one of `jax.devices()` so far; None on a CPU."""
     return (device.memory_stats() or {}).get("peak_bytes_in_use")
@@ -86,7 +92,8 @@ def _place(path: tuple[Any, ...]) -> str:
     return ".".join(numbers)
 
 
-def _bytes(tree: Any) -> int:
+def tree_bytes(tree: Any) -> int:
+    """Bytes of all arrays of a pytree; shapes in place of arrays do."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 

@@ -20,13 +20,20 @@ _log = logging.getLogger(__name__)
 
 
 class Checkpoint(NamedTuple):
-    """What a file holds: the step after which it was saved, and the arrays."""
+    """What a file holds.
 
+    Attributes:
+        run: the id of the run that saved it; None in files from before ids were sealed.
+        step: the step after which it was saved.
+        tree: the arrays.
+    """
+
+    run: str | None
     step: int
     tree: Any
 
 
-def save(directory: Path, step: int, tree: Any) -> None:
+def save(directory: Path, run: str, step: int, tree: Any) -> None:
     """Save the arrays of a step, and keep the ones that were saved before.
 
     A crash at any moment leaves at least one whole checkpoint, if there ever was one. Measured on
@@ -36,11 +43,12 @@ def save(directory: Path, step: int, tree: Any) -> None:
 
     Args:
         directory: the run's folder.
+        run: its id.
         step: steps of training that are done.
         tree: dicts and lists of numpy or jax arrays and plain scalars (a tuple raises TypeError:
             `flax.serialization.to_state_dict` makes dicts of tuples and optimizer states).
     """
-    data = encode(step, tree)
+    data = encode(run, step, tree)
     current, previous = directory / CURRENT, directory / PREVIOUS
     waiting = directory / f".{CURRENT}.next"
     store.write_atomic(waiting, *data)
@@ -49,22 +57,30 @@ def save(directory: Path, step: int, tree: Any) -> None:
     os.replace(waiting, current)
 
 
-def load(directory: Path) -> Checkpoint | None:
-    """The newest whole checkpoint of a run; None, with a warning for each damaged file, if none."""
+def load(directory: Path, run: str) -> Checkpoint | None:
+    """The newest whole checkpoint of a run; None, with a warning for each file that can't be used,
+    if there is none. One that another run saved, or that doesn't say which, is not used.
+    """
     for name in (CURRENT, PREVIOUS):
         path = directory / name
-        if path.exists():
-            try:
-                return read(path)
-            except ValueError as error:
-                _log.warning("%s is damaged (%s); looking for an older one", path, error)
+        try:
+            found = read(path)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            _log.warning("%s is damaged (%s); looking for an older one", path, error)
+            continue
+        if found.run == run:
+            return found
+        whose = "an earlier version" if found.run is None else f"run {found.run}"
+        _log.warning("%s is of %s, not of run %s; it is not used", path, whose, run)
     _log.info("no whole checkpoint in %s", directory)
     return None
 
 
-def write(path: Path, step: int, tree: Any) -> None:
+def write(path: Path, run: str, step: int, tree: Any) -> None:
     """Write arrays to one file, atomically: the best weights of a run, for example."""
-    store.write_atomic(path, *encode(step, tree))
+    store.write_atomic(path, *encode(run, step, tree))
 
 
 def read(path: Path) -> Checkpoint:
@@ -80,12 +96,12 @@ def read(path: Path) -> Checkpoint:
     if data[:header] != _seal(content):
         raise ValueError("its sha256 does not fit its content")
     restored: Any = serialization.msgpack_restore(content)
-    return Checkpoint(restored["step"], restored["tree"])
+    return Checkpoint(restored.get("run"), restored["step"], restored["tree"])
 
 
-def encode(step: int, tree: Any) -> tuple[bytes, bytes]:
+def encode(run: str, step: int, tree: Any) -> tuple[bytes, bytes]:
     """The two msgpack objects of a file: the sha256 of the second, and the second."""
-    content = serialization.msgpack_serialize({"step": step, "tree": tree})
+    content = serialization.msgpack_serialize({"run": run, "step": step, "tree": tree})
     return _seal(content), content
 
 

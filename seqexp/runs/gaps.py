@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.runs import checkpoint, store
-from seqexp.runs.record import MANIFEST, METRICS
+from seqexp.runs.record import COST, MANIFEST, METRICS, SAMPLES, TIMING
 from seqexp.types import SeqexpError
 
 
@@ -18,19 +18,41 @@ def gaps(directory: Path, run: Mapping[str, Any]) -> list[str]:
         directory: of the record.
         run: the object in its run.json.
     """
-    found = []
-    try:
-        if store.read_json(directory / MANIFEST) is None:
-            found.append(f"its {MANIFEST} is missing")
-    except SeqexpError:
-        found.append(f"its {MANIFEST} is damaged")
+    found = [_object(directory / name) for name in (MANIFEST, COST)]
     if lacks_weights(directory, run):
         found.append("its weights are missing")
+    elif run.get("status") == "finished":
+        found.append(_weights(directory, run))
+    for name in (TIMING, SAMPLES):
+        found.append(_lines(directory / name)[1])
+    steps, damaged = _lines(directory / METRICS)
+    missing = missing_steps(run, steps) if damaged is None else [damaged]
+    return [gap for gap in found if gap is not None] + missing
+
+
+def _object(path: Path) -> str | None:
     try:
-        steps = [record.get("step") for record in store.read(directory / METRICS)]
+        return f"its {path.name} is missing" if store.read_json(path) is None else None
     except SeqexpError:
-        return [*found, f"its {METRICS} is damaged"]
-    return found + missing_steps(run, [step for step in steps if isinstance(step, int)])
+        return f"its {path.name} is damaged"
+
+
+def _lines(path: Path) -> tuple[list[int], str | None]:
+    """The steps recorded in a file, or what is wrong with it."""
+    try:
+        steps = [record.get("step") for record in store.read(path)]
+    except SeqexpError:
+        return [], f"its {path.name} is damaged"
+    return [step for step in steps if isinstance(step, int)], None
+
+
+def _weights(directory: Path, run: Mapping[str, Any]) -> str | None:
+    try:
+        weights = checkpoint.read(directory / checkpoint.WEIGHTS)
+    except (OSError, ValueError):
+        return "its weights are damaged"
+    # Weights of earlier versions don't say whose they are.
+    return None if weights.run in (None, run.get("id")) else "its weights are another run's"
 
 
 def lacks_weights(directory: Path, run: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqexp.runs import checkpoint, store
+from seqexp.runs.attempts import NOTE
 from seqexp.runs.redaction import redact
 from seqexp.runs.wandb_mirror import Mirror, MirroredRun
 from seqexp.types import Score, SeqexpError
@@ -114,39 +115,9 @@ class RunRecord:
     ) -> RunRecord:
         """Start the record of a run, in place of whatever its folder held."""
         directory = run_directory(runs_dir, info.study, info.folder or info.id)
-        # First the file that could call the old run finished while half of it is gone.
-        (directory / RUN).unlink(missing_ok=True)
-        if directory.exists():
-            shutil.rmtree(directory)
-        directory.mkdir(parents=True)
+        _clear(directory)
         store.write_json_atomic(directory / MANIFEST, manifest)
-        run = {
-            "format": FORMAT,
-            "id": info.id,
-            "study": info.study,
-            "name": info.name,
-            "model": info.model,
-            "task": info.task,
-            "seed": info.seed,
-            "group": info.group,
-            "status": "running",
-            "config": redact(info.config),
-            "match": info.match and dict(info.match),
-            "choices": dict(info.choices),
-            "score": {
-                "name": info.score.name,
-                "goal": info.score.goal,
-                "step": None,
-                "valid": None,
-                "test": None,
-            },
-            "valid": {},
-            "test": {},
-            "baselines": dict(info.baselines),
-            "diverged_step": None,
-            "error": None,
-        }
-        record = cls(directory, run, mirror)
+        record = cls(directory, _begun(info), mirror)
         record._write_run()
         record._start_mirror()
         return record
@@ -177,9 +148,10 @@ class RunRecord:
         """Finished or diverged: there is nothing left to train."""
         return self.status in ("finished", "diverged")
 
-    def resume_from(self, step: int, manifest: Mapping[str, Any]) -> None:
+    def resume_from(self, step: int, info: RunInfo, manifest: Mapping[str, Any]) -> None:
         """Go on after `step`: what was recorded later goes, for it will be computed again.
 
+        What `run.json` says is written anew: the plan knows it, and a file may have been changed.
         The manifest is kept beside the first one, under "resumed", for the code may be another.
         """
         for name in (METRICS, TIMING, SAMPLES):
@@ -187,7 +159,8 @@ class RunRecord:
         first = store.read_json(self.directory / MANIFEST) or {}
         resumed = [*first.get("resumed", []), {"step": step, **manifest}]
         store.write_json_atomic(self.directory / MANIFEST, {**first, "resumed": resumed})
-        self._update(status="running", diverged_step=None, error=None)
+        self.run = _begun(info)
+        self._write_run()
         # A ledger that is damaged is measured again.
         with contextlib.suppress(SeqexpError):
             self._cost = store.read_json(self.directory / COST) or {}
@@ -209,7 +182,11 @@ class RunRecord:
 
     def save_weights(self, step: int, tree: Any) -> None:
         """Keep the weights of `step`, the best so far (arrays as in `checkpoint.save`)."""
-        checkpoint.write(self.directory / checkpoint.WEIGHTS, step, tree)
+        checkpoint.write(self.directory / checkpoint.WEIGHTS, self.run["id"], step, tree)
+
+    def save_checkpoint(self, step: int, tree: Any) -> None:
+        """Keep all that training needs to go on after `step`, see `checkpoint.save`."""
+        checkpoint.save(self.directory, self.run["id"], step, tree)
 
     def write_cost(self, ledger: Mapping[str, Any]) -> None:
         """Write what the run costs."""
@@ -230,8 +207,10 @@ class RunRecord:
 
     def fail(self, error: str) -> None:
         """Close the record of a run that could not go on, with the reason."""
-        self._update(status="failed", error=error)
-        self._finish_mirror()
+        try:
+            self._update(status="failed", error=error)
+        finally:  # wandb is told even where the disk is full.
+            self._finish_mirror()
 
     def _update(self, **changes: Any) -> None:
         self.run = {**self.run, **changes}
@@ -254,3 +233,45 @@ class RunRecord:
 
     def _finish_mirror(self) -> None:
         self._mirrored.finish(self.run, self._cost, self.directory)
+
+
+def _begun(info: RunInfo) -> dict[str, Any]:
+    """The `run.json` of a run that has no result yet."""
+    return {
+        "format": FORMAT,
+        "id": info.id,
+        "study": info.study,
+        "name": info.name,
+        "model": info.model,
+        "task": info.task,
+        "seed": info.seed,
+        "group": info.group,
+        "status": "running",
+        "config": redact(info.config),
+        "match": info.match and dict(info.match),
+        "choices": dict(info.choices),
+        "score": {
+            "name": info.score.name,
+            "goal": info.score.goal,
+            "step": None,
+            "valid": None,
+            "test": None,
+        },
+        "valid": {},
+        "test": {},
+        "baselines": dict(info.baselines),
+        "diverged_step": None,
+        "error": None,
+    }
+
+
+def _clear(directory: Path) -> None:
+    """An empty folder, but for the note of the attempt that is being made."""
+    directory.mkdir(parents=True, exist_ok=True)
+    # First the file that could call the old run finished while half of it is gone.
+    rest = [path for path in directory.iterdir() if path.name not in (RUN, NOTE)]
+    for path in (directory / RUN, *rest):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

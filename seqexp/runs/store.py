@@ -16,6 +16,18 @@ from seqexp.types import SeqexpError
 _BLOCK = 4096
 
 
+class Damaged(SeqexpError):
+    """A file that can't be read as what it should hold.
+
+    Attributes:
+        what: which file, and what is wrong with it.
+    """
+
+    def __init__(self, what: str, remedy: str = "delete it to run again") -> None:
+        self.what = what
+        super().__init__(f"{what}; {remedy}")
+
+
 def append(path: Path, record: Mapping[str, Any]) -> None:
     """Add one record as one line, on the disk before this returns.
 
@@ -35,7 +47,8 @@ def read(path: Path) -> list[dict[str, Any]]:
     """All records of a file, without a torn last line; none where there is no file.
 
     Raises:
-        SeqexpError: a line before the last is not a record: the file was damaged, not torn.
+        Damaged: a line before the last is not a record (the file was damaged, not torn), or the
+            file can't be read.
     """
     return [record for _, record in _numbered(path)]
 
@@ -62,17 +75,27 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """The object in a JSON file; None where there is no file.
 
     Raises:
-        SeqexpError: the file holds no JSON object.
+        Damaged: the file holds no JSON object, or can't be read.
     """
+    data = _bytes_of(path)
+    if data is None:
+        return None
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(data)
+    except ValueError as error:
+        raise Damaged(f"{path} is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise Damaged(f"{path} holds no JSON object")
+    return value
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise SeqexpError(f"{path} is not JSON ({error}); delete it to run again") from error
-    if not isinstance(value, dict):
-        raise SeqexpError(f"{path} holds no JSON object; delete it to run again")
-    return value
+    except OSError as error:
+        raise Damaged(f"{path} can't be read ({error.strerror})") from error
 
 
 def write_atomic(path: Path, *parts: bytes) -> None:
@@ -123,21 +146,20 @@ def _finite(value: Any, path: str, nonfinite: list[str]) -> Any:
 
 
 def _numbered(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return []
     # What follows the last newline is a torn line, even if it happens to be whole JSON: one rule
     # for the reader and for the appender.
-    lines = data.split(b"\n")[:-1]
+    lines = (_bytes_of(path) or b"").split(b"\n")[:-1]
     records = []
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
+            why = None if isinstance(record, dict) else "no JSON object"
         except ValueError as error:
-            raise SeqexpError(
-                f"{path}, line {number} is damaged ({error}); delete the run's folder to rerun it"
-            ) from error
+            why = str(error)
+        if why is not None:
+            raise Damaged(
+                f"{path}, line {number} is damaged ({why})", "delete the run's folder to rerun it"
+            )
         records.append((line + b"\n", record))
     return records
 

@@ -16,10 +16,16 @@ from seqexp.costs.depth import jaxpr_depth
 from seqexp.costs.energy import joules_since, read_counters
 from seqexp.costs.flops import count, count_jaxpr
 from seqexp.costs.ledger import CostLedger
-from seqexp.costs.memory import carry_bytes_by_layer, peak_device_bytes, program_bytes
+from seqexp.costs.memory import (
+    carry_bytes_by_layer,
+    peak_device_bytes,
+    program_bytes,
+    working_bytes,
+)
 from seqexp.costs.model_flops import TRAINING, model_flops
 from seqexp.costs.parameters import count_parameters
 from seqexp.costs.timing import Timing, compile_seconds, one_run, seconds
+from seqexp.sweeps.memory_needed import TooLarge, require_program
 from seqexp.training import Experiment, Hyper, Program
 from seqexp.training.batches import mean_tokens
 from seqexp.training.step import MemberState, train_step
@@ -208,8 +214,9 @@ def _fastest(
         candidate = program.at_width(width)
         try:
             cost = training_cost(candidate, fresh)
-        except jax.errors.JaxRuntimeError as error:
-            if best is None or "RESOURCE_EXHAUSTED" not in str(error):
+        except (TooLarge, jax.errors.JaxRuntimeError) as error:
+            exhausted = isinstance(error, TooLarge) or "RESOURCE_EXHAUSTED" in str(error)
+            if best is None or not exhausted:
                 raise
             break  # Wider slices need more memory still.
         tried[width] = cost.step.median
@@ -227,12 +234,16 @@ def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCos
 
     A repeat takes as many steps as fill `SECONDS_A_REPEAT`. The rates are zero meanwhile: a member
     that diverged would rest too.
+
+    Raises:
+        TooLarge: the program needs more memory than there is; it has not run.
     """
     first, width = program.first_slice(), program.slice_width
     device = program.mesh.devices.flat[0]
     held_before = peak_device_bytes(device)
     states = first.place(fresh[: first.members])
     compiled, compile_time = compile_seconds(first.lower(states))
+    require_program(working_bytes(compiled), program.mesh)
     still = [hyper._replace(learning_rate=0.0, weight_decay=0.0) for hyper in first.hypers]
     until = np.zeros(first.members, np.int32)
 

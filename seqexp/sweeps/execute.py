@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from seqexp.runs import attempts
 from seqexp.runs.gaps import gaps
 from seqexp.runs.locks import Locks
 from seqexp.runs.manifest import source_hash
 from seqexp.runs.record import MANIFEST, RUN, is_finished
 from seqexp.runs.store import read_json
 from seqexp.runs.wandb_mirror import Mirror
-from seqexp.sweeps.group_run import outcome_of, reason, run_group
+from seqexp.sweeps.group_run import run_group
 from seqexp.sweeps.groups import Data, Group, Planned, plan
 from seqexp.sweeps.no_effect import told
-from seqexp.sweeps.outcome import Outcome
+from seqexp.sweeps.outcome import Outcome, outcome_of
 from seqexp.sweeps.point import Point
 from seqexp.sweeps.progress import SweepProgress, print_outcomes
 from seqexp.sweeps.sharing import Sharing, elsewhere
@@ -47,6 +48,8 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
     mirror = Mirror.of(first["logger"])
     outcomes: dict[str, Outcome] = {}
     to_train = [(group, _unfinished(group, rerun, outcomes)) for group in groups]
+    # Those that died last time come last: if they die again, the others are trained.
+    to_train.sort(key=lambda each: any(attempts.read(m.directory) for m in each[1]))
     steps = sum(group.experiment.steps * len(members) for group, members in to_train)
     with SweepProgress(steps) as progress:
         asked = [(group.members[0].point.task, group.without_effect) for group in groups]
@@ -79,7 +82,10 @@ def _train(
             with sharing.taken(members) as share:
                 outcomes |= share.closed
                 if share.mine:
-                    outcomes |= _isolated(group, share.mine, mirror, progress)
+                    failed = run_group(group, share.mine, mirror, progress)
+                    for member in share.mine:
+                        id = member.info.id
+                        outcomes[id] = outcome_of(member, failed.get(id))
             outcomes |= {member.info.id: elsewhere(member, by) for member, by in share.elsewhere}
             left.append((group, [member for member, _ in share.elsewhere]))
         to_train = left
@@ -99,9 +105,7 @@ def _unfinished(group: Group, rerun: str, outcomes: dict[str, Outcome]) -> list[
             continue
         note = f" ({', '.join(notes)}; rerun=stale trains it again)" if notes else ""
         done = outcome_of(member)
-        outcomes[member.info.id] = Outcome(
-            done.name, done.directory, "skipped", f"{done.detail}{note}", done.score
-        )
+        outcomes[member.info.id] = replace(done, status="skipped", detail=f"{done.detail}{note}")
     return members
 
 
@@ -120,27 +124,3 @@ def _amiss(member: Planned) -> list[str]:
             if manifest.get("source") != source_hash():
                 notes.insert(0, "made by other code")
     return notes
-
-
-def _isolated(
-    group: Group, members: Sequence[Planned], mirror: Mirror, progress: SweepProgress
-) -> dict[str, Outcome]:
-    """Run a group; if it fails, its members fail, and the sweep goes on."""
-    try:
-        run_group(group, members, mirror, progress)
-    except Exception as error:  # Whatever it is, the other groups' results are worth having.
-        why = reason(error)
-        progress.say(f"{group.name} failed: {why}")
-        for member in members:
-            if member.directory.is_dir() and not isinstance(error, SeqexpError):
-                with suppress(OSError):
-                    (member.directory / "error.txt").write_text(
-                        traceback.format_exc(), encoding="utf-8", errors="backslashreplace"
-                    )
-        return {
-            member.info.id: outcome_of(member)
-            if is_finished(member.directory)
-            else Outcome(member.info.name, member.directory, "failed", why, None)
-            for member in members
-        }
-    return {member.info.id: outcome_of(member) for member in members}

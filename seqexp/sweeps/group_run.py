@@ -2,237 +2,213 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from flax import nnx
 
 from seqexp.costs.ledger import CostLedger
+from seqexp.costs.memory_there import host_room
 from seqexp.laws import check_quickly
-from seqexp.runs import checkpoint
-from seqexp.runs.manifest import manifest, source_hash
-from seqexp.runs.record import COST, MANIFEST, METRICS, RUN, TIMING, RunRecord, is_finished
+from seqexp.runs import attempts
+from seqexp.runs.attempts import NOTE, Attempt
+from seqexp.runs.record import COST, METRICS
 from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import Mirror
-from seqexp.sweeps.budgets import AXES
 from seqexp.sweeps.costing import measure_costs
-from seqexp.sweeps.groups import Group, Planned, device_kind
-from seqexp.sweeps.outcome import Outcome
+from seqexp.sweeps.description import describe
+from seqexp.sweeps.groups import Group, Planned
+from seqexp.sweeps.memory_needed import require_program, require_room, size
+from seqexp.sweeps.opening import Opened, open_members
+from seqexp.sweeps.outcome import reason
 from seqexp.sweeps.own_code import has_own_code
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import peak_resident_at
 from seqexp.training import Chunk, GroupState, Program, train
 from seqexp.training.loop import Standing
-from seqexp.training.mesh import AUTO, group_mesh, slice_widths
+from seqexp.training.mesh import group_mesh, slice_widths
 from seqexp.training.step import MemberState
 from seqexp.types import SeqexpError, Splits
 
-
-class Opened(NamedTuple):
-    """A member's record, open for writing, and where its training stands."""
-
-    run: RunRecord
-    state: MemberState
-    standing: Standing
-    seconds: float
+DEATHS = 2
+"""So many attempts may die, and gain no checkpoint, before a run is given up."""
 
 
 def run_group(
     group: Group, members: Sequence[Planned], mirror: Mirror, progress: SweepProgress
-) -> None:
+) -> dict[str, str]:
     """Train the members to the end, from their checkpoints where there are any.
 
-    Whatever goes wrong is written into the records that are not closed yet before it is raised.
+    Records come first: whatever goes wrong, for one member or for all, is written into them.
+
+    Returns:
+        By run id, why a member failed.
     """
     progress.working_on(f"{group.name}: preparing")
+    opened, failed = open_members(group.experiment, members, mirror, progress.say)
+    for member in opened:
+        if member.died >= DEATHS:
+            member.fail(_given_up(member))
+    going = [member for member in opened if member.failed is None]
+    try:
+        if going:
+            _train_group(group, going, progress)
+    except Exception as error:  # Whatever it is, the other groups' results are worth having.
+        why = reason(error)
+        progress.say(f"{group.name} failed: {why}")
+        for member in going:
+            if member.failed is None and member.run.status == "running":
+                member.fail(why)
+                if not isinstance(error, SeqexpError):
+                    with suppress(OSError):
+                        (member.run.directory / "error.txt").write_text(
+                            traceback.format_exc(), encoding="utf-8", errors="backslashreplace"
+                        )
+    finally:
+        # Reached by Control-C too, and not by a process that is killed.
+        for member in going:
+            with suppress(OSError):
+                attempts.remove(member.run.directory)
+    return failed | {m.planned.info.id: m.failed for m in opened if m.failed is not None}
+
+
+def _given_up(member: Opened) -> str:
+    last = member.last
+    assert last is not None
+    there = "" if last.memory is None else f", with {size(last.memory)} of memory left"
+    return (
+        f"it died twice while {last.during}{there}: its process was killed, as it is where memory "
+        "runs out; use a smaller model or fewer seeds at once, or find more memory and delete "
+        f"{member.run.directory.parent}/*/{NOTE} to try again"
+    )
+
+
+def _train_group(group: Group, opened: Sequence[Opened], progress: SweepProgress) -> None:
+    mesh = group_mesh(len(opened), group.batch_devices)
     splits = group.load()
-    mesh = group_mesh(len(members), group.batch_devices)
-    program = Program(group.experiment, splits, [member.hyper for member in members], mesh)
+    require_room(group.experiment, len(opened), mesh, splits)
+    if has_own_code(opened[0].planned.point.config):
+        _attempt("trying the laws on its own code", group, opened, progress)
+        check_quickly(group.experiment)
+    _attempt("preparing", group, opened, progress)
+    hypers = [member.planned.hyper for member in opened]
+    program = Program(group.experiment, splits, hypers, mesh)
     fresh = program.take(program.init())
-    opened: list[Opened] = []
-    try:
-        for member, state in zip(members, fresh, strict=True):
-            opened.append(_open(member, state, mirror))
-        if has_own_code(members[0].point.config):
-            progress.working_on(f"{group.name}: trying the laws on its own code")
-            check_quickly(group.experiment)
-        progress.advance(sum(int(member.state.step) for member in opened))
-        progress.working_on(f"{group.name}: measuring costs")
-        program, ledger = _with_costs(program, fresh, members[0], splits)
-        for member in opened:
-            member.run.write_cost(ledger.to_json())
-        progress.working_on(f"{group.name}: training {len(members)} at once")
-        progress.say(f"{group.name}: {_describe(group, ledger)}")
-        _train(program, opened, progress)
-    except Exception as error:
-        for member in opened:
-            if member.run.status == "running":
-                # A full disk, say, must not hide the reason, nor keep it from the other members.
-                with contextlib.suppress(OSError):
-                    member.run.fail(reason(error))
-        raise
+    progress.advance(sum(member.step for member in opened))
+    _attempt("measuring costs", group, opened, progress)
+    program, ledger = _with_costs(program, fresh, opened, splits)
+    _each(opened, lambda m, member: member.run.write_cost(ledger.to_json()))
+    progress.say(f"{group.name}: {describe(group, ledger)}")
+    _attempt("training", group, opened, progress, f"training {len(opened)} at once")
+    states = [start if m.state is None else m.state for m, start in zip(opened, fresh, strict=True)]
+    _train(program, opened, states, progress)
 
 
-def reason(error: Exception) -> str:
-    """One line about an error, for people."""
-    text = str(error).strip().splitlines()
-    first = text[0] if text else ""
-    return first if isinstance(error, SeqexpError) else f"{type(error).__name__}: {first}"
+def _attempt(
+    during: str, group: Group, opened: Sequence[Opened], progress: SweepProgress, shown: str = ""
+) -> None:
+    """Note on disk what is begun, for the next start if this process is killed meanwhile."""
+    progress.working_on(f"{group.name}: {shown or during}")
+    room = host_room()
+    memory = None if room is None else room.bytes
+
+    def note(_: int, member: Opened) -> None:
+        attempt = Attempt(member.step, member.died, during, memory)
+        attempts.write(member.run.directory, attempt)
+
+    _each(opened, note)
 
 
-def outcome_of(member: Planned) -> Outcome:
-    """The outcome of a member whose record is closed."""
-    run = read_json(member.directory / RUN)
-    assert run is not None
-    name, score = member.info.name, run["score"]
-    if run["status"] == "diverged":
-        detail = f"at step {run['diverged_step']}"
-        return Outcome(name, member.directory, "diverged", detail, score["valid"])
-    if run["status"] == "failed":
-        return Outcome(name, member.directory, "failed", run["error"], score["valid"])
-    detail = f"{score['name']} test {_shown(score['test'])}, valid {_shown(score['valid'])}"
-    return Outcome(name, member.directory, "finished", detail, score["valid"])
+def _each(opened: Sequence[Opened], write: Callable[[int, Opened], None]) -> None:
+    """Write something of each member that goes on. A full disk, or a folder that is gone, ends
+    that member alone; the rest train on.
 
-
-def _shown(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.4g}"
-
-
-def _open(member: Planned, fresh: MemberState, mirror: Mirror) -> Opened:
-    """The record of a member, resumed where it was left, or new."""
-    now = manifest(device_kind(), member.data_hashes, member.packages)
-    left = _left(member, fresh, mirror)
-    if left is None:
-        runs_dir = member.directory.parent.parent
-        return Opened(RunRecord.create(runs_dir, member.info, now, mirror), fresh, Standing(), 0.0)
-    left.run.resume_from(int(left.state.step), now)
-    timing = read(member.directory / TIMING)
-    return left._replace(seconds=timing[-1]["seconds"] if timing else 0.0)
-
-
-def _left(member: Planned, fresh: MemberState, mirror: Mirror) -> Opened | None:
-    """What an interrupted run left, if training can go on from it."""
-    if is_finished(member.directory):
-        return None
-    try:
-        run = RunRecord.open(member.directory, mirror)
-    except SeqexpError:
-        return None  # Absent, half written, or of another version: start anew.
-    if (read_json(member.directory / MANIFEST) or {}).get("source") != source_hash():
-        return None  # Half of a run by one code and half by another would be neither's.
-    saved = checkpoint.load(member.directory)
-    state = None if saved is None else _restored(saved.tree["state"], fresh)
-    if saved is None or state is None:
-        return None
-    standing = Standing(**saved.tree["standing"])
-    recorded = {record["step"] for record in read(member.directory / METRICS)}
-    if not {saved.step, standing.best_step or saved.step} <= recorded:
-        return None  # A machine that lost its power may keep the one file and not the other.
-    return Opened(run, state, standing, 0.0)
-
-
-def _restored(leaves: Sequence[Any], like: MemberState) -> MemberState | None:
-    """The state that was saved as these leaves; None if they are not of this model."""
-    expected, structure = jax.tree.flatten(like)
-
-    def shapes(arrays: Sequence[Any]) -> list[tuple[tuple[int, ...], np.dtype]]:
-        return [(np.shape(a), np.asarray(a).dtype) for a in arrays]
-
-    if shapes(leaves) != shapes(expected):
-        return None
-    return jax.tree.unflatten(structure, leaves)
+    Raises:
+        SeqexpError: no member is left.
+    """
+    for m, member in enumerate(opened):
+        if member.failed is None:
+            try:
+                write(m, member)
+            except (OSError, SeqexpError) as error:
+                member.fail(reason(error))
+    if all(member.failed is not None for member in opened):
+        raise SeqexpError(f"no record can be written any more ({opened[0].failed})")
 
 
 def _with_costs(
-    program: Program, fresh: Sequence[MemberState], first: Planned, splits: Splits
+    program: Program, fresh: Sequence[MemberState], opened: Sequence[Opened], splits: Splits
 ) -> tuple[Program, CostLedger]:
     """The program at the slice width that the ledger of the group names, and that ledger: the one
     it was measured with before, or measured now."""
     widths = slice_widths(program.members, program.mesh)
-    try:
-        known = read_json(first.directory / COST)
-        ledger = None if known is None else CostLedger.from_json(known)
-    except SeqexpError:
-        ledger = None
+    ledger = next(filter(None, map(_known_costs, opened)), None)
     if ledger is None:
         program, ledger = measure_costs(program, fresh, splits, widths)
     else:
+        require_program(ledger.program_bytes, program.mesh)
         program = program.at_width(min(ledger.slice_width or 1, widths[-1]))
-    if first.point.config["peak_memory"] and ledger.peak_resident_bytes is None:
-        peak = peak_resident_at(first.point, program.batch.inputs.shape[1])
+    first = opened[0].planned.point
+    if first.config["peak_memory"] and ledger.peak_resident_bytes is None:
+        peak = peak_resident_at(first, program.batch.inputs.shape[1])
         ledger = replace(ledger, peak_resident_bytes=peak)
     return program, ledger
 
 
-def _describe(group: Group, ledger: CostLedger) -> str:
-    experiment = group.experiment
-    width = group.members[0].point.config["model"].get("features")
-    return (
-        f"width {width}, {ledger.parameters:,} parameters, "
-        f"{1e3 * (ledger.step_seconds or 0):.2f} ms a step, "
-        f"compiled in {ledger.compile_seconds:.1f} s; {experiment.steps:,} steps"
-        f"{_describe_mesh(group, ledger)}{_describe_match(group, ledger)}"
-    )
+def _known_costs(member: Opened) -> CostLedger | None:
+    try:
+        known = read_json(member.run.directory / COST)
+        return None if known is None else CostLedger.from_json(known)
+    except SeqexpError:
+        return None  # Of another version.
 
 
-def _describe_mesh(group: Group, ledger: CostLedger) -> str:
-    """What was chosen for the user, where there was a choice."""
-    said = f"; batch_devices={AUTO} is {group.batch_devices}" if group.auto else ""
-    tried = ledger.step_seconds_at_width or {}
-    if len(tried) > 1:
-        times = ", ".join(f"{1e3 * step:.2f} ms at {width}" for width, step in tried.items())
-        said += f"; {ledger.slice_width} side by side (a step and member takes {times})"
-    return said
-
-
-def _describe_match(group: Group, ledger: CostLedger) -> str:
-    """Whether a step still takes the time that its width was solved for."""
-    match = group.members[0].point.match
-    if match is None or not AXES[match["by"]].measured or ledger.slice_width != 1:
-        return ""
-    off = (ledger.step_seconds or 0) / match["budget"] - 1
-    if abs(off) <= match["tolerance"]:
-        return ""
-    return f"; measured again it is {off:+.0%} off its budget: is the machine idle?"
-
-
-def _train(program: Program, opened: Sequence[Opened], progress: SweepProgress) -> None:
-    runs = [member.run for member in opened]
+def _train(
+    program: Program,
+    opened: Sequence[Opened],
+    members: Sequence[MemberState],
+    progress: SweepProgress,
+) -> None:
     seconds = np.asarray([member.seconds for member in opened])
-    done = np.asarray([int(member.state.step) for member in opened])
-    states = program.place([member.state for member in opened])
+    done = np.asarray([member.step for member in opened])
+    states = program.place(members)
     standings = tuple(member.standing for member in opened)
     for chunk in train(program, states, standings):
-        for m, record in chunk.records.items():
-            seconds[m] += chunk.seconds
-            runs[m].log(record, float(seconds[m]))
-        _save(program, runs, chunk)
+        _save(program, opened, chunk, seconds)
         for m, step in chunk.diverged.items():
-            progress.say(f"{runs[m].run['name']} diverged at step {step}")
+            progress.say(f"{opened[m].planned.info.name} diverged at step {step}")
         now = np.asarray(chunk.steps)
         progress.advance(int((now - done).sum()))
         states, standings, done = chunk.states, chunk.standings, now
-    _close(program, runs, states, standings)
+    _close(program, opened, states, standings)
 
 
-def _save(program: Program, runs: Sequence[RunRecord], chunk: Chunk) -> None:
-    """Samples and checkpoints of the members that trained."""
+def _save(program: Program, opened: Sequence[Opened], chunk: Chunk, seconds: np.ndarray) -> None:
+    """Records, samples and checkpoints of the members that trained."""
     snapshots = program.take(chunk.states)
-    for m, record in chunk.records.items():
-        step, state = int(record["step"]), snapshots[m]
+
+    def save(m: int, member: Opened) -> None:
+        if m not in chunk.records:
+            return
+        record, state, run = chunk.records[m], snapshots[m], member.run
+        seconds[m] += chunk.seconds
+        run.log(record, float(seconds[m]))
+        step = int(record["step"])
         if program.experiment.task.text is not None and state.alive:
-            runs[m].log_samples(step, [program.sample_text(state.params, m)])
-        tree = {"state": jax.tree.leaves(state), "standing": chunk.standings[m]._asdict()}
-        checkpoint.save(runs[m].directory, step, tree)
+            run.log_samples(step, [program.sample_text(state.params, m)])
+        standing = chunk.standings[m]._asdict()
+        run.save_checkpoint(step, {"state": jax.tree.leaves(state), "standing": standing})
+
+    _each(opened, save)
 
 
 def _close(
     program: Program,
-    runs: Sequence[RunRecord],
+    opened: Sequence[Opened],
     states: GroupState,
     standings: Sequence[Standing],
 ) -> None:
@@ -246,16 +222,19 @@ def _close(
     )
     weights = [state.best_params for state in states]
     test = program.evaluate(weights, scored, "test") if scored.any() else {}
-    for m, (run, state, standing) in enumerate(zip(runs, members, standings, strict=True)):
+
+    def close(m: int, member: Opened) -> None:
+        run, state, step = member.run, members[m], standings[m].best_step
         if not state.alive:
             run.diverge(int(state.step) + 1)
-            continue
+            return
         if not scored[m]:
             name = run.run["score"]["name"]
             run.fail(f"no validation {name} was finite, although the training loss was")
-            continue
-        step = standing.best_step
+            return
         best = next(r for r in read(run.directory / METRICS) if r["step"] == step)
         valid = {k.removeprefix("valid/"): v for k, v in best.items() if k.startswith("valid/")}
         run.save_weights(step, nnx.to_pure_dict(state.best_params))
         run.finish(step, valid, {name: float(values[m]) for name, values in test.items()})
+
+    _each(opened, close)

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from seqexp.runs.record import RUN
+from seqexp.runs.store import read_json
+from seqexp.sweeps.groups import Planned
+from seqexp.types import SeqexpError
+
 Status = Literal["finished", "skipped", "diverged", "failed", "elsewhere"]
 
 
@@ -27,3 +32,33 @@ class Outcome:
     status: Status
     detail: str
     score: float | None
+
+
+def outcome_of(member: Planned, failed: str | None = None) -> Outcome:
+    """The outcome of a member whose record is closed, or that failed for the reason given."""
+    name, folder = member.info.name, member.directory
+    if failed is not None:
+        return Outcome(name, folder, "failed", failed, None)
+    try:
+        run = read_json(folder / RUN) or {}
+        score = run["score"]
+        if run["status"] == "failed":
+            return Outcome(name, folder, "failed", run["error"], score["valid"])
+        if run["status"] == "diverged":
+            detail = f"at step {run['diverged_step']}"
+            return Outcome(name, folder, "diverged", detail, score["valid"])
+        detail = f"{score['name']} test {_shown(score['test'])}, valid {_shown(score['valid'])}"
+        return Outcome(name, folder, "finished", detail, score["valid"])
+    except (SeqexpError, KeyError, TypeError, ValueError):
+        return Outcome(name, folder, "failed", f"{folder / RUN} is gone or damaged", None)
+
+
+def _shown(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.4g}"
+
+
+def reason(error: Exception) -> str:
+    """One line about an error, for people."""
+    text = str(error).strip().splitlines()
+    first = text[0] if text else ""
+    return first if isinstance(error, SeqexpError) else f"{type(error).__name__}: {first}"

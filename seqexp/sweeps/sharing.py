@@ -10,9 +10,8 @@ from typing import NamedTuple
 from seqexp.runs.locks import Holder, Locks
 from seqexp.runs.record import RUN
 from seqexp.runs.store import read_json
-from seqexp.sweeps.group_run import outcome_of
 from seqexp.sweeps.groups import Planned
-from seqexp.sweeps.outcome import Outcome
+from seqexp.sweeps.outcome import Outcome, outcome_of
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.types import SeqexpError
 

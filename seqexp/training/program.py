@@ -125,7 +125,7 @@ class Program:
 
     def init(self) -> GroupState:
         """All members before their first step."""
-        return self.place([jax.device_get(self._init(hyper)) for hyper in self.hypers])
+        return self.place([_on_host(self._init(hyper)) for hyper in self.hypers])
 
     def place(self, states: Sequence[MemberState]) -> GroupState:
         """Members' states from the host, onto the devices."""
@@ -204,7 +204,7 @@ class Program:
         ]
 
     def _unsliced(self, slices: Sequence[Any]) -> list[Any]:
-        host = jax.device_get(list(slices))
+        host = _on_host(list(slices))
         return [
             jax.tree.map(lambda a, m=m: a[m % self.slice_size], host[m // self.slice_size])
             for m in range(self.members)
@@ -213,6 +213,12 @@ class Program:
     def _gathered(self, slices: Sequence[Any]) -> Any:
         """`[M]` arrays on the host of those of each slice."""
         return jax.tree.map(lambda *a: np.stack(a), *self._unsliced(slices))
+
+
+def _on_host(arrays: Any) -> Any:
+    # An array whose allocation failed raises when it is waited for, and never arrives where it is
+    # read at once.
+    return jax.device_get(jax.block_until_ready(arrays))
 
 
 def _over_members(

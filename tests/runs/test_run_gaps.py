@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from seqexp.runs import checkpoint
 from seqexp.runs.gaps import gaps, missing_steps
 from seqexp.runs.store import append, write_json_atomic
 
@@ -38,14 +39,24 @@ def test_every_evaluation_is_in_the_metrics(run, recorded, expected):
 def test_every_file_of_a_finished_run_is_there(tmp_path):
     for step in (4, 8, 9):
         append(tmp_path / "metrics.jsonl", {"step": step})
-    assert gaps(tmp_path, FINISHED) == ["its manifest.json is missing", "its weights are missing"]
-    write_json_atomic(tmp_path / "manifest.json", {})
+    run = {**FINISHED, "id": "run"}
+    files = ("manifest.json", "cost.json")
+    assert gaps(tmp_path, run) == [
+        *(f"its {name} is missing" for name in files),
+        "its weights are missing",
+    ]
+    for name in files:
+        write_json_atomic(tmp_path / name, {})
+    checkpoint.write(tmp_path / "weights.msgpack", "run", 4, {})
+    assert gaps(tmp_path, run) == []
+    assert gaps(tmp_path, {**run, "status": "diverged", "diverged_step": 10}) == []
+    assert gaps(tmp_path, {**run, "id": "another"}) == ["its weights are another run's"]
+    lines = ("timing.jsonl", "samples.jsonl", "metrics.jsonl")
+    for name in (*files, *lines):
+        (tmp_path / name).write_text("garbage\n")
     (tmp_path / "weights.msgpack").write_bytes(b"w")
-    assert gaps(tmp_path, FINISHED) == []
-    assert gaps(tmp_path, {**FINISHED, "status": "diverged", "diverged_step": 10}) == []
-    (tmp_path / "manifest.json").write_text("{")
-    (tmp_path / "metrics.jsonl").write_text("garbage\n")
-    assert gaps(tmp_path, FINISHED) == [
-        "its manifest.json is damaged",
-        "its metrics.jsonl is damaged",
+    assert gaps(tmp_path, run) == [
+        *(f"its {name} is damaged" for name in files),
+        "its weights are damaged",
+        *(f"its {name} is damaged" for name in lines),
     ]

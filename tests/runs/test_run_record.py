@@ -59,7 +59,7 @@ def test_a_whole_life(tmp_path: Path) -> None:
 
     _log(record, 1, 4)
     record.log_samples(4, ["the cat", "the dog"])
-    checkpoint.save(record.directory, 4, {"x": np.zeros(2)})
+    record.save_checkpoint(4, {"x": np.zeros(2)})
     record.save_weights(3, {"w": np.ones(2)})
     record.write_cost({"flops": {"value": 12, "how": "jaxpr"}, "energy": None})
     record.finish(3, {"loss": 0.25, "accuracy": 0.5}, {"loss": 0.26, "accuracy": 0.4})
@@ -104,7 +104,8 @@ def test_a_whole_life(tmp_path: Path) -> None:
     assert store.read(record.directory / "samples.jsonl") == [
         {"step": 4, "texts": ["the cat", "the dog"]}
     ]
-    assert checkpoint.read(record.directory / "weights.msgpack").step == 3
+    weights = checkpoint.read(record.directory / "weights.msgpack")
+    assert (weights.run, weights.step) == (record.run["id"], 3)
 
 
 def test_metrics_do_not_depend_on_time(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_resuming_equals_never_having_stopped(tmp_path: Path) -> None:
             file.write(b'{"step": 7, "tra')
 
     resumed = RunRecord.open(cut.directory, DISABLED)
-    resumed.resume_from(4, {"source": "new"})
+    resumed.resume_from(4, _info(), {"source": "new"})
     assert _steps(resumed, "metrics.jsonl") == _steps(resumed, "timing.jsonl") == [1, 2, 3, 4]
     assert _steps(resumed, "samples.jsonl") == [3]
     _log(resumed, 5, 9)
@@ -193,7 +194,7 @@ def test_resuming_a_failed_run_forgets_the_failure(tmp_path: Path) -> None:
     record = RunRecord.create(tmp_path, _info(), {}, DISABLED)
     record.fail("out of memory")
     again = RunRecord.open(record.directory, DISABLED)
-    again.resume_from(0, {})
+    again.resume_from(0, _info(), {})
     run = store.read_json(record.directory / "run.json")
     assert run is not None and (run["status"], run["error"]) == ("running", None)
 
@@ -201,11 +202,38 @@ def test_resuming_a_failed_run_forgets_the_failure(tmp_path: Path) -> None:
 def test_creating_again_starts_anew(tmp_path: Path) -> None:
     record = RunRecord.create(tmp_path, _info(), {}, DISABLED)
     _log(record, 1, 3)
-    checkpoint.save(record.directory, 3, {"x": np.zeros(1)})
+    record.save_checkpoint(3, {"x": np.zeros(1)})
     record.finish(3, {"loss": 1.0}, {"loss": 1.0})
     again = RunRecord.create(tmp_path, _info(), {}, DISABLED)
     assert again.status == "running" and not is_finished(again.directory)
     assert sorted(os.listdir(again.directory)) == ["manifest.json", "run.json"]
+
+
+def test_a_resumed_run_says_what_the_plan_says(tmp_path: Path) -> None:
+    record = RunRecord.create(tmp_path, _info(), {}, DISABLED)
+    whole = (record.directory / "run.json").read_bytes()
+    store.write_json_atomic(
+        record.directory / "run.json",
+        {**record.run, "name": "another", "config": {}, "score": {"name": "x"}, "extra": 1},
+    )
+    RunRecord.open(record.directory, DISABLED).resume_from(0, _info(), {})
+    assert (record.directory / "run.json").read_bytes() == whole
+
+
+def test_wandb_is_told_of_a_failure_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = RunRecord.create(tmp_path, _info(), {}, DISABLED)
+    told = []
+    monkeypatch.setattr(record, "_finish_mirror", lambda: told.append(record.status))
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store, "write_json_atomic", full)
+    with pytest.raises(OSError):
+        record.fail("no space")
+    assert told == ["failed"]
 
 
 @pytest.mark.parametrize("study", ["", "..", "a/b", "../elsewhere", ".hidden", "a\\b"])
@@ -229,7 +257,7 @@ record = RunRecord.create(Path(sys.argv[1]), info, {}, Mirror("disabled", "seqex
 for step in range(1, 1_000_000):
     record.log({"step": step, "train/loss": 1 / step, "text": "x" * 2000}, seconds=1.0 * step)
     record.save_weights(step, {"w": np.full(1000, step)})
-    checkpoint.save(record.directory, step, {"w": np.full(1000, step)})
+    record.save_checkpoint(step, {"w": np.full(1000, step)})
     print(step, flush=True)
 """
 
@@ -248,12 +276,12 @@ def test_a_killed_training_leaves_a_record_to_resume(tmp_path: Path) -> None:
 
     directory = run_directory(tmp_path, "study", "id")
     assert not is_finished(directory)
-    loaded = checkpoint.load(directory)
+    loaded = checkpoint.load(directory, "id")
     assert loaded is not None and loaded.step >= acknowledged
     assert (loaded.tree["w"] == loaded.step).all()
     weights = checkpoint.read(directory / checkpoint.WEIGHTS)
     assert weights.step >= loaded.step and (weights.tree["w"] == weights.step).all()
     record = RunRecord.open(directory, DISABLED)
-    record.resume_from(loaded.step, {})
+    record.resume_from(loaded.step, _info(id="id"), {})
     expected = list(range(1, loaded.step + 1))
     assert _steps(record, "metrics.jsonl") == _steps(record, "timing.jsonl") == expected

@@ -187,7 +187,7 @@ def test_a_killed_run_is_mirrored_again_as_a_whole(tmp_path: Path) -> None:
     record = RunRecord.open(tmp_path / "study" / f"{0:016x}", OFFLINE)
     (stale,) = _offline_runs(record)
 
-    record.resume_from(20, {})
+    record.resume_from(20, _info(0), {})
     _log(record, 21, 25)
     _finish(record)
     (folder,) = _offline_runs(record)
@@ -210,7 +210,7 @@ def test_a_run_that_failed_can_be_resumed_in_the_same_process(
     assert log[-1]["exit"] == {"exit_code": 1}
     assert (summary(log)["status"], summary(log)["error"]) == ("failed", "out of memory")
     again = RunRecord.open(record.directory, OFFLINE)
-    again.resume_from(2, {})
+    again.resume_from(2, _info(0), {})
     _log(again, 3, 4)
     _finish(again)
     assert not _warnings(caplog)

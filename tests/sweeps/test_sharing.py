@@ -51,7 +51,7 @@ def test_a_run_that_another_process_finishes_meanwhile_is_not_trained_again(tmp_
         trained.append(group.name)
         if len(trained) == 1:
             execute([point(*TINY, "model=gru", *place, "rerun=always")])
-        healthy(group, members, mirror, progress)
+        return healthy(group, members, mirror, progress)
 
     monkeypatch.setattr(EXECUTE, "run_group", train)
     for rerun in ("never", "always"):
@@ -71,8 +71,9 @@ def test_what_another_process_held_and_left_is_trained_at_the_end(tmp_path, monk
         assert other.take(id) is None
 
         def train(group, members, mirror, progress):
-            healthy(group, members, mirror, progress)
+            failed = healthy(group, members, mirror, progress)
             other.release(id)
+            return failed
 
         monkeypatch.setattr(EXECUTE, "run_group", train)
         points = [point(*TINY, "model=rnn", f"seed={seed}", *place) for seed in (0, 1)]

@@ -1,0 +1,41 @@
+"""What is said of a group before it trains."""
+
+from __future__ import annotations
+
+from seqexp.costs.ledger import CostLedger
+from seqexp.sweeps.budgets import AXES
+from seqexp.sweeps.groups import Group
+from seqexp.training.mesh import AUTO
+
+
+def describe(group: Group, ledger: CostLedger) -> str:
+    """A group's size, and what was measured of it and chosen for it."""
+    experiment = group.experiment
+    width = group.members[0].point.config["model"].get("features")
+    return (
+        f"width {width}, {ledger.parameters:,} parameters, "
+        f"{1e3 * (ledger.step_seconds or 0):.2f} ms a step, "
+        f"compiled in {ledger.compile_seconds:.1f} s; {experiment.steps:,} steps"
+        f"{_describe_mesh(group, ledger)}{_describe_match(group, ledger)}"
+    )
+
+
+def _describe_mesh(group: Group, ledger: CostLedger) -> str:
+    """What was chosen for the user, where there was a choice."""
+    said = f"; batch_devices={AUTO} is {group.batch_devices}" if group.auto else ""
+    tried = ledger.step_seconds_at_width or {}
+    if len(tried) > 1:
+        times = ", ".join(f"{1e3 * step:.2f} ms at {width}" for width, step in tried.items())
+        said += f"; {ledger.slice_width} side by side (a step and member takes {times})"
+    return said
+
+
+def _describe_match(group: Group, ledger: CostLedger) -> str:
+    """Whether a step still takes the time that its width was solved for."""
+    match = group.members[0].point.match
+    if match is None or not AXES[match["by"]].measured or ledger.slice_width != 1:
+        return ""
+    off = (ledger.step_seconds or 0) / match["budget"] - 1
+    if abs(off) <= match["tolerance"]:
+        return ""
+    return f"; measured again it is {off:+.0%} off its budget: is the machine idle?"

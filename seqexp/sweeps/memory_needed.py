@@ -1,0 +1,93 @@
+"""Whether a training can fit into memory at all, known from shapes before any array is made."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+from jax.sharding import Mesh
+
+from seqexp.costs.memory import tree_bytes
+from seqexp.costs.memory_there import Room, device_room, host_room
+from seqexp.costs.parameters import count_parameters
+from seqexp.training import Experiment, Hyper
+from seqexp.training.step import init_member
+from seqexp.types import SeqexpError, Splits
+
+
+class TooLarge(SeqexpError):
+    """It needs more memory than there is."""
+
+
+def require_room(
+    experiment: Experiment, members: int, mesh: Mesh, splits: Splits | None = None
+) -> None:
+    """Refuse what surely can't fit. On a device, at the same time, there are at least
+
+        n states before a step, n after it    and    the gradients of the member at work
+
+    of its n members: parameters, optimizer state and the parameters that were best on validation,
+    each. A batch that is split over devices has them on each; so does the data stand on each, in
+    the host's memory once already. What a program needs beside depends on the compiler: `require`
+    compares that once it is known.
+
+    Args:
+        experiment: what the members share.
+        members: M.
+        mesh: that they train on.
+        splits: the data, where it counts.
+
+    Raises:
+        TooLarge: with the size, and what is there.
+    """
+    state = jax.eval_shape(partial(init_member, experiment, Hyper(0, 0.0, 0.0, 0.0)))
+    rows, columns = mesh.devices.shape
+    on_each = 2 * -(-members // rows) * tree_bytes(state) + tree_bytes(state.params)
+    # A user's stream may hold other things than arrays.
+    data = sum(getattr(leaf, "nbytes", 0) for leaf in jax.tree.leaves(splits))
+    what = (
+        f"{count_parameters(state.params).total:,} parameters, with gradients, optimizer state and "
+        f"a step's results for {members} at once"
+    )
+    remedy = "use a smaller model" + (" or fewer seeds at once" if members > 1 else "")
+    if mesh.devices.flat[0].platform == "cpu":
+        devices = rows * columns
+        require(devices * on_each + (devices - 1) * data, host_room(), what, remedy)
+    else:
+        require(on_each + data, device_room(mesh.devices.flat[0]), what, remedy)
+
+
+def require_program(needed: int | None, mesh: Mesh) -> None:
+    """Refuse a compiled program that surely can't run.
+
+    Args:
+        needed: bytes on each device beside what is there already; None where that is unknown.
+        mesh: that it runs on.
+
+    Raises:
+        TooLarge: with the size, and what is there.
+    """
+    device = mesh.devices.flat[0]
+    host = device.platform == "cpu"
+    room = host_room() if host else device_room(device)
+    times = mesh.devices.size if host else 1
+    what = "the arrays of a training step"
+    remedy = "use a smaller model, a smaller trainer.batch_size or shorter sequences"
+    require(times * (needed or 0), room, what, remedy)
+
+
+def require(needed: int, room: Room | None, what: str, remedy: str) -> None:
+    """Raise TooLarge where so many bytes are more than there is room for."""
+    if room is not None and needed > room.bytes:
+        raise TooLarge(
+            f"too large: {what} need {size(needed)} at least, and {room.of} has "
+            f"{size(room.bytes)} left; {remedy}"
+        )
+
+
+def size(count: int) -> str:
+    """A number of bytes, for people."""
+    for unit, each in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= each:
+            return f"{count / each:,.3g} {unit}"
+    return f"{count:,} bytes"
