@@ -6,7 +6,7 @@ import argparse
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +148,8 @@ def _measure(
 
     The first of a model is that of its config, with nothing varied.
     """
-    from seqexp.sweeps.random_costs import cost_at, peak_resident_at
+    from seqexp.sweeps.costing import not_known
+    from seqexp.sweeps.random_costs import cost_at, with_peak_resident
 
     measured = []
     for label, point in points.items():
@@ -162,7 +163,9 @@ def _measure(
                 print(f"{_called(row)}: T={length} H={width}", file=sys.stderr)
                 ledger = known[length, width] = cost_at(at, length)
             if not varied:
-                ledger = replace(ledger, peak_resident_bytes=peak_resident_at(at, length))
+                ledger = with_peak_resident(ledger, at, length)
+                for line in not_known(ledger):
+                    print(f"{_called(row)}: {line}", file=sys.stderr)
             measured.append((row | _numbers(ledger), ledger))
     return measured
 

@@ -69,7 +69,8 @@ METHODS: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class CostLedger:
-    """What a model costs. None means not measured; `methods` says how each figure is obtained.
+    """What a model costs. None means not measured; `methods` says how each figure is obtained, and
+    `reasons` why one could not be.
 
     "model" FLOPs are those of the equations, all others those of the programs that are run.
     """
@@ -109,6 +110,7 @@ class CostLedger:
     peak_device_bytes: int | None = None
     peak_resident_bytes: int | None = None
     step_joules: float | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=lambda: dict(METHODS))
 
     def to_json(self) -> dict[str, Any]:
@@ -123,7 +125,8 @@ class CostLedger:
             SeqexpError: for figures that are missing or unknown.
         """
         known = {f.name for f in fields(cls)}
-        if odd := sorted(known ^ record.keys()):
+        # Ledgers have had reasons for less long than figures.
+        if odd := sorted((known ^ record.keys()) - ({"reasons"} - record.keys())):
             raise SeqexpError(
                 f"not a cost ledger of this version, missing or unknown are {', '.join(odd)}: "
                 "read it with the version that wrote it, or measure again"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ from flax import nnx
 from seqexp.costs.decoding import decode_seconds, prefill_seconds
 from seqexp.costs.depth import jaxpr_depth
 from seqexp.costs.energy import joules_since, read_counters
+from seqexp.costs.figures import Figures
 from seqexp.costs.flops import count, count_jaxpr
 from seqexp.costs.ledger import CostLedger
 from seqexp.costs.memory import (
@@ -37,6 +39,16 @@ DECODE_STEPS = 500
 DECODE_BATCH = 32
 PREFILL_SECONDS = 0.1
 
+CANNOT_DECODE = "the model reads whole sequences only and cannot decode"
+"""The one reason that is in a model's nature, so that nobody is told of it."""
+
+TIMES = (
+    *("compile_seconds", "first_step_seconds", "step_seconds", "step_seconds_q25"),
+    *("step_seconds_q75", "step_seconds_at_width", "tokens_per_second", "program_bytes"),
+    *("peak_device_bytes", "step_joules"),
+)
+"""What `training_cost` measures."""
+
 
 class TrainingCost(NamedTuple):
     """What training costs at a slice width.
@@ -48,6 +60,7 @@ class TrainingCost(NamedTuple):
         first_step_seconds: of the first step of a slice.
         device_bytes: the allocator's peak on one device, if these steps set it.
         joules: of a step, over the members that are side by side in it.
+        reasons: why one of these is not known, by its name in the ledger.
     """
 
     step: Timing
@@ -56,6 +69,7 @@ class TrainingCost(NamedTuple):
     first_step_seconds: float | None = None
     device_bytes: int | None = None
     joules: float | None = None
+    reasons: Mapping[str, str] | None = None
 
 
 def measure_costs(
@@ -64,7 +78,7 @@ def measure_costs(
     """The group's program at its fastest slice width, and the ledger of one member of it.
 
     A token is a true step, padding is not. What training costs is taken on training's own batches,
-    what inference costs on the validation split.
+    what inference costs on the validation split. What can't be found is null, with its reason.
 
     Args:
         program: of the group, at any width.
@@ -72,34 +86,31 @@ def measure_costs(
         splits: the task's data.
         widths: the slice widths to try, narrow ones first.
     """
-    program, training, tried = _fastest(program, fresh, widths)
+    figures = Figures()
+    program = _training_times(figures, program, fresh, splits, widths)
     params, split = jax.device_put(fresh[0].params), splits.valid
     model = nnx.merge(program.graphdef, params)
-    sizes = count_parameters(params)
     tokens = mean_tokens(splits.train, program.experiment.batch_size)
-    ledger = CostLedger(
-        parameters=sizes.total,
-        recurrent_parameters=sizes.recurrent,
-        embedding_parameters=sizes.embedding,
-        readout_parameters=sizes.readout,
-        slice_width=program.slice_width,
-        compile_seconds=training.compile_seconds,
-        first_step_seconds=training.first_step_seconds,
-        step_seconds=training.step.median,
-        step_seconds_q25=training.step.q25,
-        step_seconds_q75=training.step.q75,
-        step_seconds_at_width={str(width): step for width, step in tried.items()},
-        tokens_per_second=tokens / training.step.median,
-        program_bytes=training.program_bytes,
-        peak_device_bytes=training.device_bytes,
-        step_joules=training.joules,
-        **_carry(model, split),
-        **_model_flops(model, program.batch, tokens, split),
-        **_training_flops(program, fresh[0], tokens),
-        **_inference_flops(program, fresh[0], split),
-        **_inference_times(model, split),
+    figures.take(
+        "parameters recurrent_parameters embedding_parameters readout_parameters",
+        count_parameters,
+        params,
     )
-    return program, ledger
+    figures.take("context_length carry_bytes carry_bytes_by_layer", _carry, model, split)
+    _model_flops(figures, model, program.batch, tokens, split)
+    _training_flops(figures, program, fresh[0], tokens)
+    _inference_flops(figures, program, fresh[0], split)
+    _inference_times(figures, model, split)
+    return program, CostLedger(**figures.found, reasons=figures.reasons)
+
+
+def not_known(ledger: CostLedger) -> list[str]:
+    """A line for each reason why figures are null, for people; none for what no one can mend."""
+    figures: dict[str, list[str]] = {}
+    for name, why in ledger.reasons.items():
+        if why != CANNOT_DECODE:
+            figures.setdefault(why, []).append(name)
+    return [f"costs not known: {', '.join(names)} ({why})" for why, names in figures.items()]
 
 
 def training_flops(
@@ -109,48 +120,78 @@ def training_flops(
     return count(_training_step(experiment, graphdef), state, batch).total
 
 
-def _carry(model: Any, split: Batch) -> dict[str, Any]:
+def _training_times(
+    figures: Figures,
+    program: Program,
+    fresh: Sequence[MemberState],
+    splits: Splits,
+    widths: Sequence[int],
+) -> Program:
+    """The program at its fastest slice width, and what it takes there."""
+    try:
+        program, training, tried = _fastest(program, fresh, widths)
+    except Exception as error:
+        if _exhausted(error):
+            raise  # Training would need the same memory.
+        program = program.at_width(widths[0])
+        figures.found["slice_width"] = program.slice_width
+        figures.lack(TIMES, error)
+        return program
+    tokens = mean_tokens(splits.train, program.experiment.batch_size)
+    figures.found |= {
+        "slice_width": program.slice_width,
+        "compile_seconds": training.compile_seconds,
+        "first_step_seconds": training.first_step_seconds,
+        "step_seconds": training.step.median,
+        "step_seconds_q25": training.step.q25,
+        "step_seconds_q75": training.step.q75,
+        "step_seconds_at_width": {str(width): step for width, step in tried.items()},
+        "tokens_per_second": tokens / training.step.median,
+        "program_bytes": training.program_bytes,
+        "peak_device_bytes": training.device_bytes,
+        "step_joules": training.joules,
+    }
+    figures.reasons |= training.reasons or {}
+    return program
+
+
+def _carry(model: Any, split: Batch) -> tuple[int, int, dict[str, int]]:
     context_length = split.inputs.shape[1]
     places = carry_bytes_by_layer(model, split.inputs[:1, 0], context_length)
-    return {
-        "context_length": context_length,
-        "carry_bytes": sum(places.values()),
-        "carry_bytes_by_layer": places,
-    }
+    return context_length, sum(places.values()), places
 
 
-def _model_flops(model: Any, batch: Batch, tokens: float, split: Batch) -> dict[str, Any]:
+def _model_flops(figures: Figures, model: Any, batch: Batch, tokens: float, split: Batch) -> None:
     """Of the equations, at the mean length: a recurrent model's FLOPs are linear in the length."""
+    size, read = batch.lengths.shape[0], float(np.mean(np.asarray(split.lengths)))
 
-    def forward(length: float) -> float:
+    def forward(length: float, times: float, tokens: float) -> tuple[float, float]:
         steps = max(1, round(length))
         inputs = jax.ShapeDtypeStruct((1, steps, *split.inputs.shape[2:]), split.inputs.dtype)
-        return model_flops(model, inputs).total / steps
+        flops = times * (model_flops(model, inputs).total / steps)
+        return flops, flops * tokens
 
-    size, read = batch.lengths.shape[0], float(np.mean(np.asarray(split.lengths)))
-    inference, training = forward(read), TRAINING * forward(tokens / size)
-    return {
-        "model_inference_flops_per_token": inference,
-        "model_training_flops_per_token": training,
-        "model_inference_flops_per_step": inference * size * read,
-        "model_training_flops_per_step": training * tokens,
-    }
+    inference = "model_inference_flops_per_token model_inference_flops_per_step"
+    figures.take(inference, forward, read, 1, size * read)
+    training = "model_training_flops_per_token model_training_flops_per_step"
+    figures.take(training, forward, tokens / size, TRAINING, tokens)
 
 
-def _training_flops(program: Program, state: MemberState, tokens: float) -> dict[str, Any]:
+def _training_flops(figures: Figures, program: Program, state: MemberState, tokens: float) -> None:
     """Of the program on one of training's own batches, and its depth, on the same jaxpr."""
     step = _training_step(program.experiment, program.graphdef)
-    training = jax.make_jaxpr(step)(state, program.batch)
-    flops = count_jaxpr(training)
-    return {
-        "training_flops_per_token": flops.total / tokens,
-        "training_flops_per_step": flops.total,
-        "training_flops_by_kind": asdict(flops),
-        "training_sequential_depth": jaxpr_depth(training),
-    }
+    trace = cache(partial(jax.make_jaxpr(step), state, program.batch))
+
+    def flops() -> tuple[float, int, dict[str, int]]:
+        counted = count_jaxpr(trace())
+        return counted.total / tokens, counted.total, asdict(counted)
+
+    names = "training_flops_per_token training_flops_per_step training_flops_by_kind"
+    figures.take(names, flops)
+    figures.take("training_sequential_depth", lambda: jaxpr_depth(trace()))
 
 
-def _inference_flops(program: Program, state: MemberState, split: Batch) -> dict[str, Any]:
+def _inference_flops(figures: Figures, program: Program, state: MemberState, split: Batch) -> None:
     """Of the program on a batch like those of a split, and its depth, on the same jaxpr."""
     graphdef, size = program.graphdef, program.experiment.batch_size
     batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), split)
@@ -158,43 +199,49 @@ def _inference_flops(program: Program, state: MemberState, split: Batch) -> dict
     def forward(params: Any, batch: Batch) -> Any:
         return nnx.merge(graphdef, params)(batch.inputs, batch.lengths).outputs
 
-    inference = jax.make_jaxpr(forward)(state.params, batch)
-    flops = count_jaxpr(inference).total
-    return {
-        "decode_flops_per_token": _decode_flops(graphdef, state.params, split),
-        "inference_flops_per_token": flops / (size * float(np.mean(np.asarray(split.lengths)))),
-        "inference_flops_per_step": flops,
-        "inference_sequential_depth": jaxpr_depth(inference),
-    }
+    trace = cache(partial(jax.make_jaxpr(forward), state.params, batch))
+
+    def flops() -> tuple[float, int]:
+        counted = count_jaxpr(trace()).total
+        return counted / (size * float(np.mean(np.asarray(split.lengths)))), counted
+
+    figures.take("inference_flops_per_token inference_flops_per_step", flops)
+    figures.take("inference_sequential_depth", lambda: jaxpr_depth(trace()))
+    figures.take("decode_flops_per_token", _decode_flops, graphdef, state.params, split)
 
 
-def _decode_flops(graphdef: nnx.GraphDef, params: Any, split: Batch) -> int | None:
-    """None for a model that cannot decode."""
-
+def _decode_flops(graphdef: nnx.GraphDef, params: Any, split: Batch) -> int:
     def step(params: Any, inputs: Any) -> Any:
         model = nnx.merge(graphdef, params)
         return model.step(model.initial_carry(1), inputs)
 
     try:
         jaxpr = jax.make_jaxpr(step)(params, split.inputs[:1, 0])
-    except SeqexpError:
-        return None
+    except SeqexpError as error:
+        raise SeqexpError(CANNOT_DECODE) from error
     return count_jaxpr(jaxpr).total
 
 
-def _inference_times(model: Any, split: Batch) -> dict[str, Any]:
+def _inference_times(figures: Figures, model: Any, split: Batch) -> None:
     length = split.inputs.shape[1]
-    prefill = prefill_seconds(model, split.inputs[:1], jnp.full(1, length), spend=PREFILL_SECONDS)
     first_steps = np.asarray(split.inputs[:DECODE_BATCH, 0])
     many = jnp.asarray(np.resize(first_steps, (DECODE_BATCH, *first_steps.shape[1:])))
-    one_by_one = decode_seconds(model, many[:1], steps=DECODE_STEPS)
-    together = decode_seconds(model, many, steps=DECODE_STEPS)
-    return {
-        "prefill_seconds": prefill,
-        "prefill_tokens_per_second": length / prefill,
-        "decode_seconds_per_token": one_by_one,
-        "decode_tokens_per_second": None if together is None else DECODE_BATCH / together,
-    }
+
+    def prefill() -> tuple[float, float]:
+        whole = jnp.full(1, length)
+        took = prefill_seconds(model, split.inputs[:1], whole, spend=PREFILL_SECONDS)
+        return took, length / took
+
+    figures.take("prefill_seconds prefill_tokens_per_second", prefill)
+
+    def decode(inputs: Any) -> float:
+        took = decode_seconds(model, inputs, steps=DECODE_STEPS)
+        if took is None:
+            raise SeqexpError(CANNOT_DECODE)
+        return took
+
+    figures.take("decode_seconds_per_token", decode, many[:1])
+    figures.take("decode_tokens_per_second", lambda: DECODE_BATCH / decode(many))
 
 
 def _training_step(experiment: Experiment, graphdef: nnx.GraphDef) -> Callable[..., Any]:
@@ -215,8 +262,7 @@ def _fastest(
         try:
             cost = training_cost(candidate, fresh)
         except (TooLarge, jax.errors.JaxRuntimeError) as error:
-            exhausted = isinstance(error, TooLarge) or "RESOURCE_EXHAUSTED" in str(error)
-            if best is None or not exhausted:
+            if best is None or not _exhausted(error):
                 raise
             break  # Wider slices need more memory still.
         tried[width] = cost.step.median
@@ -227,6 +273,10 @@ def _fastest(
             best = whole_group, candidate, cost
     assert best is not None
     return best[1], best[2], tried
+
+
+def _exhausted(error: Exception) -> bool:
+    return isinstance(error, TooLarge) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCost:
@@ -240,10 +290,11 @@ def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCos
     """
     first, width = program.first_slice(), program.slice_width
     device = program.mesh.devices.flat[0]
-    held_before = peak_device_bytes(device)
+    beside = Figures()
+    held_before = beside.take("peak_device_bytes", peak_device_bytes, device)
     states = first.place(fresh[: first.members])
     compiled, compile_time = compile_seconds(first.lower(states))
-    require_program(working_bytes(compiled), program.mesh)
+    require_program(beside.take("program_bytes", working_bytes, compiled), program.mesh)
     still = [hyper._replace(learning_rate=0.0, weight_decay=0.0) for hyper in first.hypers]
     until = np.zeros(first.members, np.int32)
 
@@ -256,18 +307,19 @@ def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCos
     first_step = one_run(steps, 1)
     once = seconds(steps, 1, repeats=2).median
     n = int(np.clip(SECONDS_A_REPEAT / once, 1, program.experiment.most_steps))
-    counters = read_counters()
+    counters = beside.take("step_joules", read_counters)
     whole = seconds(steps, n, repeats=REPEATS)
-    joules = joules_since(counters)
+    joules = None if counters is None else beside.take("step_joules", joules_since, counters)
     median, q25, q75 = (quantile / (n * width) for quantile in whole[:3])
-    held = peak_device_bytes(device)
+    held = beside.take("peak_device_bytes", peak_device_bytes, device)
     # `seconds` makes one more run than it times.
     trained = (whole.repeats + 1) * n * width
     return TrainingCost(
         Timing(median, q25, q75, whole.repeats),
         compile_time,
-        program_bytes(compiled),
+        beside.take("program_bytes", program_bytes, compiled),
         first_step_seconds=first_step,
         device_bytes=held if held != held_before else None,
         joules=None if joules is None else joules / trained,
+        reasons=beside.reasons,
     )

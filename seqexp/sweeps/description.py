@@ -13,16 +13,28 @@ def describe(group: Group, ledger: CostLedger) -> str:
     experiment = group.experiment
     width = group.members[0].point.config["model"].get("features")
     return (
-        f"width {width}, {ledger.parameters:,} parameters, "
-        f"{1e3 * (ledger.step_seconds or 0):.2f} ms a step, "
-        f"compiled in {ledger.compile_seconds:.1f} s; {experiment.steps:,} steps"
+        f"width {width}, {_count(ledger.parameters)} parameters, "
+        f"{_times(ledger)}; {experiment.steps:,} steps"
         f"{_describe_mesh(group, ledger)}{_describe_match(group, ledger)}"
     )
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
+
+
+def _times(ledger: CostLedger) -> str:
+    if ledger.step_seconds is None or ledger.compile_seconds is None:
+        return "not timed"
+    step = 1e3 * ledger.step_seconds
+    return f"{step:.2f} ms a step, compiled in {ledger.compile_seconds:.1f} s"
 
 
 def _describe_mesh(group: Group, ledger: CostLedger) -> str:
     """What was chosen for the user, where there was a choice."""
     said = f"; batch_devices={AUTO} is {group.batch_devices}" if group.auto else ""
+    if group.auto and ledger.training_flops_per_step is None:
+        said += ", for its FLOPs are not known"
     tried = ledger.step_seconds_at_width or {}
     if len(tried) > 1:
         times = ", ".join(f"{1e3 * step:.2f} ms at {width}" for width, step in tried.items())
@@ -35,7 +47,9 @@ def _describe_match(group: Group, ledger: CostLedger) -> str:
     match = group.members[0].point.match
     if match is None or not AXES[match["by"]].measured or ledger.slice_width != 1:
         return ""
-    off = (ledger.step_seconds or 0) / match["budget"] - 1
+    if ledger.step_seconds is None:
+        return ""
+    off = ledger.step_seconds / match["budget"] - 1
     if abs(off) <= match["tolerance"]:
         return ""
     return f"; measured again it is {off:+.0%} off its budget: is the machine idle?"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 import jax
 import numpy as np
@@ -19,7 +18,7 @@ from seqexp.runs.attempts import NOTE, Attempt
 from seqexp.runs.record import COST, METRICS
 from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import Mirror
-from seqexp.sweeps.costing import measure_costs
+from seqexp.sweeps.costing import measure_costs, not_known
 from seqexp.sweeps.description import describe
 from seqexp.sweeps.groups import Group, Planned
 from seqexp.sweeps.memory_needed import require_program, require_room, size
@@ -27,7 +26,7 @@ from seqexp.sweeps.opening import Opened, open_members
 from seqexp.sweeps.outcome import reason
 from seqexp.sweeps.own_code import has_own_code
 from seqexp.sweeps.progress import SweepProgress
-from seqexp.sweeps.random_costs import peak_resident_at
+from seqexp.sweeps.random_costs import with_peak_resident
 from seqexp.training import Chunk, GroupState, Program, train
 from seqexp.training.loop import Standing
 from seqexp.training.mesh import group_mesh, slice_widths
@@ -103,6 +102,8 @@ def _train_group(group: Group, opened: Sequence[Opened], progress: SweepProgress
     program, ledger = _with_costs(program, fresh, opened, splits)
     _each(opened, lambda m, member: member.run.write_cost(ledger.to_json()))
     progress.say(f"{group.name}: {describe(group, ledger)}")
+    for line in not_known(ledger):
+        progress.say(f"{group.name}: {line}")
     _attempt("training", group, opened, progress, f"training {len(opened)} at once")
     states = [start if m.state is None else m.state for m, start in zip(opened, fresh, strict=True)]
     _train(program, opened, states, progress)
@@ -154,8 +155,7 @@ def _with_costs(
         program = program.at_width(min(ledger.slice_width or 1, widths[-1]))
     first = opened[0].planned.point
     if first.config["peak_memory"] and ledger.peak_resident_bytes is None:
-        peak = peak_resident_at(first, program.batch.inputs.shape[1])
-        ledger = replace(ledger, peak_resident_bytes=peak)
+        ledger = with_peak_resident(ledger, first, program.batch.inputs.shape[1])
     return program, ledger
 
 

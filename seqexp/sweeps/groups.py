@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+from seqexp.costs.figures import Figures
 from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.known import KnownRuns
 from seqexp.runs.record import RunInfo, run_directory, study_directory
@@ -211,8 +212,10 @@ def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
         raise SeqexpError(f"{point.model} does not fit {point.task}: {first}") from error
     if devices == AUTO:
         batch = batch_shapes(splits.train, experiment.batch_size)
-        flops = training_flops(experiment, graphdef, state, batch)
-        devices = auto_batch_devices(members, experiment.batch_size, flops / batch.inputs.shape[1])
+        flops = Figures().take("flops", training_flops, experiment, graphdef, state, batch)
+        # Without a number of FLOPs nobody knows whether a device would be worth it.
+        a_time_step = (flops or 0) / batch.inputs.shape[1]
+        devices = auto_batch_devices(members, experiment.batch_size, a_time_step)
     return experiment, devices
 
 

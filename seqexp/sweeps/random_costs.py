@@ -7,6 +7,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 
+from seqexp.costs.figures import Figures
 from seqexp.costs.ledger import CostLedger
 from seqexp.costs.random_task import RandomTask
 from seqexp.costs.resident import peak_resident_bytes
@@ -34,6 +35,14 @@ def cost_at(point: Point, length: int) -> CostLedger:
     """
     program, splits = _program(point, length)
     return measure_costs(program, program.take(program.init()), splits, [1])[1]
+
+
+def with_peak_resident(ledger: CostLedger, point: Point, length: int) -> CostLedger:
+    """The ledger with `peak_resident_at`, or with the reason why there is none."""
+    figures = Figures()
+    peak = figures.take("peak_resident_bytes", peak_resident_at, point, length)
+    reasons = {**ledger.reasons, **figures.reasons}
+    return replace(ledger, peak_resident_bytes=peak, reasons=reasons)
 
 
 def peak_resident_at(point: Point, length: int) -> int | None:

@@ -33,7 +33,7 @@ def test_a_record_keeps_the_methods_that_it_was_written_with():
 
 
 def test_every_figure_says_how_it_was_obtained():
-    figures = {f.name for f in fields(CostLedger)} - {"methods"}
+    figures = {f.name for f in fields(CostLedger)} - {"methods", "reasons"}
     assert set(METHODS) == figures
     assert MEASURED.methods == METHODS
 
@@ -76,6 +76,12 @@ def test_a_ledger_of_an_older_version_names_what_it_lacks():
         del record[figure]
     with pytest.raises(SeqexpError, match="are prefill_seconds, step_joules: .*measure again"):
         CostLedger.from_json(record)
+
+
+def test_a_ledger_from_before_there_were_reasons_is_read():
+    record = MEASURED.to_json()
+    del record["reasons"]
+    assert CostLedger.from_json(record) == MEASURED
 
 
 def test_the_report_knows_every_number_of_the_ledger():

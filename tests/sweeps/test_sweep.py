@@ -81,7 +81,7 @@ def test_peak_memory_is_measured_when_asked_for_and_is_no_part_of_a_result(tmp_p
         asked.append((point.model, length))
         return 12_345
 
-    monkeypatch.setattr(group_run, "peak_resident_at", peak)
+    monkeypatch.setattr(random_costs, "peak_resident_at", peak)
     sweep = ["sweep", *TINY, "model=rnn", "seed=0,1", f"runs_dir={tmp_path}"]
     assert seqexp(*sweep, "study=a", "peak_memory=true") == 0
     assert asked == [("rnn", 64)]  # once a group, at the length of the digits
@@ -238,7 +238,6 @@ def test_what_other_code_left_unfinished_starts_anew(swept, tmp_path):
 
 def test_a_failure_in_one_group_leaves_the_others(tmp_path, monkeypatch, capsys):
     """The second group's training breaks half way; the first is finished, and the exit code 1."""
-    from seqexp.sweeps import group_run
 
     healthy = group_run.train
 
