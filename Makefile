@@ -2,17 +2,19 @@
 # make jsb        the JSB chorales rows of Bai et al. 2018 (downloads 96 kB)
 # make speed      our recurrent layers and loops against torch, Flax and Keras (QUICK=1: 3 minutes)
 # make test       environment, install, the test suite
+# make test-newest  the suite on the newest Python of this machine and the newest JAX, no pins
 # make test-full  the exhaustive matrix as well
 # make check      lint, format and types
 PYTHON ?= python3
 BIN := .venv/bin
+NEWEST := .venv-newest/bin
 
 # Where a local mirror of the data stands beside the checkout, it serves the tests.
 ifneq ($(wildcard ../shared/data/SOURCES.json),)
 export SEQEXP_DATA_DIR ?= $(abspath ../shared/data)
 endif
 
-.PHONY: install frontier jsb speed test test-full check clean
+.PHONY: install frontier jsb speed test test-newest test-full check clean
 
 install: .venv/installed
 
@@ -40,6 +42,15 @@ speed: install
 test: install
 	$(BIN)/python -m pytest -n 2 -m "not full"
 
+# Installed anew each time, for what is newest changes.
+test-newest:
+	python=$$(sh .ci/newest-python) && { $(NEWEST)/python -c pass 2>/dev/null || "$$python" -m venv --clear .venv-newest; }
+	$(NEWEST)/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager -e '.[dev]'
+	@$(NEWEST)/python -c 'import sys; from importlib.metadata import version; \
+	  print("newest: Python", sys.version.split()[0] + ", jax", version("jax")); \
+	  sys.version_info < (3, 12) and print("no Python 3.12 or 3.13 here, which newer JAX needs")'
+	$(NEWEST)/python -m pytest -n 2 -m "not full"
+
 test-full: install
 	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2
 
@@ -49,4 +60,4 @@ check: install
 	$(BIN)/pyright
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache
+	rm -rf .venv .venv-newest .pytest_cache .ruff_cache

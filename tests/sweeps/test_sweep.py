@@ -8,7 +8,7 @@ import pytest
 
 from seqexp.runs import checkpoint
 from seqexp.runs.store import read, read_json, write_json_atomic
-from seqexp.sweeps import group_run
+from seqexp.sweeps import group_run, random_costs
 from tests.sweeps.tiny import TINY, deterministic, runs, seqexp
 
 

@@ -1,4 +1,4 @@
-"""A cost that can't be had is null with its reason, a dash in tables, told once; training goes on."""
+"""A cost that is not known is null with its reason, a dash in tables, told once; no more."""
 
 from __future__ import annotations
 
