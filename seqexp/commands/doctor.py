@@ -122,12 +122,10 @@ def _cache() -> Iterator[str]:
 
 
 def _wandb() -> Iterator[str]:
-    try:
-        import wandb
+    from seqexp.runs.wandb_session import why_not_loaded
 
-        wandb.Settings()
-    except Exception as error:  # Whatever it is, a run can do without.
-        yield f"wandb doesn't load ({_said(error)}): install it again, or set logger.mode=disabled"
+    if (why := why_not_loaded()) is not None:
+        yield f"wandb doesn't load ({why}): install it again, or set logger.mode=disabled"
 
 
 def _sweep() -> Iterator[str]:

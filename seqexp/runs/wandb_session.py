@@ -132,3 +132,13 @@ def _init(directory: Path, mode: Literal["online", "offline"], what: dict[str, A
         ),
         **what,
     )
+
+
+def why_not_loaded() -> str | None:
+    """Why wandb can't be imported here; None where it can."""
+    settle_environment()
+    try:
+        import wandb  # noqa: F401
+    except Exception as error:  # A broken installation may raise anything.
+        return first_line(error)
+    return None
