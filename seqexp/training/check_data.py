@@ -47,9 +47,8 @@ def check_examples(spec: TaskSpec, examples: Batch, where: str) -> None:
     Raises:
         SeqexpError: naming field, row and value, after `where`.
     """
-    examples = Batch(*map(np.asarray, examples))  # type: ignore[arg-type]
-    check_form(spec, examples, where)
-    inputs, targets, lengths = examples
+    inputs, targets, lengths = map(np.asarray, examples)
+    check_form(spec, Batch(inputs, targets, lengths), where)  # type: ignore[arg-type]
     _check_lengths(lengths, inputs.shape[1], where)
     real = np.arange(inputs.shape[1]) < lengths[:, None]
     if spec.inputs == "tokens":
@@ -57,7 +56,7 @@ def check_examples(spec: TaskSpec, examples: Batch, where: str) -> None:
         _check_range(inputs, real, spec.input_size, f"{where}: inputs", "token", asked)
     else:
         _check_finite(inputs, real, f"{where}: inputs")
-    kind, counts = _targets(spec, examples), real if spec.outputs == "step" else lengths > 0
+    kind, counts = _targets(spec, targets), real if spec.outputs == "step" else lengths > 0
     if kind == "labels":
         asked = (
             f"the spec's classes are 0 to {spec.output_size - 1} (output_size={spec.output_size}); "
@@ -97,7 +96,7 @@ def check_form(spec: TaskSpec, batch: Batch, where: str) -> None:
     numeric = any(jnp.issubdtype(targets.dtype, kind) for kind in (jnp.number, jnp.bool_))
     if not numeric or targets.shape[:1] != (N,):
         raise SeqexpError(f"{where}: targets are {_form(targets)}, but must be numbers [{N}, ...]")
-    kind = _targets(spec, batch)
+    kind = _targets(spec, targets)
     fits = {
         "labels": targets.shape == lead and jnp.issubdtype(targets.dtype, jnp.integer),
         "values": targets.shape == (*lead, C),
@@ -111,13 +110,13 @@ def check_form(spec: TaskSpec, batch: Batch, where: str) -> None:
         )
 
 
-def _targets(spec: TaskSpec, batch: Batch) -> str:
+def _targets(spec: TaskSpec, targets: Any) -> str:
     """What the targets are: as the spec says, or as their dtype and shape do."""
     if spec.targets is not None:
         return spec.targets
     dimensions = 2 if spec.outputs == "step" else 1
-    labels = jnp.issubdtype(batch.targets.dtype, jnp.integer)
-    return "labels" if labels and len(batch.targets.shape) == dimensions else "values"
+    labels = jnp.issubdtype(targets.dtype, jnp.integer)
+    return "labels" if labels and len(targets.shape) == dimensions else "values"
 
 
 def _examples(splits: Splits, batch_size: int) -> Iterator[tuple[str, Batch]]:
