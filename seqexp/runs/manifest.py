@@ -58,7 +58,7 @@ def manifest(
         "git": _git(),
         "version": _version("seqexp"),
         "source": source_hash(),
-        "packages": {name: _version(name) for name in PACKAGES} | dict(packages or {}),
+        "packages": versions(PACKAGES) | dict(packages or {}),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": {"model": _cpu_model(), "cores": os.cpu_count(), "usable": _usable_cores()},
@@ -122,6 +122,11 @@ def _run_git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def versions(packages: Sequence[str]) -> dict[str, str | None]:
+    """The version of each installed package; None for one that is not."""
+    return {name: _version(name) for name in packages}
 
 
 def _version(package: str) -> str | None:

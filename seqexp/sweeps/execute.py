@@ -20,6 +20,7 @@ from seqexp.sweeps.no_effect import told
 from seqexp.sweeps.outcome import Outcome, outcome_of
 from seqexp.sweeps.point import Point
 from seqexp.sweeps.progress import SweepProgress, print_outcomes
+from seqexp.sweeps.rerun import Rerun
 from seqexp.sweeps.sharing import Sharing, elsewhere
 from seqexp.sweeps.widths import match_widths
 from seqexp.types import SeqexpError
@@ -47,7 +48,9 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
     groups, ids = plan(match_widths(points, data), data)
     mirror = Mirror.of(first["logger"])
     outcomes: dict[str, Outcome] = {}
-    to_train = [(group, _unfinished(group, rerun, outcomes)) for group in groups]
+    study = Path(first["runs_dir"]) / first["study"]
+    again = Rerun(study, groups) if rerun == "always" else None
+    to_train = [(group, _unfinished(group, rerun, again, outcomes)) for group in groups]
     # Those that died last time come last: if they die again, the others are trained.
     to_train.sort(key=lambda each: any(attempts.read(m.directory) for m in each[1]))
     steps = sum(group.experiment.steps * len(members) for group, members in to_train)
@@ -55,9 +58,13 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
         asked = [(group.members[0].point.task, group.without_effect) for group in groups]
         if options := told(asked):
             progress.say(options)
+        if again and again.done:
+            progress.say(f"rerun=always goes on; to begin it anew, delete {again.path}")
         if steps:
-            with Locks(Path(first["runs_dir"]) / first["study"]) as locks:
-                outcomes |= _train(to_train, locks, mirror, progress)
+            with Locks(study) as locks:
+                outcomes |= _train(to_train, locks, mirror, progress, again)
+    if again and all(outcome.status != "elsewhere" for outcome in outcomes.values()):
+        again.ended()
     if len(points) > 1 or outcomes[ids[0]].status != "elsewhere":
         print_outcomes([outcomes[id] for id in dict.fromkeys(ids)], progress.console)
     return [outcomes[id] for id in ids]
@@ -68,6 +75,7 @@ def _train(
     locks: Locks,
     mirror: Mirror,
     progress: SweepProgress,
+    again: Rerun | None,
 ) -> dict[str, Outcome]:
     """Train each group's members but those that other processes train.
 
@@ -86,17 +94,24 @@ def _train(
                     for member in share.mine:
                         id = member.info.id
                         outcomes[id] = outcome_of(member, failed.get(id))
+                if again:
+                    again.trained(
+                        member.info.id for member in share.mine if is_finished(member.directory)
+                    )
             outcomes |= {member.info.id: elsewhere(member, by) for member, by in share.elsewhere}
             left.append((group, [member for member, _ in share.elsewhere]))
         to_train = left
     return outcomes
 
 
-def _unfinished(group: Group, rerun: str, outcomes: dict[str, Outcome]) -> list[Planned]:
+def _unfinished(
+    group: Group, rerun: str, again: Rerun | None, outcomes: dict[str, Outcome]
+) -> list[Planned]:
     """The members to train; what is finished goes to the outcomes, with what is amiss with it."""
     members = []
     for member in group.members:
-        if rerun == "always" or not is_finished(member.directory):
+        trained_again = again is not None and member.info.id in again.done
+        if not is_finished(member.directory) or (rerun == "always" and not trained_again):
             members.append(member)
             continue
         notes = _amiss(member)
@@ -104,6 +119,8 @@ def _unfinished(group: Group, rerun: str, outcomes: dict[str, Outcome]) -> list[
             members.append(member)
             continue
         note = f" ({', '.join(notes)}; rerun=stale trains it again)" if notes else ""
+        if trained_again:
+            note = " (trained again before this rerun was interrupted)"
         done = outcome_of(member)
         outcomes[member.info.id] = replace(done, status="skipped", detail=f"{done.detail}{note}")
     return members

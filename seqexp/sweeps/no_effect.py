@@ -53,12 +53,11 @@ def plain(config: Mapping[str, Any], of_model: Mapping[str, Any]) -> dict[str, A
 
 
 def differences(asked: Mapping[str, Any], settled: Mapping[str, Any]) -> list[str]:
-    """The options that `plain` changed, as they were asked for: `model.pooling=mean`."""
+    """The options of a model that `plain` changed, as they were asked for: `model.pooling=mean`."""
     return [
-        f"{part}.{key}={'null' if value is None else value}"
-        for part in ("model", "trainer")
-        for key, value in asked[part].items()
-        if canonical(value) != canonical(settled[part][key])
+        f"model.{key}={'null' if value is None else value}"
+        for key, value in asked["model"].items()
+        if canonical(value) != canonical(settled["model"][key])
     ]
 
 
