@@ -38,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Never left: a signal may come while Python ends. So that none comes behind its threads, it
     # ends here.
     code = _interruptible(sys.argv[1:], Interrupts().__enter__())
-    atexit._run_exitfuncs()
+    with suppress(SystemExit):
+        sys.exit(code)  # wandb watches it for the exit code of runs that are still open
+    endings = sys.modules.get("seqexp.runs.endings")
+    if endings is None or not endings.is_sudden():
+        atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, AttributeError):  # closed, or never open
             stream.flush()

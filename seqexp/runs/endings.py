@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 _endings: list[Callable[[], object]] = []
+_sudden: list[bool] = []
 
 
 def add(do: Callable[[], object]) -> None:
@@ -24,3 +25,13 @@ def end() -> None:
         # Whatever goes wrong, the rest is worth doing.
         with suppress(Exception):
             do()
+
+
+def make_sudden() -> None:
+    """Let the process end without exit functions: one of them would never return."""
+    _sudden.append(True)
+
+
+def is_sudden() -> bool:
+    """Whether exit functions must not be waited for."""
+    return bool(_sudden)

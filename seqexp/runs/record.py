@@ -212,6 +212,10 @@ class RunRecord:
         finally:  # wandb is told even where the disk is full.
             self._finish_mirror()
 
+    def interrupt(self) -> None:
+        """Leave the record as it is, to be gone on with; its mirror is told that it was killed."""
+        self._mirrored.kill()
+
     def _update(self, **changes: Any) -> None:
         self.run = {**self.run, **changes}
         self._write_run()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from seqexp.runs import wandb_session
 from seqexp.runs.redaction import redact
 from seqexp.runs.wandb_files import carried
 from seqexp.runs.wandb_session import (
@@ -19,6 +19,7 @@ from seqexp.runs.wandb_session import (
     save_archive,
     staging_in,
 )
+from seqexp.runs.wandb_thread import Unresponsive, in_time
 from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ NOT_IN_PROJECT = frozenset("/\\#?%:")
 """What wandb refuses in the name of a project."""
 
 PROJECT_LENGTH = 128
+
+KILLED = 255
+"""The exit code by which wandb knows a run that was interrupted."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,46 +50,68 @@ class MirroredRun:
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Mirror a record of metrics.jsonl, with "flops" and "seconds" where known, at its step."""
-        with self._surviving() as run:
-            if run and record["step"] >= run.starting_step:
+
+        def log(run: wandb.Run) -> None:
+            if record["step"] >= run.starting_step:
                 nonfinite = record.get("nonfinite", ())
                 known = {k: v for k, v in record.items() if k != "nonfinite" and v is not None}
                 values = {**known, **dict.fromkeys(nonfinite, math.nan)}
                 run.log(values, step=int(record["step"]))
 
+        self._surviving(wandb_session.CALL_TIMEOUT, log)
+
     def log_samples(self, step: int, texts: Sequence[str]) -> None:
         """Mirror the texts of a step as a table."""
-        with self._surviving() as run:
-            if run and step >= run.starting_step:
+
+        def log(run: wandb.Run) -> None:
+            if step >= run.starting_step:
                 import wandb
 
                 table = wandb.Table(columns=["step", "text"], data=[(step, text) for text in texts])
                 with staging_in(Path(run.dir)):
                     run.log({"samples": table}, step=step)
 
+        self._surviving(wandb_session.CALL_TIMEOUT, log)
+
     def finish(self, run: Mapping[str, Any], cost: Mapping[str, Any], directory: Path) -> None:
         """Close the mirror with the outcome (a `run.json`) and the cost ledger in its summary, and
         the record in its files, from which `wandb_fetch` makes it again."""
-        with self._surviving() as open_run:
-            if open_run:
-                outcome = {
-                    "status": run["status"],
-                    "score": {name: run["score"][name] for name in ("step", "valid", "test")},
-                    "best": run["valid"],
-                    "test": run["test"],
-                    "diverged_step": run["diverged_step"],
-                    "error": run["error"],
-                    "cost": cost,
-                }
-                open_run.summary.update(_flat(outcome, ""))
-                save_archive(open_run, carried(directory))
-                open_run.finish(exit_code=0 if run["status"] == "finished" else 1)
+        outcome = {
+            "status": run["status"],
+            "score": {name: run["score"][name] for name in ("step", "valid", "test")},
+            "best": run["valid"],
+            "test": run["test"],
+            "diverged_step": run["diverged_step"],
+            "error": run["error"],
+            "cost": cost,
+        }
+
+        def finish(open_run: wandb.Run) -> None:
+            open_run.summary.update(_flat(outcome, ""))
+            save_archive(open_run, carried(directory))
+            open_run.finish(exit_code=0 if run["status"] == "finished" else 1)
+
+        self._surviving(wandb_session.FINISH_TIMEOUT + wandb_session.CALL_TIMEOUT, finish)
         self._run = None
 
-    @contextlib.contextmanager
-    def _surviving(self) -> Iterator[wandb.Run | None]:
+    def kill(self) -> None:
+        """Close the mirror of a run that is interrupted, as wandb itself does on Control-C."""
+
+        def kill(run: wandb.Run) -> None:
+            run.summary.update({"status": "killed"})
+            run.finish(exit_code=KILLED)
+
+        self._surviving(wandb_session.KILL_TIMEOUT, kill)
+        self._run = None
+
+    def _surviving(self, seconds: float, call: Callable[[wandb.Run], None]) -> None:
+        run = self._run
+        if run is None:
+            return
         try:
-            yield self._run
+            in_time(seconds, lambda: call(run))
+        except Unresponsive:
+            self._run = None
         # Broad on purpose: a mirror that breaks, however it does, must not end a training.
         except Exception as error:
             _log.warning("wandb failed (%s); this run is no longer mirrored", first_line(error))
@@ -154,7 +180,10 @@ class Mirror:
         if self.mode == "disabled":
             return MirroredRun(None)
         try:
-            mirrored = MirroredRun(self._open(run, directory))
+            seconds = wandb_session.INIT_TIMEOUT + wandb_session.CALL_TIMEOUT
+            mirrored = MirroredRun(in_time(seconds, lambda: self._open(run, directory)))
+        except Unresponsive:
+            return MirroredRun(None)
         # Broad on purpose: a mirror that does not open must not keep a training from starting.
         except Exception as error:
             _log.warning("wandb failed (%s); %s is not mirrored", first_line(error), run["name"])

@@ -26,6 +26,13 @@ INIT_TIMEOUT = 10.0
 FINISH_TIMEOUT = 60.0
 """Seconds to wait for uploads at the end of a run; what is left stays on disk for `wandb sync`."""
 
+CALL_TIMEOUT = 60.0
+"""Seconds after which wandb is given up, on top of those that the server may take: enough for its
+import and its process to start on a busy machine."""
+
+KILL_TIMEOUT = 5.0
+"""Seconds to wait for wandb when the process is asked to end."""
+
 TAG_LENGTH = 64
 """wandb refuses longer tags."""
 

@@ -10,9 +10,11 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqexp.runs import wandb_session
 from seqexp.runs.wandb_files import measured
 from seqexp.runs.wandb_mirror import Mirror, tags
 from seqexp.runs.wandb_session import first_line, save_archive, staging_in
+from seqexp.runs.wandb_thread import Unresponsive, in_time
 
 JOB_TYPE = "study"
 
@@ -65,7 +67,11 @@ def log_study(mirror: Mirror, comparison: Comparison, directory: Path) -> str | 
     if mirror.mode == "disabled":
         return None
     try:
-        return _log_study(mirror, comparison, directory)
+        # Opening, uploading and closing it, each with what it may take.
+        seconds = 3 * wandb_session.CALL_TIMEOUT + wandb_session.FINISH_TIMEOUT
+        return in_time(seconds, lambda: _log_study(mirror, comparison, directory))
+    except Unresponsive:
+        return None
     # Broad on purpose: the report is written, and a mirror that breaks must not hide that.
     except Exception as error:
         _log.warning("wandb failed (%s); the report is not in wandb", first_line(error))

@@ -13,7 +13,7 @@ from flax import nnx
 from seqexp.costs.ledger import CostLedger
 from seqexp.costs.memory_there import host_room
 from seqexp.laws import check_quickly
-from seqexp.runs import attempts
+from seqexp.runs import attempts, endings
 from seqexp.runs.attempts import NOTE, Attempt
 from seqexp.runs.record import COST, METRICS
 from seqexp.runs.store import read, read_json
@@ -53,9 +53,21 @@ def run_group(
         if member.died >= DEATHS:
             member.fail(_given_up(member))
     going = [member for member in opened if member.failed is None]
+
+    def end_attempt() -> None:
+        for member in going:
+            with suppress(OSError):
+                attempts.remove(member.run.directory)
+
+    endings.add(end_attempt)
     try:
         if going:
             _train_group(group, going, progress)
+    except KeyboardInterrupt:
+        for member in going:
+            if member.failed is None and member.run.status == "running":
+                member.run.interrupt()
+        raise
     except Exception as error:  # Whatever it is, the other groups' results are worth having.
         why = reason(error)
         progress.say(f"{group.name} failed: {why}")
@@ -69,9 +81,8 @@ def run_group(
                         )
     finally:
         # Reached by Control-C too, and not by a process that is killed.
-        for member in going:
-            with suppress(OSError):
-                attempts.remove(member.run.directory)
+        endings.remove(end_attempt)
+        end_attempt()
     return failed | {m.planned.info.id: m.failed for m in opened if m.failed is not None}
 
 
