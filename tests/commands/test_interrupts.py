@@ -140,7 +140,8 @@ def _ends(child: subprocess.Popen[str], number: signal.Signals, said: str = "") 
     ],
 )
 def test_a_signal_while_libraries_are_imported(number, module, command, tmp_path):
-    child = _child(IMPORT.format(module=module), "", command, f"runs_dir={tmp_path}")
+    arguments = {"run": [f"runs_dir={tmp_path}"], "report": [str(tmp_path)]}.get(command, [])
+    child = _child(IMPORT.format(module=module), "", command, *arguments)
     _wait(child)
     child.send_signal(number)
     _ends(child, number)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import signal
 import time
 
+import pytest
+
+from seqexp.runs.record import RunRecord
 from seqexp.runs.store import read
+from seqexp.sweeps import execute, group_run
 from tests.sweeps.tiny import TINY, deterministic, runs, start
+from tests.test_configs import point
 
 SWEEP = ["sweep", *TINY, "model=rnn,gru", "seed=0,1,2", "trainer.steps=300", "study=a"]
 
@@ -55,3 +60,18 @@ def _wait_until(study, members, process, seconds=120):
             return
         time.sleep(0.01)
     raise AssertionError("nothing was recorded in time")
+
+
+def test_an_interrupted_run_is_left_to_go_on_and_killed_in_wandb(tmp_path, monkeypatch, hasty):
+    killed = []
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(group_run, "_train", interrupted)
+    monkeypatch.setattr(RunRecord, "interrupt", lambda record: killed.append(record.run["id"]))
+    with pytest.raises(KeyboardInterrupt):
+        execute([point(*TINY, "model=rnn", f"runs_dir={tmp_path}", "study=a")])
+    ((id, run),) = runs(tmp_path / "a").items()
+    assert run["status"] == "running" and killed == [id]
+    assert not list((tmp_path / "a" / ".locks").iterdir()), "others may go on with it"
