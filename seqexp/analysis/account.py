@@ -21,6 +21,10 @@ HOW_TO_READ = (
     "with them.",
     "Training settings of one model compete on validation: the best stands for the model in "
     "figures and comparisons, the others are listed below its table. Costs are medians over seeds.",
+    "All seeds answer the same test split, so that its own sampling error is no part of an "
+    "interval over seeds. Beside an accuracy it stands, binomial and as if targets were "
+    "independent, where the records tell the number of targets; of other scores they do not tell "
+    "the spread that it takes.",
     "A model is on the Pareto front against a cost if no other costs no more and scores no worse, "
     "and is better in one of the two. The front compares means: look at the intervals too.",
     "Training time is the time of a step, measured alone, times the steps: it does not depend on "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from seqexp.analysis.axes import COMPARED, GROWING
@@ -34,7 +35,7 @@ def answer(volumes: pd.DataFrame) -> list[str]:
     said = []
     for task, rows in costs.groupby("task", sort=False):
         known = rows.dropna(subset=["share"])
-        best = known.loc[known.groupby("axis", sort=False)["share"].idxmax()]
+        best, tied = _best(known)
         won = best["model"].value_counts(sort=False).sort_values(ascending=False, kind="stable")
         if best.empty:
             said.append(f"{task}: none; no model is better than what needs none.")
@@ -42,7 +43,7 @@ def answer(volumes: pd.DataFrame) -> list[str]:
         most = [str(model) for model in won.index[won == won.iloc[0]]]
         which = most[0] if len(most) == 1 else f"{' or '.join(most)} (it depends on the cost)"
         winners.setdefault(which, []).append(str(task))
-        said.append(f"{task}: {_winners(known, best, list(won.index))}.")
+        said.append(f"{task}: {_winners(known.drop(tied), best, list(won.index))}.")
     if not winners:
         return ["No model is better than what needs none."]
     order = sorted(winners.items(), key=lambda one: -len(one[1]))
@@ -69,10 +70,12 @@ def tuning(trials: pd.DataFrame, rows: pd.DataFrame, spent: pd.DataFrame) -> str
     best = []
     for n in dict.fromkeys((1, most)):
         at = trials.loc[trials["trials"] == n]
-        best.append((n, at.loc[(sign * at["expected_best"]).idxmin()]))
+        loss = sign * at["expected_best"]
+        tied = at.loc[loss == loss.min()]
+        best.append((n, tied["expected_best"].iloc[0], listed(list(tied["name"]))))
     told = [
-        f"{several(n, 'run')} {interval(row['expected_best'], float('nan'))} by {row['name']}"
-        for n, row in best
+        f"{several(n, 'run')} {interval(value, float('nan'))} by {names}"
+        for n, value, names in best
     ]
     parts = [f"The best validation {spoken(score)} to expect of {', of '.join(told)}."]
     runs, seconds, flops = (sum(spent[key].tolist()) for key in ("runs", "seconds", "flops"))
@@ -108,10 +111,22 @@ def growing(growth: pd.DataFrame) -> list[str]:
     return said
 
 
+def _best(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.Index]:
+    """Of each cost a row with the largest share, and all rows that have it.
+
+    Models that tie are told by all their names.
+    """
+    most = rows.groupby("axis")["share"].transform("max")
+    tied = rows.loc[np.isclose(rows["share"], most, rtol=1e-9, atol=0)]
+    names = tied.groupby("axis", sort=False)["model"].agg(lambda names: listed(list(names)))
+    best = tied.drop_duplicates("axis")
+    return best.assign(model=best["axis"].map(names)), tied.index
+
+
 def _winners(rows: pd.DataFrame, best: pd.DataFrame, models: Sequence[str]) -> str:
     """The costs for which each model gives the most on a task, how much more, and how surely."""
     axes = {axis.key: axis.name for axis in COMPARED if axis.key in set(best["axis"])}
-    others = rows.drop(best.index).groupby("axis")["share"].max()
+    others = rows.groupby("axis")["share"].max()
     parts = []
     for model in models:
         mine = best.loc[best["model"] == model].set_index("axis")

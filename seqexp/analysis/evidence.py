@@ -46,10 +46,12 @@ def comparison_table(rivals: Sequence[Contender]) -> list[str]:
     )
     rows = []
     for pair in compare({"": rivals}).to_dict("records"):
+        ahead = interval(pair["advantage"], pair["advantage_half"])
+        tied = pair["advantage"] == pair["advantage_half"] == 0
         chance = _around(pair["improvement"], pair["improvement_low"], pair["improvement_high"])
         cells = [
             _plain(pair["n"]),
-            Cell(pair["advantage"], interval(pair["advantage"], pair["advantage_half"])),
+            Cell(pair["advantage"], "tied" if tied else ahead),
             _digits(pair["effect"]),
             chance,
             _digits(pair["p_holm"]),

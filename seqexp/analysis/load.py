@@ -37,7 +37,8 @@ class Study:
         runs: one row a run: `run` (its id), `study`, `folder`, `name`, `model`, `task`, `seed`,
             `group`, `task_label`, `label`, `model_label` (the label without how it was trained),
             `status` (see `STATUSES`), the `score` metric with its `goal`, the step (`score_step`)
-            of the weights that validation chose, their `valid` and `test` score, `diverged_step`,
+            of the weights that validation chose, their `valid` and `test` score, the number of
+            `test_targets` that the latter is a mean over (NaN in records of old), `diverged_step`,
             `error` (why there is no test score), every cost, every other metric (`valid/loss`), and
             every setting (`config/optimizer.learning_rate`) as a number, boolean or text, "(null)"
             for null.
@@ -149,7 +150,15 @@ def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.Data
         frame["status"] != UNREADABLE, built.transform("max")
     )
     measured = [key for key in frame if str(key).startswith(("valid/", "test/"))]
-    for key in ["score_step", "valid", "test", "diverged_step", *NUMBERS, *measured]:
+    for key in [
+        "score_step",
+        "valid",
+        "test",
+        "test_targets",
+        "diverged_step",
+        *NUMBERS,
+        *measured,
+    ]:
         frame[key] = pd.to_numeric(frame[key], errors="coerce")
     return frame.sort_values(["task_label", "label", "seed", "run"], ignore_index=True)
 
@@ -166,6 +175,7 @@ def _row(
     row |= {"status": run["status"]}
     row |= {"score": score.get("name"), "goal": score.get("goal"), "score_step": score.get("step")}
     row |= {split: score.get(split) for split in ("valid", "test")}
+    row |= {"test_targets": run.get("test_targets", {}).get(score.get("name"))}
     row |= {key: run.get(key) for key in ("diverged_step", "error")}
     row |= {"architecture": architecture(settings)}
     row |= {key: files.cost.get(key) for key in NUMBERS}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from seqexp.analysis.axes import TABLED, Axis
 from seqexp.analysis.looks import INK, Look
-from seqexp.analysis.notation import count, digits, interval, shortened, spoken
+from seqexp.analysis.notation import NOTHING, count, digits, interval, shortened, spoken
 from seqexp.analysis.page import heading, number, number_heading, rich_table
 from seqexp.analysis.records import STATUSES
 from seqexp.analysis.table import recorded
@@ -44,24 +44,31 @@ def model_table(rows: pd.DataFrame, looks: Mapping[str, Look]) -> str:
     axes = recorded(TABLED, rows)
     scores = [spoken(name) for name in rows["score"] if isinstance(name, str)]
     score = scores[0] if scores else ""
+    sampled = bool(rows["test_sampling_half"].notna().any())
     headings = [heading("Model"), number_heading("Seeds"), number_heading("Test", score)]
+    headings += [number_heading("Sampling", "of the test")] * sampled
     headings += [number_heading("Validation", score)]
     headings += [number_heading(axis.heading, axis.unit) for axis in axes]
     records = rows.to_dict("records")
-    best = next((r["label"] for r in records if r["chosen"] and r["n"]), None)
-    return rich_table(
-        "models", headings, [_row(row, axes, looks, row["label"] == best) for row in records]
-    )
+    best = next((r["test"] for r in records if r["chosen"] and r["n"]), None)
+    cells = [
+        _row(row, axes, looks, row["chosen"] and row["test"] == best, sampled) for row in records
+    ]
+    return rich_table("models", headings, cells)
 
 
-def _row(row: dict[Any, Any], axes: list[Axis], looks: Mapping[str, Look], best: bool) -> str:
+def _row(
+    row: dict[Any, Any], axes: list[Axis], looks: Mapping[str, Look], best: bool, sampled: bool
+) -> str:
     mark = _mark(looks[row["label"]]) if row["chosen"] else '<span class="mark"></span>'
     cells = [
         f'<td class="name">{mark}{_name(row)}</td>',
         number(row["n"], _seeds(row)),
         number(row["test"], interval(row["test"], row["test_half"]), "best" if best else ""),
-        number(row["valid"], interval(row["valid"], row["valid_half"])),
     ]
+    half = row["test_sampling_half"]
+    cells += [number(half, f"± {half:.2g}" if half == half else NOTHING)] * sampled
+    cells.append(number(row["valid"], interval(row["valid"], row["valid_half"])))
     for axis in axes:
         shown = row[axis.key] * axis.scale
         text = WRITERS.get(axis.key, digits)(shown)

@@ -165,7 +165,7 @@ def _check(run: dict[str, Any]) -> None:
             raise Unreadable(f"{key} is missing")
     if run.get("status") not in RECORDED:
         raise Unreadable(f"status {run.get('status')!r} is unknown")
-    for key in ("config", "valid", "test", "baselines"):
+    for key in ("config", "valid", "test", "test_targets", "baselines"):
         if not isinstance(run.get(key, {}), dict):
             raise Unreadable(f"{key} is malformed")
     if not all(_is_number(value) for value in run.get("baselines", {}).values()):

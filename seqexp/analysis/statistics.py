@@ -80,6 +80,26 @@ def stratified(groups: Iterable[Iterable[float]]) -> Estimate:
     return Estimate(mean, float(quantile * np.sqrt(total)), n)
 
 
+def sampling_half(share: float, targets: float) -> float:
+    """The half-width of the 95 % interval of a share of right answers that n targets give.
+
+        1.96 sqrt(p' (1 - p') / n'),   n' = n + 1.96^2,   p' = (n p + 1.96^2 / 2) / n'
+
+    It is not 0 where all answers are right, and does not shrink with seeds: all of them answer the
+    same targets, which are taken for independent. NaN for what is no share, or where n is no number
+    of targets.
+
+    Agresti and Coull (1998), "Approximate is better than exact for interval estimation of binomial
+    proportions", https://doi.org/10.1080/00031305.1998.10480550
+    """
+    if not (0 <= share <= 1 and targets >= 1 and targets == round(targets)):
+        return float("nan")
+    z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+    n = targets + z**2
+    p = (targets * share + z**2 / 2) / n
+    return float(z * np.sqrt(p * (1 - p) / n))
+
+
 def finite(values: Iterable[float]) -> np.ndarray:
     """The values that are numbers."""
     x = np.asarray(list(values), dtype=float)

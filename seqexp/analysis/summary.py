@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -55,11 +56,17 @@ def verdict(
         return ["No run has finished."]
     best, *others = rows.to_dict("records")
     lower = best["goal"] == "min"
+    tied = [best["name"], *(row["name"] for row in others if row["test"] == best["test"])]
     text = (
-        f"{best['name']} has the {'lowest' if lower else 'highest'} test {spoken(best['score'])}, "
+        f"{listed(tied)} {'has' if len(tied) == 1 else 'are tied for'} the "
+        f"{'lowest' if lower else 'highest'} test {spoken(best['score'])}, "
         f"{interval(best['test'], best['test_half'])} (n = {best['n']}){_losses(best)}"
     )
-    if others:
+    if pd.notna(best["test_sampling_half"]):
+        text += (
+            f", ± {best['test_sampling_half']:.2g} by sampling {best['test_targets']:,.0f} targets"
+        )
+    if others and len(tied) == 1:
         second = others[0]
         text += f"; next is {second['name']}, "
         text += f"{interval(second['test'], second['test_half'])}{_losses(second)}"
@@ -87,11 +94,19 @@ def ranking(ranks: pd.DataFrame) -> str:
     if tasks < 2 or len(ranked) < 2:
         return ""
     first, *others = ranked
-    text = f"Over {tasks} tasks {first['contender']} has the best mean rank, {_rank(first)}"
-    if pd.notna(first["best_probability"]):
+    tied = [row for row in ranked if math.isclose(row["rank"], first["rank"])]
+    if len(tied) > 1:
+        names = listed([f"{row['contender']}, {_rank(row)}," for row in tied])
+        text, others = (
+            f"Over {tasks} tasks {names} are tied for the best mean rank",
+            ranked[len(tied) :],
+        )
+    else:
+        text = f"Over {tasks} tasks {first['contender']} has the best mean rank, {_rank(first)}"
+    if len(tied) == 1 and pd.notna(first["best_probability"]):
         text += f", and the best in {share(first['best_probability'])} of resamples of the seeds"
     following = [f"{row['contender']}, {_rank(row)}" for row in others[:TOLD]]
-    text += f"; then {'; '.join(following)}"
+    text += f"; then {'; '.join(following)}" if following else ""
     text += f"; and {len(others) - TOLD} more" if len(others) > TOLD else ""
     missing = list(ranks.loc[ranks["rank"].isna(), "contender"])
     names = listed(missing) if len(missing) <= TOLD else f"{len(missing)} others"
@@ -114,8 +129,12 @@ def _lead(best: str, second: str, rivals: Sequence[Contender]) -> str:
     if n < 2:
         return f"They have {'one seed' if n else 'no seed'} in common, too few to compare by."
     lead = lead if row["a"] == best else -lead  # they tie, and the other comes first by its name
-    text = f"Over the {n} seeds that both finished it is {'behind' if lead < 0 else 'ahead'} by "
-    text += f"{interval(abs(lead) if abs(lead) > half / 100 else 0.0, half)} (p = {row['p']:.2g}"
+    if abs(lead) <= half / 100 and half == 0:
+        return f"Over the {n} seeds that both finished they are tied."
+    tied = abs(lead) <= half / 100
+    stands = "they are tied:" if tied else f"it is {'behind' if lead < 0 else 'ahead'} by"
+    text = f"Over the {n} seeds that both finished {stands} "
+    text += f"{interval(0.0 if tied else abs(lead), half)} (p = {row['p']:.2g}"
     if row["comparisons"] > 1:
         text += f", {row['p_holm']:.2g} corrected for {row['comparisons']} comparisons"
     text += f"; {n} pairs can give no less" if row["p"] == row["p_floor"] else ""

@@ -17,7 +17,7 @@ from seqexp.analysis.load import Study
 from seqexp.analysis.notation import count, digits, interval, shortened, spoken
 from seqexp.analysis.pareto import front
 from seqexp.analysis.records import STATUSES, TRAINED
-from seqexp.analysis.statistics import estimate
+from seqexp.analysis.statistics import estimate, sampling_half
 from seqexp.analysis.wording import not_in_mean
 
 SHORTEST = 20
@@ -30,10 +30,11 @@ def tabulate(study: Study) -> pd.DataFrame:
     """One row a task and model, in each task the best test score first.
 
     Scores are means over the finished seeds (`test`, `valid`) with the half-widths of their 95 %
-    intervals (`test_half`, `valid_half`, NaN for one seed), and `n` is their number; `test_iqm` is
-    the interquartile mean with its interval from `test_iqm_low` to `test_iqm_high`. Runs are
-    counted by how they ended, see `STATUSES`; `valid` is over the unscored ones too. Costs are
-    medians over the finished runs, or over all where these do not know them.
+    intervals (`test_half`, `valid_half`, NaN for one seed), and `n` is their number;
+    `test_sampling_half` is that of an accuracy over the `test_targets`, see `sampling_half`;
+    `test_iqm` is the interquartile mean with its interval from `test_iqm_low` to `test_iqm_high`.
+    Runs are counted by how they ended, see `STATUSES`; `valid` is over the unscored ones too. Costs
+    are medians over the finished runs, or over all where these do not know them.
 
     Of the settings of a model that differ only in how they are trained, one is `chosen`: the best
     on validation, which stands for the model in comparisons under its `name`, see `chosen_runs`
@@ -125,6 +126,10 @@ def _row(runs: pd.DataFrame) -> dict[str, Any]:
     row |= {"n": test.n, "test": test.mean, "test_half": test.half}
     row |= {"test_iqm": iqm.value, "test_iqm_low": iqm.low, "test_iqm_high": iqm.high}
     row |= {"valid": valid.mean, "valid_half": valid.half}
+    targets = runs["test_targets"].median()
+    shared = str(row["score"]).endswith("accuracy")
+    half = sampling_half(test.mean, targets) if shared else np.nan
+    row |= {"test_targets": targets, "test_sampling_half": half}
     row |= {status: ends.count(status) for status in STATUSES}
     costs = runs[[axis.key for axis in TABLED]]
     known = costs.loc[finished.index].fillna(costs.median())
@@ -179,8 +184,18 @@ def has_front(rows: pd.DataFrame) -> bool:
 def judged_by(rows: pd.DataFrame) -> str:
     """How the models of a task are judged: "mse, lower is better"."""
     for name, goal in rows[["score", "goal"]].dropna().to_numpy():
-        return f"{spoken(name)}, {'lower' if goal == 'min' else 'higher'} is better"
+        return f"{spoken(name)}, {'lower' if goal == 'min' else 'higher'} is better{_sampled(rows)}"
     return "not judged yet"
+
+
+def _sampled(rows: pd.DataFrame) -> str:
+    """What the test split's size alone leaves open, from the surest row to the least sure."""
+    known = rows.dropna(subset=["test_sampling_half"])
+    if known.empty:
+        return ""
+    halves = known["test_sampling_half"]
+    ends = " to ".join(dict.fromkeys(f"{end:.2g}" for end in (halves.min(), halves.max())))
+    return f"; ± {ends} by sampling {known['test_targets'].max():,.0f} test targets"
 
 
 def _text_row(row: dict[Any, Any]) -> list[str]:

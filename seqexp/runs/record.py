@@ -193,11 +193,25 @@ class RunRecord:
         self._cost = dict(ledger)
         store.write_json_atomic(self.directory / COST, ledger)
 
-    def finish(self, step: int, valid: Mapping[str, float], test: Mapping[str, float]) -> None:
-        """Close the record: all metrics of the weights of `step`, the best on validation."""
+    def finish(
+        self,
+        step: int,
+        valid: Mapping[str, float],
+        test: Mapping[str, float],
+        targets: Mapping[str, float] | None = None,
+    ) -> None:
+        """Close the record: all metrics of the weights of `step`, the best on validation.
+
+        Args:
+            step: of these weights.
+            valid: their metrics on validation.
+            test: and on the test split.
+            targets: over how many targets (or their weights) each of the latter is a mean.
+        """
         name = self.run["score"]["name"]
         score = {**self.run["score"], "step": step, "valid": valid[name], "test": test[name]}
-        self._update(status="finished", score=score, valid=dict(valid), test=dict(test))
+        told = {} if targets is None else {"test_targets": dict(targets)}
+        self._update(status="finished", score=score, valid=dict(valid), test=dict(test), **told)
         self._finish_mirror()
 
     def diverge(self, step: int) -> None:

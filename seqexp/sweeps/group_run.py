@@ -28,6 +28,7 @@ from seqexp.sweeps.own_code import has_own_code
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
 from seqexp.training import Chunk, GroupState, Program, train
+from seqexp.training.evaluation import pooled
 from seqexp.training.loop import Standing
 from seqexp.training.mesh import group_mesh, slice_widths
 from seqexp.training.step import MemberState
@@ -232,7 +233,8 @@ def _close(
         ]
     )
     weights = [state.best_params for state in states]
-    test = program.evaluate(weights, scored, "test") if scored.any() else {}
+    sums = program.sums(weights, scored, "test") if scored.any() else []
+    test = pooled(sums)
 
     def close(m: int, member: Opened) -> None:
         run, state, step = member.run, members[m], standings[m].best_step
@@ -246,6 +248,7 @@ def _close(
         best = next(r for r in read(run.directory / METRICS) if r["step"] == step)
         valid = {k.removeprefix("valid/"): v for k, v in best.items() if k.startswith("valid/")}
         run.save_weights(step, nnx.to_pure_dict(state.best_params))
-        run.finish(step, valid, {name: float(values[m]) for name, values in test.items()})
+        targets = {name: sum(float(batch[name].weight[m]) for batch in sums) for name in test}
+        run.finish(step, valid, {name: float(v[m]) for name, v in test.items()}, targets)
 
     _each(opened, close)

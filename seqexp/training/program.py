@@ -171,12 +171,16 @@ class Program:
             active: `[M]`, which members to evaluate; the others' metrics are not numbers.
             split: "valid" or "test".
         """
+        return pooled(self.sums(params, active, split))
+
+    def sums(self, params: Sequence[Any], active: np.ndarray, split: str) -> list[dict[str, Mean]]:
+        """The sums and weights `[M]` that `evaluate` makes the metrics of, a batch each."""
         masks = self._slices(list(active))
         sums = [
             [self._evaluate(p, mask, batch) for p, mask in zip(params, masks, strict=True)]
             for batch in self._splits[split]
         ]
-        return pooled(map(self._gathered, sums))
+        return list(map(self._gathered, sums))
 
     def keep_best(self, states: GroupState, better: np.ndarray) -> GroupState:
         """Remember the parameters of the members whose score got better."""

@@ -56,6 +56,7 @@ class Files:
         row |= {"score": run.score, "goal": s.goal, "n": s.n, "test": test[0], "test_half": test[1]}
         row |= dict(zip(("test_iqm", "test_iqm_low", "test_iqm_high"), iqm, strict=True))
         row |= {"valid": valid[0], "valid_half": valid[1]}
+        row |= {"test_targets": s.targets, "test_sampling_half": s.sampling}
         row |= {status: s.count(status) for status in STATUSES} | s.cost
         row |= {"chosen": str(s.chosen)}
         for key in COSTS:
@@ -100,7 +101,7 @@ class Files:
         own = {"run": run.id, "task_label": run.task, "score": run.score, "label": run.label}
         own |= {"study": run.folder.parent.name, "folder": run.folder.name, "test": run.test}
         own |= {"valid": run.valid, "score_step": run.best_step, "model_label": run.model_label}
-        own |= {"goal": run.goal, "architecture": run.architecture}
+        own |= {"test_targets": run.targets, "goal": run.goal, "architecture": run.architecture}
         own |= {"status": run.status}
         if run.status == "unscored":
             own["error"] = "test score not finite"

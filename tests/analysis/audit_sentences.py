@@ -56,7 +56,9 @@ class Sentences:
 
     def _claims(self) -> list[tuple[str, Callable[[str, re.Match[str], str], None]]]:
         """Everything that a sentence may say in numbers, and who checks it."""
-        lead = rf"Over the (\d+) seeds that both finished it is (ahead|behind) by ({AROUND}) "
+        lead = r"Over the (\d+) seeds that both finished "
+        lead += r"(it is ahead by|it is behind by|they are tied:) "
+        lead += rf"({AROUND}) "
         lead += rf"\(p = ({NUMBER})(?:, ({NUMBER}) corrected for (\d+) comparisons)?"
         lead += r"(?:; (\d+) pairs can give no less)?\)"
         rank = (
@@ -78,6 +80,11 @@ class Sentences:
                 rf"({NAME}) has the (?:lowest|highest) test [\w ]+, ({AROUND}) \(n = (\d+)\)"
                 rf"{LOSSES}",
                 self._best,
+            ),
+            (rf", ± ({NUMBER}) by sampling (\d+) targets", self._sampled),
+            (
+                rf"; ± ({NUMBER})(?: to ({NUMBER}))? by sampling (\d+) test targets",
+                self._sampled_all,
             ),
             (rf"next is ({NAME}), ({AROUND}){LOSSES}", self._next),
             (lead, self._lead),
@@ -143,7 +150,9 @@ class Sentences:
 
     def _more_ranks(self, where: str, found: re.Match[str], _: str) -> None:
         ranked = [row for row in self.truth.ranks().values() if not math.isnan(row["rank"])]
-        self.check.equal(f"{where}/rank", int(found[1]), len(ranked) - 4)
+        best = min(row["rank"] for row in ranked)
+        tied = sum(math.isclose(row["rank"], best) for row in ranked)
+        self.check.equal(f"{where}/rank", int(found[1]), len(ranked) - tied - 3)
 
     def _best(self, where: str, found: re.Match[str], task: str) -> None:
         best = self.truth.field(task)[0]
@@ -151,6 +160,18 @@ class Sentences:
         self.check.prints_all(f"{where}/best", found[2], student(best.tests))
         self.check.equal(f"{where}/best", counted(found[3]), best.n)
         self._ended(where, found[4] or "", best.runs)
+
+    def _sampled(self, where: str, found: re.Match[str], task: str) -> None:
+        best = self.truth.field(task)[0]
+        self.check.prints(f"{where}/sampling", printed(found[1]), best.sampling)
+        self.check.equal(f"{where}/sampling", int(found[2]), best.targets)
+
+    def _sampled_all(self, where: str, found: re.Match[str], task: str) -> None:
+        known = [s for s in self.truth.of(task) if not math.isnan(s.sampling)]
+        ends = [f(s.sampling for s in known) for f in (min, max)]
+        for said, end in zip((found[1], found[2] or found[1]), ends, strict=True):
+            self.check.prints(f"{where}/sampling", printed(said), end)
+        self.check.equal(f"{where}/sampling", int(found[3]), max(s.targets for s in known))
 
     def _next(self, where: str, found: re.Match[str], task: str) -> None:
         second = self.truth.field(task)[1]
@@ -165,7 +186,9 @@ class Sentences:
         ahead = row["advantage"] * (1 if row["a"].label == best.label else -1)
         where = f"{where}/lead"
         self.check.equal(where, int(found[1]), row["n"])
-        self.check.equal(where, found[2], "behind" if ahead < 0 else "ahead")
+        tied = abs(ahead) <= row["half"] / 100
+        side = f"it is {'behind' if ahead < 0 else 'ahead'} by"
+        self.check.equal(where, found[2], "they are tied:" if tied else side)
         shown = abs(ahead) if abs(ahead) > row["half"] / 100 else 0.0
         self.check.prints_all(where, found[3], [shown, row["half"]])
         self.check.prints(where, printed(found[4]), row["p"])

@@ -93,6 +93,7 @@ class Tables:
             name = str(s.runs[0].score).replace("_", " ")
             for heading, scores in (("Test", s.tests), ("Validation", s.valids)):
                 row[heading, name] = _due(*student(scores))
+            row["Sampling", "of the test"] = _due(s.sampling)
             for heading, key in COLUMNS.items():
                 compared = s.chosen and s.n > 0 and key in COSTS
                 front = compared and s.label in self.truth.fronts.members(task, key)

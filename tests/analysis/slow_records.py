@@ -63,6 +63,7 @@ class Run:
         self.finished = self.status == "finished"
         self.trained = self.status in ("finished", "unscored")
         self.test: float = score["test"] if self.finished else NAN
+        self.targets = _float(self.said.get("test_targets", {}).get(self.score))
         self.valid, self.best_step = NAN, None
         if self.trained and self.evaluations:
             best = min(self.evaluations, key=lambda at: (self.sign * at["valid"], at["step"]))
@@ -194,6 +195,23 @@ class Setting:
     @property
     def loss(self) -> float:
         return mean(self.losses)
+
+    @property
+    def targets(self) -> float:
+        return median(run.targets for run in self.runs if not math.isnan(run.targets))
+
+    @property
+    def sampling(self) -> float:
+        """The half-width of the interval of an accuracy that its number of targets gives.
+
+        Two right and two wrong answers more, or 1.96^2 in all, and then the normal interval.
+        """
+        n, p = self.targets, mean(self.tests)
+        if self.runs[0].score != "accuracy" or math.isnan(n) or not 0 <= p <= 1:
+            return NAN
+        more = 1.959963984540054**2
+        share = (p * n + more / 2) / (n + more)
+        return math.sqrt(more * share * (1 - share) / (n + more))
 
     @property
     def name(self) -> str:

@@ -112,6 +112,7 @@ def _write(study, model, units, task, rate, seed, status, best, test, rng) -> No
         score=score,
         valid={k[6:]: v for k, v in kept.items() if k.startswith("valid/")},
         test={name: test, "loss": float(abs(test - 0.5))} if finished else {},
+        test_targets={name: 360.0, "loss": 360.0} if finished else {},
         **ends.get(status, {}),
     )
     cost = json.loads((folder / "cost.json").read_text())

@@ -57,7 +57,7 @@ def test_comparisons_are_corrected_and_named(tmp_path):
 
 def test_an_exact_tie(tmp_path):
     text = sentences(tmp_path, {"lstm": [0.2, 0.3], "gru": [0.2, 0.3]})
-    assert "gru has the lowest" in text and "it is ahead by 0 ± 0 (p = 1)." in text
+    assert "gru and lstm are tied for the lowest" in text and "both finished they are tied." in text
 
 
 def test_single_seeds_claim_nothing(tmp_path):
