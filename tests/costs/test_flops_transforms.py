@@ -137,7 +137,8 @@ def test_shard_map_counts_the_work_of_all_devices():
 
 
 def test_shard_map_multiplies_by_the_axes_that_it_maps():
-    mesh = jax.sharding.AbstractMesh((2, 3), ("members", "batch"))
+    auto = (jax.sharding.AxisType.Auto,) * 2  # jax 0.12 would take axes to be explicit
+    mesh = jax.sharding.AbstractMesh((2, 3), ("members", "batch"), axis_types=auto)
 
     def doubled(*axes):
         spec = PartitionSpec(*axes)

@@ -7,9 +7,10 @@ import functools
 import importlib
 import importlib.util
 import math
-import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -156,16 +157,28 @@ def test_the_readme_has_the_markers(study):
     assert text.index(tables.START) < text.index(tables.END)
 
 
-def test_the_fastest_way_of_each_name_counts(study):
-    timing = study("timing")
+def test_the_fastest_way_of_each_name_counts(study, monkeypatch):
+    """By a clock that only the contestants move."""
+    timing, now = study("timing"), [0.0]
+
+    def takes(seconds: float) -> Callable[[], None]:
+        def run() -> None:
+            now[0] += seconds
+
+        return run
+
+    monkeypatch.setattr(
+        timing, "time", SimpleNamespace(perf_counter=lambda: now[0], sleep=lambda _: None)
+    )
     ways = [
-        timing.Contestant("one", "slow", lambda: time.sleep(0.02)),
-        timing.Contestant("one", "fast", lambda: time.sleep(0.002)),
-        timing.Contestant("other", "", lambda: time.sleep(0.004)),
+        timing.Contestant("one", "slow", takes(0.02)),
+        timing.Contestant("one", "fast", takes(0.002)),
+        timing.Contestant("other", "", takes(0.004)),
     ]
     best = timing.interleaved(ways, timing.Budget(0.0, 3))
     assert set(best) == {"one", "other"} and best["one"].how == "fast"
-    assert 0.002 <= best["one"].seconds < best["other"].seconds
+    assert best["one"].seconds == pytest.approx(0.002)
+    assert best["other"].seconds == pytest.approx(0.004)
     assert best["other"].runs >= 3
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -36,22 +37,31 @@ def seqexp(*arguments: str) -> int:
     return main(list(arguments))
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
+class Started(subprocess.Popen[str]):
+    """A command whose output goes to a file: a full pipe that nobody reads would hold it up."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        with tempfile.NamedTemporaryFile(prefix="seqexp-said-", delete=False) as output:
+            self._said = Path(output.name)
+            super().__init__(
+                command, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True
+            )
+
+    def communicate(
+        self, input: str | None = None, timeout: float | None = None
+    ) -> tuple[str, str]:
+        """Wait for its end: what it said on stdout and stderr, and nothing."""
+        self.wait(timeout)
+        said = self._said.read_text()
+        self._said.unlink()
+        return said, ""
+
+
+def start(*arguments: str) -> Started:
     """Start a command in a process of its own, with cores exposed as it does by itself."""
     kept = [f for f in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in f]
     environment = {**os.environ, "XLA_FLAGS": " ".join(kept)}
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            PROGRAM,
-            *arguments,
-        ],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return Started([sys.executable, "-c", PROGRAM, *arguments], environment)
 
 
 def runs(study: Path) -> dict[str, dict[str, Any]]:
