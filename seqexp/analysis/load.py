@@ -16,7 +16,7 @@ import pandas as pd
 
 from seqexp.analysis.axes import NUMBERS
 from seqexp.analysis.measured import read_measured
-from seqexp.analysis.records import UNREADABLE, Problem, RunFiles, read_run
+from seqexp.analysis.records import UNREADABLE, Problem, RunFiles, read_run, without_weights
 from seqexp.runs.identity import NOT_RESULT
 from seqexp.runs.naming import Group, Label, flatten, labels, shared, told
 from seqexp.types import SeqexpError
@@ -127,6 +127,7 @@ def _read(
             curves[run], folders[run] = _curves(read), folder
             # Of many runs the lines would take several times the memory of the table.
             files[run] = read._replace(metrics=[], timing=[])
+    problems += without_weights({folders[run]: read for run, read in files.items()})
     return files, folders, curves, problems, unread
 
 

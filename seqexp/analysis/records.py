@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ TRAINED = ("finished", UNSCORED)
 LOST = ("diverged", "failed")
 """Ended before that."""
 
+
+WEIGHTS = "weights.msgpack"
 
 WHOSE = {"id": str, "model": str, "task": str, "seed": int, "group": str}
 """What a record must say of a run so that its seed is counted."""
@@ -91,7 +94,33 @@ def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
         del cost[key]
     manifest = optional("manifest.json")
     curves = (lines(file) for file in ("metrics.jsonl", "timing.jsonl", "samples.jsonl"))
-    return RunFiles(run, cost, manifest, *curves), problems
+    read = RunFiles(run, cost, manifest, *curves)
+    if short := _cut_short(read):
+        problems.append(Problem(f"{name}/metrics.jsonl", short))
+    return read, problems
+
+
+def _cut_short(read: RunFiles) -> str:
+    """What is missing at the end of the metrics of a run that was trained to the end."""
+    trainer = read.run.get("config", {}).get("trainer")
+    steps = trainer.get("steps") if isinstance(trainer, dict) else None
+    if read.run["status"] not in TRAINED or not isinstance(steps, int):
+        return ""
+    last = read.metrics[-1]["step"] if read.metrics else 0
+    return f"ends at step {last:,} of {steps:,}; later records are missing" if last < steps else ""
+
+
+def without_weights(folders: Mapping[Path, RunFiles]) -> list[Problem]:
+    """Runs that were trained to the end and have lost their weights.
+
+    Where no run has any, the records are a copy without them, and nothing is lost.
+    """
+    trained = [path for path, read in folders.items() if read.run["status"] in TRAINED]
+    missing = [path for path in trained if not os.path.exists(path / WEIGHTS)]
+    if len(missing) == len(trained):
+        return []
+    what = "missing; the scores count, but nothing can be predicted"
+    return [Problem(f"{path.parent.name}/{path.name}/{WEIGHTS}", what) for path in missing]
 
 
 def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:

@@ -37,7 +37,7 @@ def overview(study: Study) -> str:
     if study.unread:
         text += f" Beside these, {several(study.unread, 'record')} could not be read at all."
     if study.problems:
-        text += ' Not everything in the records could be used, see "Left out".'
+        text += f' {several(len(study.problems), "problem")} with the records: see "Left out".'
     return text[0].upper() + text[1:]
 
 

@@ -100,6 +100,7 @@ class Sentences:
             (r"^([\w ]+) grows as (.*)\.$", self._grows),
             (rank, self._rank),
             (rf"Not in the mean of ({NAME}): ([^.]*)\.", self._missing),
+            (rf"({COUNT}) problems? with the records", self._problems),
             (r"; and (\d+) more", self._more_ranks),
         ]
 
@@ -128,6 +129,10 @@ class Sentences:
         named = self.check.named(found[1])
         setting = next(s for s in self.truth.of(task) if s.label == named)
         self._ended(f"{where}/missing", found[2], setting.runs)
+
+    def _problems(self, where: str, found: re.Match[str], _: str) -> None:
+        torn = sum(run.status == "unreadable" for run in self.truth.runs)
+        self.check.equal(f"{where}/problems", counted(found[1]), torn)
 
     def _tasks(self, where: str, found: re.Match[str], _: str) -> None:
         self.check.equal(f"{where}/tasks", counted(found[1]), len(self.truth.tasks))

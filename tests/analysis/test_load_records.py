@@ -190,3 +190,37 @@ def test_the_package_loads_studies_and_imports_nothing_for_it(tmp_path):
         [sys.executable, "-c", script, *folders], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["gru", "lstm", "4"]
+
+
+def test_a_finished_run_without_its_last_records_or_its_weights_is_named(tmp_path):
+    for seed in range(3):
+        config = {"seed": seed, "trainer": {"steps": 20}}
+        folder = write_run(tmp_path / "study", "gru", "adding", seed, config=config)
+        (folder / "weights.msgpack").touch()
+    study = tmp_path / "study"
+    assert load(study).problems == []
+    (study / "gru-adding-0" / "weights.msgpack").unlink()
+    lines = (study / "gru-adding-1" / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (study / "gru-adding-1" / "metrics.jsonl").write_text(lines[0])
+    (study / "gru-adding-2" / "metrics.jsonl").unlink()
+    found = load(study)
+    assert sorted(found.problems) == [
+        (
+            "study/gru-adding-0/weights.msgpack",
+            "missing; the scores count, but nothing can be predicted",
+        ),
+        (
+            "study/gru-adding-1/metrics.jsonl",
+            "ends at step 10 of 20; later records are missing",
+        ),
+        (
+            "study/gru-adding-2/metrics.jsonl",
+            "ends at step 0 of 20; later records are missing",
+        ),
+    ]
+    assert list(found.runs["status"]) == ["finished"] * 3
+
+
+def test_records_that_were_copied_without_weights_lack_nothing(tmp_path):
+    write_run(tmp_path, "gru", "adding", 0)
+    assert load(tmp_path).problems == []

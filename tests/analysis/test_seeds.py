@@ -49,7 +49,7 @@ def test_the_page_and_the_sentences_say_so(study):
     said = headlines(findings(found, tabulate(found)))
     assert said.whole == [
         f"7 runs of one model on one task: 2 finished, {SEEDS}. Beside these, one record could "
-        'not be read at all. Not everything in the records could be used, see "Left out".'
+        'not be read at all. 2 problems with the records: see "Left out".'
     ]
     assert f"(n = 2) (not in the mean: {SEEDS})" in said.tasks["adding"][0]
     page = Page(report(study).read_text())
