@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _interruptible(arguments, interrupts)
     # Never left: a signal may come while Python ends. So that none comes behind its threads, it
     # ends here.
-    code = _interruptible(sys.argv[1:], Interrupts().__enter__())
+    interrupts = Interrupts()
+    code = _interruptible(sys.argv[1:], interrupts, interrupts.__enter__)
     with suppress(SystemExit):
         sys.exit(code)  # wandb watches it for the exit code of runs that are still open
     endings = sys.modules.get("seqexp.runs.endings")
@@ -49,9 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os._exit(code)
 
 
-def _interruptible(arguments: Sequence[str], interrupts: Interrupts) -> int:
+def _interruptible(
+    arguments: Sequence[str], interrupts: Interrupts, begin: Callable[[], object] = lambda: None
+) -> int:
     code = 0
     try:
+        begin()
         code = _with_output(list(arguments), interrupts)
         interrupts.notice()
     except BaseException:

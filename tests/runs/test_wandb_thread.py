@@ -35,7 +35,7 @@ class Hanging:
         only: the methods that hang; all by default.
     """
 
-    starting_step, dir = 0, "."
+    starting_step, dir = 0, ""
 
     def __init__(self, *only: str):
         self.answers, self.called, self.only = threading.Event(), [], only
@@ -60,8 +60,9 @@ class Hanging:
 
 
 @pytest.fixture
-def hanging(monkeypatch):
+def hanging(tmp_path, monkeypatch):
     run = Hanging()
+    run.dir = str(tmp_path)
     monkeypatch.setattr(Mirror, "_open", lambda self, *_: run)
     yield run
     run.answers.set()
