@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqexp.analysis.axes import NUMBERS
+from seqexp.runs.identity import recorded_identity
 
 FORMAT = 1
 RECORDED = ("finished", "diverged", "failed", "running")
@@ -94,6 +95,10 @@ def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
         del cost[key]
     manifest = optional("manifest.json")
     curves = (lines(file) for file in ("metrics.jsonl", "timing.jsonl", "samples.jsonl"))
+    recorded = recorded_identity(run, manifest)
+    if recorded is not None:
+        # Seeds of one setting are one group, even if some were named by an earlier rule.
+        run["group"] = recorded.group
     read = RunFiles(run, cost, manifest, *curves)
     if short := _cut_short(read):
         problems.append(Problem(f"{name}/metrics.jsonl", short))

@@ -19,7 +19,8 @@ def gaps(directory: Path, run: Mapping[str, Any]) -> list[str]:
         run: the object in its run.json.
     """
     found = [_object(directory / name) for name in (MANIFEST, COST)]
-    if lacks_weights(directory, run):
+    finished = run.get("status") == "finished"
+    if finished and not (directory / checkpoint.WEIGHTS).exists():
         found.append("its weights are missing")
     elif run.get("status") == "finished":
         found.append(_weights(directory, run))
@@ -53,11 +54,6 @@ def _weights(directory: Path, run: Mapping[str, Any]) -> str | None:
         return "its weights are damaged"
     # Weights of earlier versions don't say whose they are.
     return None if weights.run in (None, run.get("id")) else "its weights are another run's"
-
-
-def lacks_weights(directory: Path, run: Mapping[str, Any]) -> bool:
-    """Whether a run finished, and the weights that its test score is of are gone."""
-    return run.get("status") == "finished" and not (directory / checkpoint.WEIGHTS).exists()
 
 
 def missing_steps(run: Mapping[str, Any], recorded: Collection[int]) -> list[str]:
