@@ -85,7 +85,14 @@ def _main(arguments: list[str], interrupts: Interrupts) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0 if arguments else 2
-    command = _command(arguments[0])
+    try:
+        command = _command(arguments[0])
+    except ValueError as error:
+        if "JAX" not in str(error):
+            raise
+        # JAX reads its settings when it is imported.
+        print(f"seqexp: error: {error}: mend or unset it in the environment", file=sys.stderr)
+        return 2
     if command is None:
         print(f"seqexp: no command {arguments[0]!r}; seqexp --help lists them", file=sys.stderr)
         return 2
