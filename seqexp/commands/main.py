@@ -19,7 +19,7 @@ usage: seqexp COMMAND ...
   check  model=mgu --config-dir FOLDER         do models and tasks, your own too, keep the laws?
   report runs/STUDY [...] [--wandb]            table, figures and page from the records
   data   [TASK ...]                            fetch and check data sets
-  doctor                                       is this machine's JAX in order?
+  doctor                                       does what a run needs work on this machine?
 
 run, sweep, check and cost take Hydra overrides; `seqexp run --help` lists the menu, `--cfg job`
 prints the config. Commands that were interrupted go on where they were when started again.
