@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from seqexp.commands.compose import composed
+from seqexp.commands.composition import points_of
+from seqexp.commands.overrides import read_overrides
 from seqexp.types import SeqexpError
 
 USAGE = """\
@@ -24,8 +25,12 @@ def main(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(USAGE, end="")
         return 0
-    points = composed(arguments)
+    asked = read_overrides(arguments, "check")
     from seqexp.laws import check
+    from seqexp.training.start import start_jax
+
+    start_jax()
+    points = points_of(asked)
 
     broken = 0
     for point in points:

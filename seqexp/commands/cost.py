@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seqexp.analysis.growth import aligned, exponents, growth_figures, to_text
 from seqexp.analysis.looks import looks
 from seqexp.analysis.measured import FOLDER, FORMAT
 from seqexp.analysis.notation import NOTHING, count, shortened
-from seqexp.commands.configs import config_folder
+from seqexp.commands.composition import points_of
 from seqexp.commands.options import parse
+from seqexp.commands.overrides import Asked, asked, config_options
 from seqexp.runs.naming import Label
 from seqexp.types import SeqexpError
 
@@ -37,7 +35,8 @@ Measures, on this machine, what models cost to train and to run on random sequen
 a task has: time, memory, FLOPs. Lengths are tried at the config's own width (model.features), and
 widths at the task's own length; for each cost the exponent of its growth is fitted.
 
-Overrides are those of seqexp run, whose --help lists the menu; a,b tries both. Everything goes to
+Overrides and --config-dir are those of seqexp sweep, whose --help lists the menu; what differs in
+seeds and rates only costs the same, and is measured once. Everything goes to
 runs_dir/STUDY/cost/NAME: cost.json (all figures, each with its method), cost.csv, and TASK-growth
 as SVG and PDF. Where study=STUDY is that of a sweep, its next report shows the growth beside the
 runs. NAME is made of the models and tasks unless it is given; what is there is replaced.
@@ -62,8 +61,8 @@ def main(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(USAGE, end="")
         return 0
-    options, overrides = _parse(arguments)
-    points = _labelled(_compose(overrides))
+    options, configs = _parse(arguments)
+    points = _labelled(_compose(configs))
     measured = _measure(points, options)
     table = pd.DataFrame([row for row, _ in measured])
     fits = exponents(table.loc[table["varied"] != ""])
@@ -76,15 +75,17 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _parse(arguments: Sequence[str]) -> tuple[Options, list[str]]:
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+def _parse(arguments: Sequence[str]) -> tuple[Options, Asked]:
+    parser = argparse.ArgumentParser(
+        parents=[config_options()], add_help=False, allow_abbrev=False, exit_on_error=False
+    )
     parser.add_argument("--lengths", type=_sizes("--lengths"), default=[])
     parser.add_argument("--widths", type=_sizes("--widths"), default=[])
     parser.add_argument("--name")
-    found, overrides = parse(parser, arguments, "cost")
+    found, words = parse(parser, arguments, "cost")
     if found.name is not None and not _is_name(found.name):
         raise SeqexpError(f"--name must be one name, for a folder, not {found.name!r}")
-    return Options(found.lengths, found.widths, found.name), overrides
+    return Options(found.lengths, found.widths, found.name), asked(found, words)
 
 
 def _sizes(option: str) -> Callable[[str], list[int]]:
@@ -107,27 +108,20 @@ def _is_name(text: str) -> bool:
     return text not in ("", ".", "..") and Path(text).name == text
 
 
-def _compose(overrides: Sequence[str]) -> list[Point]:
-    """The points of all combinations, their widths matched."""
-    from seqexp.sweeps import Point
+def _compose(asked: Asked) -> list[Point]:
+    """The points of all combinations, their widths matched, each program once."""
+    from seqexp.runs.identity import canonical
     from seqexp.sweeps.groups import Data
     from seqexp.sweeps.widths import match_widths
     from seqexp.training.start import start_jax
 
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    choices = [
-        [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
-        if each.is_sweep_override()
-        else [str(each.input_line)]
-        for each in parsed
-    ]
     start_jax()
-    points = []
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        for chosen in itertools.product(*choices):
-            config = compose("config", list(chosen), return_hydra_config=True)
-            points.append(Point.of(config, config.hydra.runtime.choices))
-    return match_widths(points, Data())
+    # Seeds and rates are values that a program is given: they cost the same.
+    programs: dict[str, Point] = {}
+    for point in points_of(asked):
+        key = canonical([point.shared_config(), point.config.get("match")])
+        programs.setdefault(key, point)
+    return match_widths(list(programs.values()), Data())
 
 
 def _labelled(points: Sequence[Point]) -> dict[Label, Point]:

@@ -85,6 +85,11 @@ def _main(arguments: list[str], interrupts: Interrupts) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0 if arguments else 2
+    if arguments[0] in ("--version", "-V"):
+        from importlib.metadata import version
+
+        print(f"seqexp {version('seqexp')}")
+        return 0
     try:
         command = _command(arguments[0])
     except ValueError as error:
@@ -131,4 +136,6 @@ def _expected(error: Exception) -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    from seqexp.commands.mistakes import plain
+
+    return plain(error)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig
 
-from seqexp.commands.configs import config_folder
+from seqexp.commands.composition import configs_of
+from seqexp.commands.hydra_app import through_hydra, trained
+from seqexp.commands.menu import menu_text
+from seqexp.commands.overrides import read
 from seqexp.types import SeqexpError
 
 if TYPE_CHECKING:
     from seqexp.sweeps import Outcome, Point
 
 
-ONLY_SHOW = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--resolve")
-
-
 def run(arguments: list[str]) -> int:
     """Train one point."""
-    outcomes, _ = _hydra(arguments, one=True)
+    outcomes, _ = _train(arguments, "run")
     for outcome in outcomes:
         good = outcome.status in ("finished", "skipped")
         became = outcome.detail if good else f"{outcome.status} {outcome.detail}"
@@ -33,7 +30,7 @@ def run(arguments: list[str]) -> int:
 
 def sweep(arguments: list[str]) -> int:
     """Train every point of a multirun, and report on the study."""
-    outcomes, points = _hydra(arguments, one=False)
+    outcomes, points = _train(arguments, "sweep")
     if any(outcome.status not in ("failed", "elsewhere") for outcome in outcomes):
         from seqexp.commands.report import report_on
         from seqexp.runs.locks import Locks
@@ -47,45 +44,28 @@ def sweep(arguments: list[str]) -> int:
     return int(any(outcome.status == "failed" for outcome in outcomes))
 
 
-def _hydra(arguments: Sequence[str], one: bool) -> tuple[list[Outcome], list[Point]]:
-    """Let Hydra compose, and execute what it composes; the outcomes of all points, and these.
+def _train(arguments: Sequence[str], command: str) -> tuple[list[Outcome], list[Point]]:
+    """Compose what is asked for and execute it; the outcomes of all points, and these."""
+    if {"-h", "--help"} & set(arguments):
+        print(menu_text(command), end="")
+        return [], []
+    asked = read(arguments, command)
+    with _in_one_line():
+        configs = None if asked.shows else configs_of(asked)
+        if configs is None:
+            return through_hydra(asked)
+        if command == "run" and len(configs) > 1:
+            raise SeqexpError(
+                f"run trains one point, and these are {len(configs)}: use seqexp sweep"
+            )
+        return trained(configs)
 
-    Args:
-        arguments: overrides and flags of Hydra.
-        one: refuse more than one point.
-    """
-    outcomes: list[Outcome] = []
-    points: list[Point] = []
 
-    def task(configs: DictConfig | list[DictConfig]) -> Any:
-        """All points at once from seqexp's own launcher; one at a time from another."""
-        from seqexp.sweeps import Point, execute
-        from seqexp.training.start import start_jax
-
-        start_jax()
-
-        if isinstance(configs, list):
-            if one and len(configs) > 1:
-                raise SeqexpError(
-                    f"run trains one point, and these are {len(configs)}: use seqexp sweep"
-                )
-            points.extend(Point.of(config, config.hydra.runtime.choices) for config in configs)
-            outcomes.extend(execute(points))
-            return [outcome.score for outcome in outcomes]
-        points.append(Point.of(configs, HydraConfig.get().runtime.choices))
-        outcome = execute(points[-1:])[0]
-        if outcome.status == "failed":
-            # This may be another process, which reports by exceptions.
-            raise SeqexpError(f"{outcome.name}: {outcome.detail}")
-        outcomes.append(outcome)
-        return outcome.score
-
-    show = any(argument.split("=")[0] in ONLY_SHOW for argument in arguments)
-    previous = sys.argv
-    sys.argv = ["seqexp", *arguments, *([] if show else ["--multirun"])]
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """A folder that cannot be written is a user's to mend."""
     try:
-        folder = str(config_folder())
-        hydra.main(version_base="1.3", config_path=folder, config_name="config")(task)()
+        yield
     except OSError as error:
         if isinstance(error, HydraException) or error.filename is None:
             raise
@@ -93,6 +73,3 @@ def _hydra(arguments: Sequence[str], one: bool) -> tuple[list[Outcome], list[Poi
             f"cannot write to {error.filename} ({error.strerror}); choose another folder with "
             "runs_dir=..."
         ) from error
-    finally:
-        sys.argv = previous
-    return outcomes, points

@@ -12,7 +12,31 @@ from tests.sweeps.tiny import TINY, runs, seqexp
 
 MISTAKES = {
     "an unknown key": (["model.hidden=3"], "hidden"),
-    "a misspelt model": (["model=lstmm"], "lstmm"),
+    "a misspelt model": (["model=lstmm"], "did you mean lstm?; there are gru, irnn, lstm, rnn"),
+    "a part of models as one": (["model=_recurrent"], "no such model; there are gru, irnn"),
+    "an abbreviated key": (["lr=0.1"], "no key lr: did you mean optimizer.learning_rate?"),
+    "a misspelt group": (["modle=gru"], "did you mean model?"),
+    "a group's name in place of its package, without +": (
+        ["cell_dropout=zoneout", "cell_dropout.rate=0.5"],
+        "did you mean model.cell_dropout.rate?",
+    ),
+    "an option of nothing that was chosen": (
+        ["match.budget=3"],
+        "first choose one of match=carry, flops, params, step_time",
+    ),
+    "a list with a space": (["model=rnn,", "gru"], "without spaces it is model=rnn,gru"),
+    "a word": (["gru"], "'gru': a setting is written KEY=VALUE"),
+    "a list in brackets": (["model=[rnn,gru]"], "to try each of them write model=rnn,gru"),
+    "a letter that needs quotes": (["+x=läufe"], "two pairs of quotes: '+x=\"läufe\"'"),
+    "a bracket left open": (["task.length=[1,2"], "an [ without its ]"),
+    "a removal of nothing": (["~foo"], "~foo removes nothing: no key foo"),
+    "a choice that is there": (["+model=gru"], "write model=NAME, without +"),
+    "a key that is there": (["+model.dropout=0.1"], "write it without +"),
+    "a removed model": (["model=null"], "first choose one of model=gru, irnn"),
+    "an interpolation of nothing": (["model.features=${foo}"], "model.features: Interpolation key"),
+    "an unknown option": (["--nonsense"], "no option --nonsense"),
+    "a folder that is none": (["--config-dir", "nowhere"], "there is no folder nowhere"),
+    "an unknown launcher": (["hydra/launcher=slurm"], "there are basic, seqexp"),
     "a misspelt task": (["task=additon"], "additon"),
     "an unknown cell option": (["+model.cell.forget=1"], "forget"),
     "a negative length": (["task=adding", "task.length=-5"], "length"),
@@ -106,6 +130,7 @@ def test_a_mistake_is_one_clear_line(mistake, command, tmp_path, capsys):
     assert code in (1, 2)
     errors = [line for line in captured.err.splitlines() if "error:" in line or "failed" in line]
     assert any(said in line for line in errors), captured.err
+    assert "+lr" not in captured.err and "To append" not in captured.err
     assert "Traceback" not in captured.err + captured.out
     assert not runs(tmp_path / "runs" / "default")
     assert {path.name for path in tmp_path.iterdir()} <= {"runs"}, "nothing outside its place"

@@ -1,0 +1,160 @@
+"""From overrides to the configs of all points, composed by Hydra one by one.
+
+Each point is composed with all that is asked of it. Hydra's own multirun first composes what is not
+swept, and so refuses an option of a choice that is.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, open_dict
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from seqexp.commands.configs import config_folder
+from seqexp.commands.mistakes import choices, in_one_line
+from seqexp.commands.overrides import Asked, import_from
+from seqexp.types import SeqexpError
+
+if TYPE_CHECKING:
+    from seqexp.sweeps import Point
+
+OWN = "seqexp"
+"""The name of our launcher and of our sweeper in Hydra's groups."""
+
+
+def points_of(asked: Asked) -> list[Point]:
+    """The points that overrides describe, in the order in which Hydra would try them.
+
+    Raises:
+        SeqexpError: for whatever is wrong with an override or a file, in one line.
+    """
+    return points_in(configs_of(asked, anyhow=True) or ())
+
+
+def points_in(configs: Sequence[DictConfig]) -> list[Point]:
+    """The points of configs with Hydra's node."""
+    from seqexp.sweeps import Point
+
+    points = []
+    for config in configs:
+        # What a config asks of Hydra itself, `${hydra:...}`, is read from here.
+        HydraConfig.instance().set_config(config)
+        points.append(Point.of(config, config.hydra.runtime.choices))
+    return points
+
+
+def configs_of(asked: Asked, anyhow: bool = False) -> list[DictConfig] | None:
+    """The configs of all points, with Hydra's node.
+
+    Args:
+        asked: by a command line.
+        anyhow: also where another launcher or sweeper is chosen, for which it is else None.
+    """
+    import_from(asked.config_dir)
+    with _menu(asked) as loader:
+        chosen = [each for each in asked.overrides if not _is_inner(each)]
+        fixed = [each for each in chosen if not each.is_sweep_override()]
+        master = _compose(asked.config_name, _spelled(fixed, loader), loader)
+        plugins = [master.hydra.runtime.choices.get(f"hydra/{p}") for p in ("launcher", "sweeper")]
+        if plugins != [OWN, OWN] and not anyhow:
+            return None
+        grid = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
+        values: dict[str, list[str]] = {}
+        parser = OverridesParser.create(config_loader=loader)
+        # What was parsed without the menu is parsed again with it, which `glob(*)` asks.
+        lines = [*grid, *(str(each.input_line) for each in asked.overrides)]
+        for each in parser.parse_overrides(lines):
+            values[each.get_key_element()] = list(_values(each))
+        return [
+            _compose(asked.config_name, _spelled(parser.parse_overrides(list(one)), loader), loader)
+            for one in itertools.product(*values.values())
+        ]
+
+
+def spelled(asked: Asked) -> list[str]:
+    """The overrides as Hydra takes them, for its own command line."""
+    with _menu(asked) as loader:
+        return _spelled(asked.overrides, loader)
+
+
+@contextmanager
+def _menu(asked: Asked) -> Iterator[ConfigLoader]:
+    """Hydra with our files, before them the user's own, which win."""
+    with initialize_config_dir(str(config_folder()), version_base="1.3", job_name=OWN):
+        loader: Any = GlobalHydra.instance().config_loader()
+        if asked.config_dir is not None:
+            path = loader.get_search_path()
+            path.prepend("--config-dir", f"file://{asked.config_dir}", "main")
+            loader.repository.initialize_sources(path)
+        yield loader
+
+
+def _is_inner(override: Override) -> bool:
+    """Whether it sets something within what a choice may bring."""
+    return "." in override.key_or_group and not override.is_hydra_override()
+
+
+def _values(override: Override) -> Iterator[str]:
+    """The override for each value that is tried."""
+    if not override.is_sweep_override():
+        yield str(override.input_line)
+        return
+    if not override.is_discrete_sweep():
+        raise SeqexpError(
+            f"{override.input_line}: only values that can be listed are tried: A,B or range(0,3)"
+        )
+    for value in override.sweep_string_iterator():
+        if isinstance(override._value, Glob) and value.startswith("_"):
+            continue
+        yield f"{override.get_key_element()}={value}"
+
+
+def _spelled(overrides: Sequence[Override], loader: ConfigLoader) -> list[str]:
+    """Overrides as Hydra takes them: to choose null of a group is to remove it."""
+    lines = []
+    for each in overrides:
+        group = each.key_or_group
+        if loader.get_group_options(group, ObjectType.CONFIG) and not each.is_delete():
+            value = each._value
+            if value is None:
+                lines.append(f"~{group}")
+                continue
+            if str(value).startswith("_"):
+                raise SeqexpError(
+                    f"{each.input_line}: no such {group}; there are "
+                    f"{', '.join(choices(loader, group))}"
+                )
+            if isinstance(value, list):
+                names = ",".join(map(str, value))
+                raise SeqexpError(
+                    f"{each.input_line} chooses several of {group} at once; to try each of them "
+                    f"write {group}={names}"
+                )
+        lines.append(str(each.input_line))
+    return lines
+
+
+def _compose(name: str, lines: Sequence[str], loader: ConfigLoader) -> DictConfig:
+    try:
+        config = compose(name, list(lines), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
+        raise in_one_line(error, name, lines, loader) from error
+    with open_dict(config):
+        for line in lines:
+            # An experiment's file may set keys of a group that was removed.
+            if line.startswith("~") and "=" not in line:
+                config.pop(line[1:], None)
+    return config

@@ -1,0 +1,69 @@
+"""What is left to Hydra: to show configs, and to run other launchers and sweepers than ours."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+from seqexp.commands.composition import points_in, spelled
+from seqexp.commands.configs import config_folder
+from seqexp.commands.overrides import Asked, import_from
+from seqexp.types import SeqexpError
+
+if TYPE_CHECKING:
+    from seqexp.sweeps import Outcome, Point
+
+
+def through_hydra(asked: Asked) -> tuple[list[Outcome], list[Point]]:
+    """Let Hydra show what is asked for, or launch it; the outcomes of all points, and these."""
+    outcomes: list[Outcome] = []
+    points: list[Point] = []
+
+    def task(configs: DictConfig | list[DictConfig]) -> Any:
+        """All points at once from seqexp's own launcher; one at a time from another."""
+        import_from(asked.config_dir)
+        if isinstance(configs, list):
+            done = trained(configs)
+        else:
+            with open_dict(configs):
+                configs.hydra = HydraConfig.get()
+            done = trained([configs])
+            for outcome in done[0]:
+                if outcome.status == "failed":
+                    # This may be another process, which reports by exceptions.
+                    raise SeqexpError(f"{outcome.name}: {outcome.detail}")
+        outcomes.extend(done[0])
+        points.extend(done[1])
+        scores = [outcome.score for outcome in done[0]]
+        return scores if isinstance(configs, list) else scores[0]
+
+    if asked.shows and any(each.is_sweep_override() for each in asked.overrides):
+        raise SeqexpError(f"{asked.shows[0]} shows one point: give each key one value")
+    # The first folder wins, so the user's own comes before ours.
+    first, then = asked.config_dir or config_folder(), []
+    if asked.config_dir is not None:
+        then = ["--config-dir", str(config_folder())]
+    previous = sys.argv
+    sys.argv = ["seqexp", *(asked.shows or ["--multirun"]), *then, *spelled(asked)]
+    try:
+        hydra.main(version_base="1.3", config_path=str(first), config_name=asked.config_name)(
+            task
+        )()
+    finally:
+        sys.argv = previous
+    return outcomes, points
+
+
+def trained(configs: Sequence[DictConfig]) -> tuple[list[Outcome], list[Point]]:
+    """Train the points of composed configs; their outcomes, and they."""
+    from seqexp.sweeps import execute
+    from seqexp.training.start import start_jax
+
+    start_jax()
+    points = points_in(configs)
+    return execute(points), points
