@@ -22,7 +22,9 @@ from seqexp.analysis.wording import not_in_mean
 
 SHORTEST = 20
 MANY = 12
-ON_FRONT = "on the Pareto front of the test score against this cost; times differ beyond noise only"
+ON_FRONT = (
+    "on the Pareto front of the test score against this cost; times within noise decide nothing"
+)
 HEADINGS = ["model", "seeds", "test", "params ", "carry B ", "train FLOPs/token ", "ms/step "]
 
 

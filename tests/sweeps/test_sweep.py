@@ -9,6 +9,7 @@ import pytest
 from seqexp.runs import checkpoint
 from seqexp.runs.store import read, read_json, write_json_atomic
 from seqexp.sweeps import group_run, random_costs
+from seqexp.training import Program
 from tests.sweeps.tiny import TINY, deterministic, runs, seqexp
 
 
@@ -261,3 +262,25 @@ def test_a_failure_in_one_group_leaves_the_others(tmp_path, monkeypatch, capsys)
     assert seqexp(*arguments) == 0, "a failed run goes on when started again"
     assert "1 finished, 1 skipped" in capsys.readouterr().err
     assert {run["status"] for run in runs(tmp_path / "a").values()} == {"finished"}
+
+
+def test_diverged_is_said_of_training_alone(tmp_path, monkeypatch, capsys):
+    """Validation that is never finite is another failure, and told as one."""
+    evaluate = Program.evaluate
+
+    def blind(program, params, active, split):
+        return {
+            name: v * float("nan") for name, v in evaluate(program, params, active, split).items()
+        }
+
+    monkeypatch.setattr(Program, "evaluate", blind)
+    assert seqexp("run", *TINY, "model=gru", f"runs_dir={tmp_path}", "study=a") == 1
+    [run] = runs(tmp_path / "a").values()
+    assert (run["status"], run["diverged_step"]) == ("failed", None)
+    assert run["error"] == "no validation accuracy was finite, although the training loss was"
+    assert run["error"] in capsys.readouterr().out
+
+
+def test_a_finished_run_tells_how_many_targets_its_test_score_is_of(swept):
+    for run in runs(swept).values():
+        assert run["test_targets"] == {"loss": 180.0, "accuracy": 180.0}
