@@ -24,8 +24,6 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-from jax._src import compilation_cache
-
 MENDED = (0, 12)
 """The first jaxlib that doesn't say it."""
 
@@ -41,9 +39,13 @@ _stderr_is_caught = threading.Lock()
 
 def silence_false_alarm() -> None:
     """Load programs from jax's persistent cache without the alarm, where this jaxlib has it."""
-    load = getattr(compilation_cache, "get_executable_and_time", None)
-    version = tuple(int(part) for part in metadata.version("jaxlib").split(".")[:2])
-    if version < MENDED and load is not None and not hasattr(load, "__wrapped__"):
+    if tuple(int(part) for part in metadata.version("jaxlib").split(".")[:2]) >= MENDED:
+        return
+    # No public function is called between reading a program's file and loading it.
+    from jax._src import compilation_cache
+
+    load = compilation_cache.get_executable_and_time
+    if not hasattr(load, "__wrapped__"):
         compilation_cache.get_executable_and_time = without_false_alarm(load)
 
 
