@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -66,4 +67,7 @@ def trained(configs: Sequence[DictConfig]) -> tuple[list[Outcome], list[Point]]:
 
     start_jax()
     points = points_in(configs)
+    mode = (points[0].config["logger"] or {}).get("mode")
+    if mode != "offline" and mode == os.environ.get("WANDB_MODE"):
+        print(f"wandb is {mode}, as WANDB_MODE says", file=sys.stderr)
     return execute(points), points

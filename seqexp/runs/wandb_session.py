@@ -53,8 +53,13 @@ def open_run(mode: Mode, directory: Path, **what: Any) -> wandb.Run:
         what: the arguments of `wandb.init` that say which run it is: `id`, `project`, `config`...
     """
     # wandb reads these when it is imported: even offline it would look up a host otherwise.
-    os.environ["WANDB_MODE"] = mode
-    settle_environment()
+    # Afterwards the mode is the user's again, for what is composed later in this process.
+    with _setting("WANDB_MODE", mode):
+        settle_environment()
+        return _open(mode, directory, what)
+
+
+def _open(mode: Mode, directory: Path, what: dict[str, Any]) -> wandb.Run:
     if mode == "online" and not _offline_because:
         # Asked beforehand, because `init` would wait for an answer at a terminal.
         if has_key():
@@ -97,14 +102,22 @@ def save_archive(run: wandb.Run, files: Mapping[str, bytes]) -> None:
 @contextlib.contextmanager
 def staging_in(directory: Path) -> Iterator[None]:
     """Let wandb keep the copies that it makes of tables beside the run, not in the user's home."""
-    before = os.environ.get("WANDB_DATA_DIR")
-    os.environ["WANDB_DATA_DIR"] = str(directory.parent)
+    with _setting("WANDB_DATA_DIR", str(directory.parent)):
+        yield
+
+
+@contextlib.contextmanager
+def _setting(variable: str, value: str) -> Iterator[None]:
+    """A variable of the environment that has another value for a while."""
+    before = os.environ.get(variable)
+    os.environ[variable] = value
     try:
         yield
     finally:
-        del os.environ["WANDB_DATA_DIR"]
-        if before is not None:
-            os.environ["WANDB_DATA_DIR"] = before
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
 
 
 def first_line(error: Exception) -> str:

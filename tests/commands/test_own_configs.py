@@ -217,3 +217,24 @@ def test_cost_takes_own_files_and_measures_a_program_once(project, monkeypatch, 
     assert seen == [("lstm", "ownpkg.cells.Halved"), ("rnn", "seqexp.cells.Elman")]
     (folder,) = (project / "runs" / "default" / "cost").iterdir()
     assert json.loads((folder / "cost.json").read_text())["configs"]
+
+
+def test_the_environment_of_wandb_comes_before_our_defaults_and_an_override_before_it(monkeypatch):
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    assert points()[0].config["logger"]["mode"] == "offline"
+    for name, value in (("MODE", "disabled"), ("PROJECT", "mine"), ("ENTITY", "us")):
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    logger = points()[0].config["logger"]
+    assert logger == {"mode": "disabled", "project": "mine", "entity": "us", "tags": []}
+    overridden = points("logger.mode=offline", "logger.project=p")[0].config["logger"]
+    assert (overridden["mode"], overridden["project"]) == ("offline", "p")
+
+
+def test_a_mode_from_the_environment_is_told_or_refused(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("seqexp.sweeps.execute", lambda points: [])
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert seqexp("run", f"runs_dir={tmp_path}") == 0
+    assert "wandb is disabled, as WANDB_MODE says" in capsys.readouterr().err
+    monkeypatch.setenv("WANDB_MODE", "sometimes")
+    assert seqexp("run", f"runs_dir={tmp_path}") == 2
+    assert "logger.mode must be one of online, offline, disabled" in capsys.readouterr().err
