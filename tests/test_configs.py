@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose, initialize_config_dir, initialize_config_module
 
 from seqexp.commands.configs import config_folder
 from seqexp.data.download import DATA_DIR
@@ -93,3 +93,8 @@ def test_every_experiment_composes_with_the_grid_that_it_names(name):
 def test_the_menu_is_found_in_the_checkout():
     assert MENU == Path(__file__).parents[1] / "conf"
     assert DATA_DIR == "SEQEXP_DATA_DIR"
+
+
+def test_the_menu_is_a_package_for_programs_that_use_hydra_themselves():
+    with initialize_config_module("seqexp.conf", version_base="1.3"):
+        assert compose("config", ["model=gru"]).model.cell._target_ == "seqexp.cells.GRU"

@@ -70,7 +70,7 @@ def test_imports_go_one_way(path):
 
 
 def test_every_folder_has_its_place():
-    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__"}
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__", "conf"}
     assert folders == set(ALLOWED)
 
 

@@ -9,4 +9,5 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 def config_folder() -> Path:
     """The `conf` folder."""
-    return next(p for p in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if p.is_dir())
+    places = (_PACKAGE / "conf", _PACKAGE.parent / "conf")
+    return next(place for place in places if place.is_dir()).resolve()

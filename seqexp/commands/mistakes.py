@@ -66,7 +66,8 @@ def choices(loader: ConfigLoader, group: str) -> list[str]:
 
 def groups(loader: ConfigLoader) -> list[str]:
     """The groups of the menu."""
-    return [name for name in loader.list_groups("") if name != "hydra"]
+    names = loader.list_groups("")
+    return [name for name in names if name != "hydra" and not name.startswith("_")]
 
 
 def _no_such_file(error: MissingConfigException) -> str:
