@@ -11,7 +11,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from seqexp.commands.composition import points_in, spelled
+from seqexp.commands.composition import points_in, points_of, spelled
 from seqexp.commands.configs import config_folder
 from seqexp.commands.overrides import Asked, import_from
 from seqexp.types import SeqexpError
@@ -51,13 +51,39 @@ def through_hydra(asked: Asked) -> tuple[list[Outcome], list[Point]]:
         then = ["--config-dir", str(config_folder())]
     previous = sys.argv
     sys.argv = ["seqexp", *(asked.shows or ["--multirun"]), *then, *spelled(asked)]
+    failure = None
     try:
         hydra.main(version_base="1.3", config_path=str(first), config_name=asked.config_name)(
             task
         )()
+    except Exception as error:
+        failure = error  # Of one point as a rule, and then in its record as well.
     finally:
         sys.argv = previous
-    return outcomes, points
+    if asked.shows or points:
+        if failure is not None:
+            raise failure
+        return outcomes, points
+    # Other processes have trained them, if any did: what is known of that is in the records.
+    if failure is None:
+        return _recorded(asked)
+    try:
+        found = _recorded(asked)
+    except Exception:
+        raise failure from None
+    said = str(failure) or type(failure).__name__
+    print(f"seqexp: {said.splitlines()[0]}", file=sys.stderr)
+    return found
+
+
+def _recorded(asked: Asked) -> tuple[list[Outcome], list[Point]]:
+    """The outcomes of all points of a grid by their records, and these."""
+    from seqexp.sweeps import recorded
+    from seqexp.training.start import start_jax
+
+    start_jax()
+    points = points_of(asked)
+    return recorded(points), points
 
 
 def trained(configs: Sequence[DictConfig]) -> tuple[list[Outcome], list[Point]]:

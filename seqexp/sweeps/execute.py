@@ -21,7 +21,7 @@ from seqexp.sweeps.outcome import Outcome, outcome_of
 from seqexp.sweeps.point import Point
 from seqexp.sweeps.progress import SweepProgress, print_outcomes
 from seqexp.sweeps.rerun import Rerun
-from seqexp.sweeps.sharing import Sharing, elsewhere
+from seqexp.sweeps.sharing import Sharing, closed, elsewhere
 from seqexp.sweeps.widths import match_widths
 from seqexp.types import SeqexpError
 
@@ -66,6 +66,25 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
     if again and all(outcome.status != "elsewhere" for outcome in outcomes.values()):
         again.ended()
     if len(points) > 1 or outcomes[ids[0]].status != "elsewhere":
+        print_outcomes([outcomes[id] for id in dict.fromkeys(ids)], progress.console)
+    return [outcomes[id] for id in ids]
+
+
+def recorded(points: Sequence[Point]) -> list[Outcome]:
+    """What became of points that a launcher of Hydra's had trained, one process each, by their
+    records; the closing table is printed as `execute` does.
+
+    Args:
+        points: of one study.
+    """
+    data = Data()
+    groups, ids = plan(match_widths(points, data), data)
+    outcomes = {
+        member.info.id: closed(member) or outcome_of(member, "its process did not finish it")
+        for group in groups
+        for member in group.members
+    }
+    with SweepProgress(0) as progress:
         print_outcomes([outcomes[id] for id in dict.fromkeys(ids)], progress.console)
     return [outcomes[id] for id in ids]
 

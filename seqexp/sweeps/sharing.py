@@ -59,7 +59,7 @@ class Sharing:
                 if (holder := self._locks.take(id)) is not None:
                     share.elsewhere.append((member, holder))
                 # Only now: another process may have closed it while this one was on its way.
-                elif _written(member) != self._planned[id] and (done := _closed(member)):
+                elif _written(member) != self._planned[id] and (done := closed(member)):
                     share.closed[id] = done
                 else:
                     share.mine.append(member)
@@ -74,16 +74,7 @@ def elsewhere(member: Planned, holder: Holder) -> Outcome:
     return Outcome(member.info.name, member.directory, "elsewhere", f"trained by {holder}", None)
 
 
-def _written(member: Planned) -> tuple[int, int] | None:
-    """Tells whether a record was written since: each time it is another file."""
-    try:
-        found = (member.directory / RUN).stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
-
-
-def _closed(member: Planned) -> Outcome | None:
+def closed(member: Planned) -> Outcome | None:
     """The outcome of a record that is closed; None if it is not."""
     try:
         run = read_json(member.directory / RUN) or {}
@@ -92,3 +83,12 @@ def _closed(member: Planned) -> Outcome | None:
     if run.get("status") == "failed":
         return Outcome(member.info.name, member.directory, "failed", str(run["error"]), None)
     return outcome_of(member) if run.get("status") in ("finished", "diverged") else None
+
+
+def _written(member: Planned) -> tuple[int, int] | None:
+    """Tells whether a record was written since: each time it is another file."""
+    try:
+        found = (member.directory / RUN).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -30,7 +30,9 @@ def test_runs_that_another_process_trains_are_left_to_it(tmp_path, capsys):
         assert seqexp("sweep", *TINY, "model=rnn,gru", "seed=0,1", *place) == 0
         said = capsys.readouterr().err
         assert f"left to other processes, which train them now: 1 by process {os.getpid()}" in said
-        assert "rnn-digits-seed1 elsewhere trained by process" in " ".join(said.split())
+        (left,) = [line.split() for line in said.splitlines() if " elsewhere " in line]
+        assert left[:4] == ["rnn", "digits", "seed", "1"]
+        assert " ".join(left[5:]).startswith(f"elsewhere trained by process {os.getpid()} on ")
         assert "3 finished, 1 elsewhere" in said
         trained = runs(tmp_path / "a")
         assert len(trained) == 3 and (tmp_path / "a" / "report" / "index.html").exists()
@@ -92,3 +94,26 @@ def test_sweeps_started_together_train_each_run_once(tmp_path):
     assert found == expected
     for folder in (tmp_path / "together" / "a").glob("*/run.json"):
         assert (folder.parent / "manifest.json").read_text().count('"resumed"') == 0
+
+
+def test_what_a_launcher_of_hydras_had_trained_is_told_from_the_records(
+    tmp_path, monkeypatch, capsys
+):
+    """joblib's trains each point in another process, of which nothing comes back."""
+    sweep = ["sweep", *TINY, "model=rnn", f"runs_dir={tmp_path}", "study=a"]
+    assert seqexp(*sweep, "seed=0") == 0
+
+    def elsewhere(**_):
+        def launch():
+            raise RuntimeError("a worker was killed")
+
+        return lambda task: launch
+
+    monkeypatch.setattr("seqexp.commands.hydra_app.hydra.main", elsewhere)
+    (tmp_path / "a" / "report" / "index.html").unlink()
+    capsys.readouterr()
+    assert seqexp(*sweep, "seed=0,1", "hydra/launcher=basic") == 1
+    said = capsys.readouterr().err
+    assert "seqexp: a worker was killed" in said
+    assert "1 finished, 1 failed" in said and "its process did not finish it" in said
+    assert (tmp_path / "a" / "report" / "index.html").exists()
