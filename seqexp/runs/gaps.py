@@ -24,9 +24,11 @@ def gaps(directory: Path, run: Mapping[str, Any]) -> list[str]:
         found.append("its weights are missing")
     elif run.get("status") == "finished":
         found.append(_weights(directory, run))
-    for name in (TIMING, SAMPLES):
-        found.append(_lines(directory / name)[1])
+    timed, untimed = _lines(directory / TIMING)
+    found += [untimed, _lines(directory / SAMPLES)[1]]
     steps, damaged = _lines(directory / METRICS)
+    if damaged is None and untimed is None and not {*steps} <= {*timed}:
+        found.append(f"its {TIMING} has lost lines")
     missing = missing_steps(run, steps) if damaged is None else [damaged]
     return [gap for gap in found if gap is not None] + missing
 

@@ -15,6 +15,7 @@ from flax import nnx
 from seqexp.costs.memory import carry_bytes_by_layer
 from seqexp.costs.parameters import count_parameters
 from seqexp.sweeps.costing import training_cost, training_flops
+from seqexp.sweeps.memory_needed import TooLarge, require_room
 from seqexp.training import Experiment, Hyper, Program
 from seqexp.training.batches import batch_shapes, mean_tokens
 from seqexp.training.mesh import group_mesh
@@ -133,11 +134,13 @@ def step_time(experiment: Experiment, load: Callable[[], Splits], batch_devices:
     Raises:
         SeqexpError: if the step does not fit into the device's memory.
     """
-    program = Program(experiment, load(), [_ANY], group_mesh(1, batch_devices))
+    mesh = group_mesh(1, batch_devices)
     try:
+        require_room(experiment, 1, mesh)
+        program = Program(experiment, load(), [_ANY], mesh)
         return training_cost(program, program.take(program.init())).step.median
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+    except (TooLarge, jax.errors.JaxRuntimeError) as error:
+        if not isinstance(error, TooLarge) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
         raise SeqexpError(
             "a training step that is still short of the budget does not fit into the device's "

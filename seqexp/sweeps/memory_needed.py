@@ -89,5 +89,6 @@ def size(count: int) -> str:
     """A number of bytes, for people."""
     for unit, each in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if count >= each:
-            return f"{count / each:,.3g} {unit}"
+            many = count / each
+            return f"{many:,.0f} {unit}" if many >= 100 else f"{many:.3g} {unit}"
     return f"{count:,} bytes"

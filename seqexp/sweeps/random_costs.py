@@ -12,6 +12,7 @@ from seqexp.costs.ledger import CostLedger
 from seqexp.costs.random_task import RandomTask
 from seqexp.costs.resident import peak_resident_bytes
 from seqexp.sweeps.costing import measure_costs
+from seqexp.sweeps.memory_needed import require_room
 from seqexp.sweeps.point import Point
 from seqexp.training import Program
 from seqexp.training.mesh import AUTO, expose_cores, group_mesh
@@ -31,7 +32,7 @@ def cost_at(point: Point, length: int) -> CostLedger:
         length: T.
 
     Raises:
-        SeqexpError: for whatever is wrong in the config.
+        SeqexpError: for whatever is wrong in the config, or where it can't fit into memory.
     """
     program, splits = _program(point, length)
     return measure_costs(program, program.take(program.init()), splits, [1])[1]
@@ -67,10 +68,11 @@ def _few_steps(point: Point, length: int) -> None:
 def _program(point: Point, length: int) -> tuple[Program, Splits]:
     experiment = point.build()
     task = RandomTask(replace(experiment.task.spec, length=length), experiment.batch_size)
-    splits = task.load()
     devices = point.config["trainer"]["batch_devices"]
     mesh = group_mesh(1, 1 if devices == AUTO else devices)
     try:
+        require_room(experiment, 1, mesh)
+        splits = task.load()
         program = Program(replace(experiment, task=task), splits, [point.hyper], mesh)
     except (TypeError, ValueError) as error:
         first = str(error).splitlines()[0]

@@ -39,6 +39,7 @@ def test_every_evaluation_is_in_the_metrics(run, recorded, expected):
 def test_every_file_of_a_finished_run_is_there(tmp_path):
     for step in (4, 8, 9):
         append(tmp_path / "metrics.jsonl", {"step": step})
+        append(tmp_path / "timing.jsonl", {"step": step})
     run = {**FINISHED, "id": "run"}
     files = ("manifest.json", "cost.json")
     assert gaps(tmp_path, run) == [
