@@ -152,7 +152,8 @@ def _amiss(member: Planned) -> list[str]:
     with suppress(SeqexpError):  # Its manifest is among the gaps.
         manifest = read_json(member.directory / MANIFEST)
         if manifest is not None:
-            made_with = manifest.get("packages") or {}
+            made_with = manifest.get("packages")
+            made_with = made_with if isinstance(made_with, dict) else {}
             other = [
                 name for name in member.packages if made_with.get(name) != member.packages[name]
             ]

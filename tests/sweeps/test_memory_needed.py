@@ -59,6 +59,7 @@ def test_the_bound_is_below_what_the_program_takes():
     program = Program(experiment, splits, [Hyper(0, 0.0, 0.0, 0.0)], mesh)
     compiled = program.lower(program.init()).compile()
     stats = compiled.memory_analysis()
+    assert stats is not None
     taken = stats.argument_size_in_bytes + stats.output_size_in_bytes + stats.temp_size_in_bytes
     asked = []
     with pytest.MonkeyPatch.context() as patch:
