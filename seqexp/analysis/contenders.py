@@ -14,6 +14,7 @@ import pandas as pd
 from seqexp.analysis.axes import COMPARED
 from seqexp.analysis.load import Study
 from seqexp.analysis.pareto import Goal
+from seqexp.analysis.records import UNREADABLE
 from seqexp.analysis.reproducibility import Spread, measurements, spreads
 from seqexp.analysis.statistics import estimate
 from seqexp.runs.naming import Group, flatten, labels, told
@@ -73,12 +74,15 @@ def chosen_runs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         Group(task, model, group)
         for task, model, group in zip(runs["task_label"], runs["model"], runs["group"], strict=True)
     ]
+    whole = runs["status"] != UNREADABLE
     settings = {
         group: _architecture(study.files[run].run)
-        for group, run in zip(groups, runs["run"], strict=True)
+        for group, run, known in zip(groups, runs["run"], whole, strict=True)
+        if known
     }
-    named = labels(settings)
-    runs = runs.assign(contender=[named[group].whole for group in groups])
+    named = {group: label.whole for group, label in labels(settings).items()}
+    unnamed = zip(groups, runs["label"], strict=True)
+    runs = runs.assign(contender=[named.get(group, label) for group, label in unnamed])
     # Studies that met one budget in two ways have two models of one name on a task.
     alike = runs.groupby(["task_label", "contender"])["label"].transform("nunique")
     return runs.assign(contender=runs["contender"].where(alike == 1, runs["label"]))

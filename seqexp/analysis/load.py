@@ -127,6 +127,13 @@ def _read(
             curves[run], folders[run] = _curves(read), folder
             # Of many runs the lines would take several times the memory of the table.
             files[run] = read._replace(metrics=[], timing=[])
+    today = {
+        read.run["recorded_group"]: read.run["group"]
+        for read in files.values()
+        if read.run["status"] != UNREADABLE
+    }
+    for read in files.values():  # a record without its config is one of the seeds of its siblings
+        read.run["group"] = today.get(read.run["recorded_group"], read.run["group"])
     problems += without_weights({folders[run]: read for run, read in files.items()})
     return files, folders, curves, problems, unread
 

@@ -19,7 +19,7 @@ def front(
     costs: Sequence[float] | np.ndarray,
     scores: Sequence[float] | np.ndarray,
     goal: Goal,
-    errors: Sequence[float] | np.ndarray = 0.0,
+    errors: Sequence[float] | np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """`[N]` booleans: True where no other point is at least as good in all and better in one.
 

@@ -95,7 +95,8 @@ def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
         del cost[key]
     manifest = optional("manifest.json")
     curves = (lines(file) for file in ("metrics.jsonl", "timing.jsonl", "samples.jsonl"))
-    recorded = recorded_identity(run, manifest)
+    run["recorded_group"] = run["group"]
+    recorded = None if run["status"] == UNREADABLE else recorded_identity(run, manifest)
     if recorded is not None:
         # Seeds of one setting are one group, even if some were named by an earlier rule.
         run["group"] = recorded.group

@@ -128,7 +128,8 @@ def _row(runs: pd.DataFrame) -> dict[str, Any]:
     row |= {"n": test.n, "test": test.mean, "test_half": test.half}
     row |= {"test_iqm": iqm.value, "test_iqm_low": iqm.low, "test_iqm_high": iqm.high}
     row |= {"valid": valid.mean, "valid_half": valid.half}
-    targets = runs["test_targets"].median()
+    told = runs["test_targets"].dropna().to_numpy(float)
+    targets = float(np.median(told)) if len(told) else np.nan
     shared = str(row["score"]).endswith("accuracy")
     half = sampling_half(test.mean, targets) if shared else np.nan
     row |= {"test_targets": targets, "test_sampling_half": half}

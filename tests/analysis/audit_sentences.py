@@ -92,7 +92,7 @@ class Sentences:
             (rf"(?<=does not beat )({NAME}) \(({AROUND})\)", self._baseline),
             (r"On the Pareto front: ([^.]*)\.(?: On none: ([^.]*)\.)?", self.fronts.on_front),
             (r"Of ([\d,]+) resamples of seeds and measured costs, ([^.]*)", self.fronts.dominance),
-            (rf"({NUMBER}) % for ([\w ]+) \((?:\d+ repetitions|stated)\)", self._spread),
+            (rf"({NUMBER}) % for ([\w ]+) \((?:(\d+) repetitions|stated)\)", self._spread),
             (rf"was first as good as ({AROUND}), which", self._target),
             (r"(\d+) training settings that validation did not choose", self._not_chosen),
             (rf"The best validation [\w ]+ to expect of {expected}", self._expected_best),
@@ -260,9 +260,10 @@ class Sentences:
 
     def _spread(self, where: str, found: re.Match[str], _: str) -> None:
         names = {name: key for key, name in COSTS.items()}
-        if found[2] in names:
-            spread = self.truth.fronts.spreads[names[found[2]]]
-            self.check.prints(f"{where}/spread", printed(found[1]), 100 * spread)
+        names |= {"prefill time": "prefill_seconds", "compilation time": "compile_seconds"}
+        spread, freedom = self.truth.fronts.measured[names[found[2]]]
+        self.check.prints(f"{where}/spread", printed(found[1]), 100 * spread)
+        self.check.equal(f"{where}/spread", int(found[3] or 0), freedom)
 
     def _target(self, where: str, found: re.Match[str], task: str) -> None:
         self.check.prints_all(f"{where}/target", found[1], [self.truth.target(task)])

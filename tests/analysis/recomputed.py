@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from recomputed_fronts import Fronts, once
 from scipy import stats
+from slow_measurements import growths
 from slow_records import (
     Run,
     Setting,
-    growths,
     name_contenders,
     name_runs,
     read,

@@ -9,7 +9,8 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from slow_records import COSTS, Setting, measurement_spreads
+from slow_measurements import measurement_spreads
+from slow_records import COSTS, Setting
 from slow_statistics import (
     NAN,
     RESAMPLES,
@@ -45,7 +46,8 @@ class Fronts:
     def __init__(self, truth: Truth) -> None:
         self.truth = truth
         self._kept: dict[Any, Any] = {}
-        self.spreads = measurement_spreads(truth.runs)
+        self.measured = measurement_spreads(truth.runs)
+        self.spreads = {key: sd for key, (sd, _) in self.measured.items() if key in COSTS}
 
     def priced(self, task: str) -> list[str]:
         """Costs that are known of any chosen model."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from slow_statistics import INF, NAN, mean, median, power_law
+from slow_statistics import INF, NAN, mean, median
 
 NO_RESULT = ("study", "runs_dir", "data_dir", "logger", "hydra", "launcher", "progress")
 NO_RESULT += ("labels", "rerun", "match", "peak_memory")
@@ -235,31 +234,6 @@ class Setting:
         }
 
 
-STATED = {"step_seconds": 0.13, "decode_seconds_per_token": 0.47}
-"""What experiments/budgets found measured costs to vary by, as a relative standard deviation."""
-
-
-def measurement_spreads(runs: Sequence[Run]) -> dict[str, float]:
-    """Of each measured cost the standard deviation of its logarithm between measurements of
-    programs that agree in all that is counted; what is stated where fewer than 8 tell."""
-
-    def program(run: Run) -> str:
-        timed = re.compile(r"methods|reasons|second|joules|peak")
-        counted = [(k, v) for k, v in sorted(run.cost.items()) if not timed.search(k)]
-        return json.dumps([run.said["task"], counted])
-
-    found = {}
-    for key, stated in STATED.items():
-        deviations, freedom = 0.0, 0
-        for same in group_by(runs, program).values():
-            known = {run.cost[key] for run in same if run.cost.get(key) is not None}
-            logs = [math.log(cost) for cost in known]
-            deviations += sum((x - mean(logs)) ** 2 for x in logs)
-            freedom += max(0, len(logs) - 1)
-        found[key] = math.sqrt(deviations / freedom) if freedom >= 8 else stated
-    return found
-
-
 def read(study: Path) -> list[Run]:
     """The runs of a study's folder."""
     runs = []
@@ -367,22 +341,3 @@ def _told(name: str, settings: Mapping[str, str], keys: Sequence[str]) -> str:
 
 def _float(value: Any, otherwise: float = NAN) -> float:
     return otherwise if value is None else float(value)
-
-
-def growths(study: Path) -> dict[tuple[str, str, str], dict[str, dict[str, Any]]]:
-    """The exponent of each cost by task, model and what was varied, as `seqexp cost` measured."""
-    points: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-    for path in sorted(study.glob("cost/*/cost.json")):
-        for one in json.loads(path.read_text())["measured"]:
-            if one["varied"]:
-                points[one["task"], one["label"], one["varied"]].append(one)
-    found: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
-    for key, measured in points.items():
-        fits = {}
-        for cost in GROWING:
-            told = [(one[key[2]], one["cost"].get(cost)) for one in measured]
-            told = [(size, value) for size, value in told if value]
-            if len({size for size, _ in told}) > 1:
-                fits[cost] = power_law(told) | {"points": sorted(told)}
-        found[key] = fits
-    return found

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from page_reader import Page
-from synthetic_records import score, write_run
+from synthetic_records import score, write_json, write_run
 
 from seqexp.analysis import load, report
 from seqexp.analysis.findings import findings
@@ -96,3 +96,15 @@ def test_a_group_of_which_no_record_is_whole_has_a_row(tmp_path):
     table = tabulate(load(tmp_path)).set_index("label")
     assert table["unreadable"].to_dict() == {"gru": 0, "lstm #lstm-a": 1}
     report(tmp_path)
+
+
+def test_a_torn_record_counts_among_its_seeds_whatever_its_group_is_called_today(tmp_path):
+    for seed in range(3):
+        folder = write_run(tmp_path, "gru", "adding", seed)
+        write_json(folder / "manifest.json", {"data_hashes": {}, "device_kind": "cpu"})
+    torn = tmp_path / "gru-adding-2" / "run.json"
+    torn.write_text(torn.read_text().partition('"model": {')[0])
+    study = load(tmp_path)
+    [row] = tabulate(study).to_dict("records")
+    assert (row["finished"], row["unreadable"], row["name"]) == (2, 1, "gru")
+    assert study.runs["group"].nunique() == 1 and study.runs["group"].iloc[0] != "gru-adding"
