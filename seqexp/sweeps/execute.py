@@ -109,7 +109,7 @@ def _train(
             with sharing.taken(members) as share:
                 outcomes |= share.closed
                 if share.mine:
-                    failed = run_group(group, share.mine, mirror, progress)
+                    failed = run_group(group, share.mine, mirror, progress, locks.holds)
                     for member in share.mine:
                         id = member.info.id
                         outcomes[id] = outcome_of(member, failed.get(id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import jax
 import numpy as np
@@ -34,16 +35,29 @@ from seqexp.training.mesh import group_mesh, slice_widths
 from seqexp.training.step import MemberState
 from seqexp.types import SeqexpError, Splits
 
+TAKEN_OVER = "another process took it over, for this one gave no sign of life"
+
 DEATHS = 2
 """So many attempts may die, and gain no checkpoint, before a run is given up."""
 
 
 def run_group(
-    group: Group, members: Sequence[Planned], mirror: Mirror, progress: SweepProgress
+    group: Group,
+    members: Sequence[Planned],
+    mirror: Mirror,
+    progress: SweepProgress,
+    holds: Callable[[str], bool],
 ) -> dict[str, str]:
     """Train the members to the end, from their checkpoints where there are any.
 
     Records come first: whatever goes wrong, for one member or for all, is written into them.
+
+    Args:
+        group: what is trained.
+        members: of it, those to train here.
+        mirror: of their records.
+        progress: of the sweep.
+        holds: whether the lock of a run is still held, by its id; nothing is written if not.
 
     Returns:
         By run id, why a member failed.
@@ -51,6 +65,7 @@ def run_group(
     progress.working_on(f"{group.name}: preparing")
     opened, failed = open_members(group.experiment, members, mirror, progress.say)
     for member in opened:
+        member.is_ours = partial(holds, member.planned.info.id)
         if member.died >= DEATHS:
             member.fail(_given_up(member))
     going = [member for member in opened if member.failed is None]
@@ -58,7 +73,8 @@ def run_group(
     def end_attempt() -> None:
         for member in going:
             with suppress(OSError):
-                attempts.remove(member.run.directory)
+                if member.is_ours():
+                    attempts.remove(member.run.directory)
 
     endings.add(end_attempt)
     try:
@@ -146,6 +162,9 @@ def _each(opened: Sequence[Opened], write: Callable[[int, Opened], None]) -> Non
     for m, member in enumerate(opened):
         if member.failed is None:
             try:
+                if not member.is_ours():
+                    member.failed = TAKEN_OVER
+                    continue
                 write(m, member)
             except (OSError, SeqexpError) as error:
                 member.fail(reason(error))

@@ -49,6 +49,7 @@ class Opened:
         last: the attempt that died before this one, if one did.
         died: how many in a row did, and came no further than this.
         failed: why it can't go on; None while it can.
+        is_ours: whether this process may write the record still.
     """
 
     planned: Planned
@@ -59,6 +60,7 @@ class Opened:
     last: Attempt | None = None
     died: int = 0
     failed: str | None = None
+    is_ours: Callable[[], bool] = lambda: True
 
     @property
     def step(self) -> int:

@@ -21,7 +21,7 @@ class Trained(list[str]):
 
     killed_at = ""
 
-    def __call__(self, group, members, mirror, progress) -> dict[str, str]:
+    def __call__(self, group, members, mirror, *_) -> dict[str, str]:
         for member in members:
             if member.info.model == self.killed_at:
                 raise KeyboardInterrupt

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from seqexp.runs.locks import Locks
+from seqexp.runs.store import read
 from seqexp.sweeps import execute, group_run
 from seqexp.sweeps.groups import plan
 from tests.sweeps.tiny import TINY, deterministic, runs, seqexp, start
@@ -49,11 +50,11 @@ def test_a_run_that_another_process_finishes_meanwhile_is_not_trained_again(tmp_
     place = [f"runs_dir={tmp_path}", "study=a"]
     healthy, trained = group_run.run_group, []
 
-    def train(group, members, mirror, progress):
+    def train(group, *rest):
         trained.append(group.name)
         if len(trained) == 1:
             execute([point(*TINY, "model=gru", *place, "rerun=always")])
-        return healthy(group, members, mirror, progress)
+        return healthy(group, *rest)
 
     monkeypatch.setattr(EXECUTE, "run_group", train)
     for rerun in ("never", "always"):
@@ -72,14 +73,32 @@ def test_what_another_process_held_and_left_is_trained_at_the_end(tmp_path, monk
         id = _id("model=rnn", "seed=1", *place)
         assert other.take(id) is None
 
-        def train(group, members, mirror, progress):
-            failed = healthy(group, members, mirror, progress)
+        def train(*arguments):
+            failed = healthy(*arguments)
             other.release(id)
             return failed
 
         monkeypatch.setattr(EXECUTE, "run_group", train)
         points = [point(*TINY, "model=rnn", f"seed={seed}", *place) for seed in (0, 1)]
         assert [outcome.status for outcome in execute(points)] == ["finished"] * 2
+
+
+def test_a_process_that_was_taken_for_dead_writes_no_more(tmp_path, monkeypatch):
+    """It was stopped for long, say, and another trains what it held."""
+    place = [f"runs_dir={tmp_path}", "study=a"]
+    healthy = group_run._save
+
+    def stopped(*arguments):
+        healthy(*arguments)
+        for path in (tmp_path / "a" / ".locks").glob("*/*"):
+            path.unlink()
+
+    monkeypatch.setattr(group_run, "_save", stopped)
+    (outcome,) = execute([point(*TINY, "model=rnn", *place)])
+    assert outcome.status == "failed" and "another process took it over" in outcome.detail
+    ((id, run),) = runs(tmp_path / "a").items()
+    assert run["status"] == "running" and run["error"] is None
+    assert len(read(tmp_path / "a" / id / "metrics.jsonl")) == 1
 
 
 @pytest.mark.full
