@@ -28,6 +28,8 @@ def difference(found: Any, expected: Any) -> str | None:
             continue
         if not np.isfinite(got).all():
             return f"{name} is not finite".strip()
+        if not np.isfinite(want).all():  # No number is off by more than NaN.
+            return f"{name} is finite, and not where it is computed the other way".strip()
         allowed = max(RELATIVE.get(str(a.dtype), 1e-2) for a in (one, other))
         off = np.abs(got - want)
         if off.max() > allowed * max(1.0, np.abs(want).max()):
