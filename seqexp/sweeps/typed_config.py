@@ -19,9 +19,6 @@ TRACED = {"learning_rate": float, "weight_decay": float, "clip_norm": float | No
 
 RERUN = Literal["never", "stale", "always"]
 
-TEXTS = ("study", "runs_dir", "logger.project", "logger.entity")
-"""The keys that are text, whatever number they look like."""
-
 
 def _own(function: Any, leave_out: Iterable[str] = (), **others: Any) -> Signature:
     """A node whose values are arguments of ours, and of what beside them has a type."""
@@ -105,7 +102,9 @@ def _is_read(key: str, node: Any) -> bool:
         return any(_is_read(key, child) for child in node.values())
     if isinstance(node, list):
         return any(_is_read(key, child) for child in node)
-    return isinstance(node, str) and bool(re.search(rf"\$\{{[^}}]*\b{re.escape(key)}\b", node))
+    # Not behind a single dot: `${model.features}` reads no top-level `features`.
+    written = rf"\$\{{[^}}]*(?<![\w.])(?:\.{{2,}})?{re.escape(key)}\b"
+    return isinstance(node, str) and bool(re.search(written, node))
 
 
 def _of_a_group(group: str, value: Any, keys: Iterable[str]) -> str:

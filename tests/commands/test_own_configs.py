@@ -40,6 +40,7 @@ def project(tmp_path, monkeypatch):
         "conf/experiment/mine.yaml": "# @package _global_\nstudy: mine\nwidth: 5\n"
         "model: {features: '${width}'}\n",
         "conf/experiment/lost.yaml": "# @package _global_\nwidth: 5\n",
+        "conf/experiment/inner.yaml": "# @package _global_\nmodel: {depth: '${model.features}'}\n",
         "conf/experiment/broken.yaml": "model: {features: [\n",
         "ownpkg/__init__.py": "",
         "ownpkg/cells.py": CELL,
@@ -115,6 +116,13 @@ def test_a_key_of_ones_own_may_be_used_by_others_and_not_by_none(project, capsys
     ]
     assert seqexp("run", *own, "experiment=lost", f"runs_dir={project / 'runs'}") == 2
     assert "no key width" in capsys.readouterr().err
+
+
+def test_a_key_inside_a_node_that_is_read_makes_none_of_its_name_elsewhere(project, capsys):
+    own = ["model=gru", "--config-dir", str(project / "conf"), "experiment=inner"]
+    assert points(*own)[0].config["model"]["depth"] == 64
+    assert seqexp("run", *own, "+features=5", f"runs_dir={project / 'runs'}") == 2
+    assert "no key features: did you mean model.features?" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_yaml_is_one_line(project, capsys):
