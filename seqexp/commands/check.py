@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seqexp.commands.composition import points_of
 from seqexp.commands.overrides import read_overrides
-from seqexp.types import SeqexpError
+from seqexp.types import SeqexpError, first_line
 
 USAGE = """\
 usage: seqexp check [OVERRIDE ...] [--config-dir FOLDER]
@@ -42,8 +42,11 @@ def main(arguments: list[str]) -> int:
                 broken += problem is not None
                 said = "ok" if problem is None else f"BROKEN: {problem}"
                 print(f"  {about}: {law}: {said}", flush=True)
+        except OSError as error:
+            raise SeqexpError(f"{point.task} cannot read its data: {error}") from error
         except (TypeError, ValueError) as error:
-            first = str(error).splitlines()[0]
-            raise SeqexpError(f"{point.model} does not fit {point.task}: {first}") from error
+            raise SeqexpError(
+                f"{point.model} does not fit {point.task}: {first_line(error)}"
+            ) from error
     print("all laws hold" if not broken else f"{broken} broken")
     return int(broken > 0)

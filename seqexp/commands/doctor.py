@@ -11,6 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from seqexp.training.start import start_jax
+from seqexp.types import reason
+
 USAGE = """\
 usage: seqexp doctor
 
@@ -31,8 +34,6 @@ def main(arguments: list[str]) -> int:
     if arguments:
         print(USAGE, end="", file=sys.stdout if arguments[0] in ("-h", "--help") else sys.stderr)
         return 0 if arguments[0] in ("-h", "--help") else 2
-    from seqexp.training.start import start_jax
-
     start_jax()
     _print_versions()
     wrong = [*_dead_canaries()]
@@ -139,7 +140,7 @@ def _sweep() -> Iterator[str]:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 failed = train.sweep([*SWEEP, f"runs_dir='{folder}'"])
         except Exception as error:
-            failed = _said(error)
+            failed = reason(error)
         if failed:
             last = " ".join(said.getvalue().split())[-300:]
             yield f"a small sweep fails ({failed if failed != 1 else last}): report it with this"
@@ -149,7 +150,3 @@ def _sweep() -> Iterator[str]:
                 print(line)
         if not (Path(folder) / "doctor" / "report" / "index.html").exists():
             yield "a small sweep leaves no report: report it with the versions above"
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

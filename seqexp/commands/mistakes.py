@@ -16,7 +16,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seqexp.types import SeqexpError
+from seqexp.types import SeqexpError, first_line
 
 
 def in_one_line(
@@ -50,7 +50,7 @@ def in_one_line(
 def plain(error: Exception) -> str:
     """An error in one line, without Hydra's advice to append."""
     if isinstance(error, OmegaConfBaseException) and error.full_key:
-        return f"{error.full_key}: {str(error).splitlines()[0]}"
+        return f"{error.full_key}: {first_line(error)}"
     lines = [line.strip() for line in str(error).splitlines()]
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from seqexp.types import SeqexpError
+from seqexp.types import reason
 
 
 class Figures:
@@ -39,9 +39,4 @@ class Figures:
 
     def lack(self, names: Iterable[str], why: Exception | str) -> None:
         """Keep the reason for which there are no such figures."""
-        self.reasons |= dict.fromkeys(names, why if isinstance(why, str) else _said(why))
-
-
-def _said(error: Exception) -> str:
-    first = next(iter(str(error).strip().splitlines()), "")
-    return first if isinstance(error, SeqexpError) else f"{type(error).__name__}: {first}"
+        self.reasons |= dict.fromkeys(names, why if isinstance(why, str) else reason(why))

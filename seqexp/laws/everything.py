@@ -12,7 +12,7 @@ from flax import nnx
 from seqexp.laws import cells, models, tasks
 from seqexp.training.experiment import Experiment
 from seqexp.training.step import build
-from seqexp.types import Cell, SeqexpError, Splits
+from seqexp.types import Cell, SeqexpError, Splits, reason
 
 
 class Verdict(NamedTuple):
@@ -69,16 +69,19 @@ def _tried(law: Callable[[], str | None]) -> str | None:
     try:
         return law()
     except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        return first if isinstance(error, SeqexpError) else f"{type(error).__name__}: {first}"
+        return reason(error)
 
 
 def _cell_verdicts(cell: Any) -> Iterator[Verdict]:
     """In float64, or in float32 where the cell insists on it."""
     kind = type(cell).__name__
     dtype = np.float64
-    drawn = cells.case(cell, None)
-    outputs = jax.eval_shape(lambda: cells.stepped(drawn))
+    try:
+        drawn = cells.case(cell, None)
+        outputs = jax.eval_shape(lambda: cells.stepped(drawn))
+    except Exception as error:  # Code of a user's own, which may do anything.
+        yield Verdict(kind, "a step can be taken", reason(error))
+        return
     if any(leaf.dtype == np.float32 for leaf in jax.tree.leaves(outputs)):
         dtype = np.float32
     laws = {

@@ -14,13 +14,12 @@ from seqexp.runs.wandb_files import carried
 from seqexp.runs.wandb_session import (
     TAG_LENGTH,
     Mode,
-    first_line,
     open_run,
     save_archive,
     staging_in,
 )
 from seqexp.runs.wandb_thread import Unresponsive, in_time
-from seqexp.types import SeqexpError
+from seqexp.types import SeqexpError, first_line
 
 if TYPE_CHECKING:
     import wandb

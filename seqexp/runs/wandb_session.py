@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqexp.runs.wandb_files import ARCHIVE, pack
+from seqexp.types import first_line
 
 if TYPE_CHECKING:
     import wandb
@@ -118,11 +119,6 @@ def _setting(variable: str, value: str) -> Iterator[None]:
             del os.environ[variable]
         else:
             os.environ[variable] = before
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _init(directory: Path, mode: Literal["online", "offline"], what: dict[str, Any]) -> wandb.Run:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from seqexp.runs import wandb_session
 from seqexp.runs.wandb_files import measured
 from seqexp.runs.wandb_mirror import Mirror, tags
-from seqexp.runs.wandb_session import first_line, save_archive, staging_in
+from seqexp.runs.wandb_session import save_archive, staging_in
 from seqexp.runs.wandb_thread import Unresponsive, in_time
+from seqexp.types import first_line
 
 JOB_TYPE = "study"
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 from seqexp.sweeps.nearest import nearest_name, suggestion
 from seqexp.sweeps.values import described, fit, says_none, shown
-from seqexp.types import SeqexpError
+from seqexp.types import SeqexpError, reason
 
 OF_HYDRA = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
 MISSING = "???"
@@ -189,8 +189,7 @@ def _located(target: str, key: str) -> Any:
     except (ModuleNotFoundError, AttributeError) as error:
         raise SeqexpError(f"{key}={target}: {_not_found(parts, error)}") from error
     except Exception as error:
-        why = next(iter(str(error).splitlines()), "")
-        raise SeqexpError(f"{key}={target}: {type(error).__name__}: {why}") from error
+        raise SeqexpError(f"{key}={target}: {reason(error)}") from error
     if not callable(found):
         raise SeqexpError(f"{key}={target}: it is no class or function")
     return found

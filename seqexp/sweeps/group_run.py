@@ -24,7 +24,6 @@ from seqexp.sweeps.description import describe
 from seqexp.sweeps.groups import Group, Planned
 from seqexp.sweeps.memory_needed import require_program, require_room, size
 from seqexp.sweeps.opening import Opened, open_members
-from seqexp.sweeps.outcome import reason
 from seqexp.sweeps.own_code import has_own_code
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
@@ -33,7 +32,7 @@ from seqexp.training.evaluation import pooled
 from seqexp.training.loop import Standing
 from seqexp.training.mesh import group_mesh, slice_widths
 from seqexp.training.step import MemberState
-from seqexp.types import SeqexpError, Splits
+from seqexp.types import SeqexpError, Splits, reason
 
 TAKEN_OVER = "another process took it over, for this one gave no sign of life"
 

@@ -25,7 +25,7 @@ from seqexp.training.check_data import check_data
 from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
 from seqexp.training.settings import changed_settings
 from seqexp.training.step import graph, init_member, loss_and_metrics
-from seqexp.types import SeqexpError, Splits
+from seqexp.types import SeqexpError, Splits, first_line
 
 
 @dataclass(frozen=True)
@@ -208,8 +208,9 @@ def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
             batch=splits.valid,
         )
     except (TypeError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise SeqexpError(f"{point.model} does not fit {point.task}: {first}") from error
+        raise SeqexpError(
+            f"{point.model} does not fit {point.task}: {first_line(error)}"
+        ) from error
     if devices == AUTO:
         batch = batch_shapes(splits.train, experiment.batch_size)
         flops = Figures().take("flops", training_flops, experiment, graphdef, state, batch)

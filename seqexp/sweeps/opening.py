@@ -29,11 +29,10 @@ from seqexp.runs.record import (
 from seqexp.runs.store import Damaged, read, read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.groups import Planned, device_kind
-from seqexp.sweeps.outcome import reason
 from seqexp.training import Experiment, Hyper
 from seqexp.training.loop import Standing
 from seqexp.training.step import MemberState, init_member
-from seqexp.types import SeqexpError
+from seqexp.types import SeqexpError, reason
 
 
 @dataclass

@@ -55,10 +55,3 @@ def outcome_of(member: Planned, failed: str | None = None) -> Outcome:
 
 def _shown(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.4g}"
-
-
-def reason(error: Exception) -> str:
-    """One line about an error, for people."""
-    text = str(error).strip().splitlines()
-    first = text[0] if text else ""
-    return first if isinstance(error, SeqexpError) else f"{type(error).__name__}: {first}"

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqexp.sweeps.typed_config import TRACED, typed
 from seqexp.training import Experiment, Hyper, Optimizer
-from seqexp.types import SeqexpError, Task
+from seqexp.types import SeqexpError, Task, first_line
 
 
 @dataclass(frozen=True)
@@ -127,4 +127,4 @@ def _instantiate(node: dict[str, Any]) -> Any:
         if isinstance(cause, SeqexpError):
             raise cause from None
         target = node.get("_target_", "config")
-        raise SeqexpError(f"{target}: {cause or str(error).splitlines()[0]}") from error
+        raise SeqexpError(f"{target}: {first_line(cause or error)}") from error

@@ -16,7 +16,7 @@ from seqexp.sweeps.memory_needed import require_room
 from seqexp.sweeps.point import Point
 from seqexp.training import Program
 from seqexp.training.mesh import AUTO, expose_cores, group_mesh
-from seqexp.types import SeqexpError, Splits
+from seqexp.types import SeqexpError, Splits, first_line
 
 STEPS = 3
 
@@ -75,6 +75,7 @@ def _program(point: Point, length: int) -> tuple[Program, Splits]:
         splits = task.load()
         program = Program(replace(experiment, task=task), splits, [point.hyper], mesh)
     except (TypeError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise SeqexpError(f"{point.model} does not fit {point.task}: {first}") from error
+        raise SeqexpError(
+            f"{point.model} does not fit {point.task}: {first_line(error)}"
+        ) from error
     return program, splits

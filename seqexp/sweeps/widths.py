@@ -24,7 +24,7 @@ from seqexp.sweeps.point import Point
 from seqexp.sweeps.progress import console
 from seqexp.sweeps.typed_config import TRACED
 from seqexp.training.mesh import AUTO
-from seqexp.types import SeqexpError
+from seqexp.types import SeqexpError, first_line
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,7 @@ def _solve(point: Point, budget: Budget, label: str, data: Data, console: Consol
             shown=budget.axis.shown,
         )
     except (TypeError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise SeqexpError(f"the model does not fit the task: {first}") from error
+        raise SeqexpError(f"the model does not fit the task: {first_line(error)}") from error
     return _Solved(label, budget, match, "")
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqexp.training.batches import batch_shapes, draw
-from seqexp.types import Batch, SeqexpError, Splits, Task, TaskSpec
+from seqexp.types import Batch, SeqexpError, Splits, Task, TaskSpec, first_line
 
 DRAWN = 2
 """Batches that are looked at of a stream that has no end."""
@@ -178,8 +178,7 @@ def _check_measure(task: Task, batch: Batch, where: str) -> None:
     try:
         metrics = jax.eval_shape(task.measure, outputs, batch)
     except (SeqexpError, TypeError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise SeqexpError(f"{where}: {first}") from error
+        raise SeqexpError(f"{where}: {first_line(error)}") from error
     for name in ("loss", task.score.name):
         if name not in metrics:
             raise SeqexpError(f"{where}: measure gives {', '.join(metrics)}, but no {name!r}")

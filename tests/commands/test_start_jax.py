@@ -28,8 +28,9 @@ def test_a_platform_that_is_not_there_is_one_line(platform, command, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_setting_that_jax_does_not_take_is_one_line():
-    done = python("-m", "seqexp", "run", "task=adding", JAX_ENABLE_X64="perhaps")
+@pytest.mark.parametrize("command", [["run", "task=adding"], ["doctor"]])
+def test_a_setting_that_jax_does_not_take_is_one_line(command):
+    done = python("-m", "seqexp", *command, JAX_ENABLE_X64="perhaps")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "JAX_ENABLE_X64" in done.stderr
 

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from flax import nnx
 
-from seqexp.laws import check, check_quickly
+from seqexp.laws import check, check_quickly, everything
+from seqexp.laws.differences import difference
 from seqexp.tasks import Adding
 from seqexp.types import Mean, SeqexpError
+from tests.laws.own_cells import Carryless
 from tests.sweeps.tiny import seqexp
 from tests.test_configs import point
 
@@ -46,6 +50,14 @@ def test_a_cell_that_reads_padding_is_found():
     found = broken(point(*own("Padded", *ADDING)).build())
     assert "Padded, float64: unroll of padded sequences is step" in found
     assert "Padded, float64: unroll is step" not in found
+
+
+def test_a_number_differs_from_one_that_is_not_finite():
+    one, other = np.array([1.0, 2.0]), np.array([1.0, np.nan])
+    assert difference(one, one) is None
+    assert difference(other, one) == "is not finite"
+    assert "is finite, and not where" in str(difference(one, other))
+    assert "is finite, and not where" in str(difference(one, np.array([1.0, np.inf])))
 
 
 def test_a_cell_that_looks_ahead_is_found():
@@ -86,6 +98,21 @@ def test_own_code_that_breaks_a_law_is_not_trained(tmp_path, capsys):
     said = " ".join(capsys.readouterr().err.split())
     assert "breaks a law, steps are the whole" in said
     assert not list(tmp_path.glob("own/*/metrics.jsonl"))
+
+
+def test_a_cell_that_has_no_carry_is_found():
+    model = nnx.eval_shape(lambda: Carryless(2, 3, rngs=nnx.Rngs(0)))
+    [verdict] = everything._cell_verdicts(model)
+    assert verdict == ("Carryless", "a step can be taken", "ZeroDivisionError: no batch")
+
+
+def test_data_that_is_not_there_is_one_line(monkeypatch, capsys):
+    def load(task):
+        raise FileNotFoundError("sensors.csv")
+
+    monkeypatch.setattr(Adding, "load", load)
+    assert seqexp("check", *SMALL, *ADDING) == 2
+    assert capsys.readouterr().err == ("seqexp: error: adding cannot read its data: sensors.csv\n")
 
 
 def test_the_command_prints_a_line_a_law(capsys):
