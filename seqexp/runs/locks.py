@@ -134,6 +134,8 @@ class Locks:
                 if (holder := self.holder(name)) is not None:
                     del self._held[name]
                     return holder
+                # What was removed may be there for a moment more, on a network file system.
+                time.sleep(POLL / 50)
         finally:
             shutil.rmtree(arriving, ignore_errors=True)
         if self._heart is None:
