@@ -78,6 +78,12 @@ def foreign_code(config: Any) -> Foreign:
     return Foreign(dict(sorted(hashes.items())), dict(sorted(versions.items())))
 
 
+def has_own_code(config: Mapping[str, Any]) -> bool:
+    """Whether the model or the task of a config is made by code of a user's own, at any depth."""
+    targets = _targets([config.get("model"), config.get("task")])
+    return not all(map(_known, targets))
+
+
 def _known(path: str) -> bool:
     top = path.partition(".")[0]
     return top in DEPENDENCIES or (top in sys.stdlib_module_names and top != "__main__")

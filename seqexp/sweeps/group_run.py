@@ -21,10 +21,10 @@ from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.costing import measure_costs, not_known
 from seqexp.sweeps.description import describe
+from seqexp.sweeps.foreign import has_own_code
 from seqexp.sweeps.groups import Group, Planned
 from seqexp.sweeps.memory_needed import require_program, require_room, size
 from seqexp.sweeps.opening import Opened, open_members
-from seqexp.sweeps.own_code import has_own_code
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
 from seqexp.training import Chunk, GroupState, Program, train

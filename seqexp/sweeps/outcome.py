@@ -47,11 +47,12 @@ def outcome_of(member: Planned, failed: str | None = None) -> Outcome:
         if run["status"] == "diverged":
             detail = f"at step {run['diverged_step']}"
             return Outcome(name, folder, "diverged", detail, score["valid"])
-        detail = f"{score['name']} test {_shown(score['test'])}, valid {_shown(score['valid'])}"
+        detail = f"{score['name']} test {shown(score['test'])}, valid {shown(score['valid'])}"
         return Outcome(name, folder, "finished", detail, score["valid"])
     except (SeqexpError, KeyError, TypeError, ValueError):
         return Outcome(name, folder, "failed", f"{folder / RUN} is gone or damaged", None)
 
 
-def _shown(value: float | None) -> str:
+def shown(value: float | None) -> str:
+    """A score for people."""
     return "not finite" if value is None else f"{value:.4g}"

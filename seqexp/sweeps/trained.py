@@ -18,6 +18,7 @@ from seqexp.runs.record import FORMAT, MANIFEST, METRICS, RUN
 from seqexp.runs.redaction import REDACTED
 from seqexp.runs.store import read, read_json
 from seqexp.sweeps.foreign import foreign_code
+from seqexp.sweeps.outcome import shown
 from seqexp.sweeps.point import Point
 from seqexp.training import Experiment, Program
 from seqexp.training.evaluation import eval_batches
@@ -62,7 +63,7 @@ class TrainedRun:
 
     def __repr__(self) -> str:
         score = self.run["score"]
-        return f"<{self.run['name']}: {score['name']} test {score['test']:.4g}, {self.folder}>"
+        return f"<{self.run['name']}: {score['name']} test {shown(score['test'])}, {self.folder}>"
 
     def predict(self, inputs: Any, lengths: Any = None) -> np.ndarray:
         """The model's outputs: logits or values, as the task measures them.
@@ -223,9 +224,9 @@ def load_run(folder: Path | str) -> TrainedRun:
     try:
         saved = checkpoint.read(path)
     except FileNotFoundError as error:
-        raise SeqexpError(f"{path} is missing: rerun=always trains the run again") from error
-    except ValueError as error:
-        raise SeqexpError(f"{path} is damaged ({error}): rerun=always trains it again") from error
+        raise SeqexpError(f"{path} is missing: rerun=stale trains the run again") from error
+    except (OSError, ValueError) as error:
+        raise SeqexpError(f"{path} can't be read ({error}): rerun=stale trains it again") from error
     point = Point(config, run["model"], run["task"], run.get("choices") or {}, run.get("match"))
     trained = TrainedRun(folder, run, point, saved.step, saved.tree)
     _warn_of_other_code(folder, config)

@@ -15,7 +15,7 @@ import pytest
 
 from seqexp.runs.manifest import PACKAGES
 from seqexp.sweeps import foreign
-from seqexp.sweeps.foreign import DEPENDENCIES, foreign_code
+from seqexp.sweeps.foreign import DEPENDENCIES, foreign_code, has_own_code
 from seqexp.sweeps.groups import plan
 from seqexp.types import SeqexpError
 from tests.test_configs import MENU, point
@@ -137,6 +137,14 @@ def test_code_that_no_file_holds_is_refused(own, monkeypatch):
     monkeypatch.setitem(sys.modules, "typed", types.ModuleType("typed"))
     with pytest.raises(SeqexpError, match="the code of typed can't be read"):
         hashes("typed.Cell")
+
+
+def test_the_laws_are_tried_on_a_model_or_task_of_ones_own():
+    model = {"_target_": "seqexp.models.SequenceModel", "cell": {"_target_": "seqexp.cells.GRU"}}
+    assert not has_own_code({"model": model, "task": None, "optimizer": {"_target_": "mine.f"}})
+    getter = {"_target_": "hydra.utils.get_method", "path": "mine.cells.make"}
+    assert has_own_code({"model": {**model, "cell": getter}, "task": None})
+    assert has_own_code({"model": model, "task": {"_target_": "mine.Task"}})
 
 
 def test_the_menu_names_only_what_the_manifest_tells():
