@@ -20,6 +20,7 @@ usage: seqexp COMMAND ...
   report runs/STUDY [...] [--wandb]            table, figures and page from the records
   data   [TASK ...]                            fetch and check data sets
   doctor                                       does what a run needs work on this machine?
+  --version
 
 run, sweep, check and cost take Hydra overrides; `seqexp run --help` lists the menu, `--cfg job`
 prints the config. Commands that were interrupted go on where they were when started again.

@@ -63,13 +63,13 @@ def _train(arguments: Sequence[str], command: str) -> tuple[list[Outcome], list[
 
 @contextmanager
 def _in_one_line() -> Iterator[None]:
-    """A folder that cannot be written is a user's to mend."""
+    """A file or folder that cannot be read or written is a user's to mend."""
     try:
         yield
     except OSError as error:
         if isinstance(error, HydraException) or error.filename is None:
             raise
         raise SeqexpError(
-            f"cannot write to {error.filename} ({error.strerror}); choose another folder with "
-            "runs_dir=..."
+            f"{error.filename}: {error.strerror}; if runs cannot be written there, choose another "
+            "folder with runs_dir=..."
         ) from error

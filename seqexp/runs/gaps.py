@@ -22,7 +22,7 @@ def gaps(directory: Path, run: Mapping[str, Any]) -> list[str]:
     finished = run.get("status") == "finished"
     if finished and not (directory / checkpoint.WEIGHTS).exists():
         found.append("its weights are missing")
-    elif run.get("status") == "finished":
+    elif finished:
         found.append(_weights(directory, run))
     timed, untimed = _lines(directory / TIMING)
     found += [untimed, _lines(directory / SAMPLES)[1]]
