@@ -65,7 +65,7 @@ def test_a_number_is_left_as_it_is():
 
 
 def test_a_misspelt_auto_is_refused():
-    with pytest.raises(SeqexpError, match="choose auto or a whole number from 1 to 2"):
+    with pytest.raises(SeqexpError, match="batch_devices must be a whole number or auto"):
         plan([point(*SMALL, "trainer.batch_devices=automatic")])
 
 

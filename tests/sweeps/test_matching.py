@@ -9,6 +9,7 @@ from dataclasses import asdict
 import jax.numpy as jnp
 import pytest
 
+from seqexp.data.streams import Examples
 from seqexp.runs.store import read_json
 from seqexp.sweeps import budgets
 from seqexp.sweeps.budgets import AXES, Budget
@@ -87,11 +88,13 @@ def test_flops_are_three_times_the_products_of_the_forward_pass_and_little_more(
 
 def test_flops_of_padding_are_shared_by_the_true_steps():
     experiment = configured().build()
-    whole = experiment.task.load()
-    half = whole.valid._replace(lengths=jnp.full(8, T // 2))
-    per_token = AXES["flops"].cost
-    padded = per_token(experiment, lambda: whole._replace(valid=half), 1)
-    assert padded == 2 * per_token(experiment, lambda: whole, 1)
+    splits = experiment.task.load()
+
+    def per_token(lengths: int) -> float:
+        train = Examples(splits.valid._replace(lengths=jnp.full(8, lengths)))
+        return AXES["flops"].cost(experiment, lambda: splits._replace(train=train), 1)
+
+    assert per_token(T // 2) == 2 * per_token(T)
 
 
 @pytest.mark.parametrize("axis", ["params", "flops", "carry"])
