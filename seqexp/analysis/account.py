@@ -67,9 +67,23 @@ def method(study: Study) -> Section:
         said = {**files.cost.get("methods", {}), **said}
     costs = {axis.name: said[axis.key] for axis in TABLED if axis.key in said}
     texts = [*HOW_TO_READ, _reproducibility(study)]
-    return Section(
-        "How to read this", [paragraph(text, "") for text in texts] + [definitions(costs)]
-    )
+    body = [paragraph(text, "") for text in texts] + [definitions(costs)]
+    if unknown := _unknown(study):
+        body += ["<h3>Costs that are not known</h3>", definitions(unknown)]
+    return Section("How to read this", body)
+
+
+def _unknown(study: Study) -> dict[str, str]:
+    """Of each cost that the records do not know, why, and of which models."""
+    models: dict[tuple[str, str], dict[str, None]] = {}
+    for files in study.files.values():
+        for axis in TABLED:
+            if why := files.cost.get("reasons", {}).get(axis.key):
+                models.setdefault((axis.name, str(why)), {})[files.run["model"]] = None
+    told: dict[str, str] = {}
+    for (name, why), which in models.items():
+        told[name] = "; ".join(filter(None, (told.get(name), f"{listed(list(which))}: {why}")))
+    return told
 
 
 def _reproducibility(study: Study) -> str:

@@ -89,7 +89,7 @@ def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
 
     cost = optional("cost.json")
     odd = [key for key in NUMBERS if not isinstance(cost.get(key), int | float | None)]
-    odd += [] if isinstance(cost.get("methods", {}), dict) else ["methods"]
+    odd += [key for key in ("methods", "reasons") if not isinstance(cost.get(key, {}), dict)]
     for key in odd:
         problems.append(Problem(f"{name}/cost.json", f"{key} is malformed; it is left out"))
         del cost[key]

@@ -15,6 +15,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 from synthetic_records import (
+    cost,
     known_scores,
     score,
     write_growth,
@@ -298,3 +299,15 @@ def test_a_budget_is_no_training_setting(tmp_path):
     # The larger one is the better: all four are on the front of their kind, lstm's cost less.
     assert "Most performance for its cost: gru. adding: gru against every cost" in page.text
     assert "gru params=13300 • 100 %" in page.text and "gru 1.00 (1.00 to 1.00)" in page.text
+
+
+def test_a_cost_that_is_not_known_is_a_dash_with_its_reason_on_the_page(tmp_path):
+    for model in ("gru", "lstm"):
+        folder = write_run(tmp_path, model, "adding", 0)
+        why = {"decode_seconds_per_token": "a bidirectional model cannot decode <step by step>"}
+        write_json(folder / "cost.json", cost(model) | {"reasons": why})
+    page = report(tmp_path).read_text()
+    assert "<h3>Costs that are not known</h3>" in page
+    assert (
+        "<dt>decoding time</dt><dd>gru and lstm: a bidirectional model cannot decode &lt;" in page
+    )
