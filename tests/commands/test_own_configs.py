@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -184,7 +185,9 @@ def test_other_launchers_and_sweepers_work(plugins, tmp_path, monkeypatch, quick
     assert len(runs(tmp_path / "r" / "default")) == 1
 
 
-def test_what_hydra_shows(project, capsys):
+def test_what_hydra_shows(project, capsys, monkeypatch):
+    # For --info Hydra adds a handler that writes to what is stdout now.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     own = ["--config-dir", str(project / "conf")]
     assert seqexp("run", "model=lstm", *own, "--cfg", "job") == 0
     assert "ownpkg.cells.Halved" in capsys.readouterr().out
