@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -152,15 +154,14 @@ main.main()
 
 @pytest.mark.full
 def test_a_process_of_wandb_that_is_stopped_holds_nothing_up(tmp_path, unknown_to_wandb):
-    command = [
-        sys.executable,
-        "-c",
-        PROGRAM.format(folder=str(tmp_path), tests=str(Path(__file__).parent)),
-        "work",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.stdout, done.stderr
-    (_, pid), (status,) = [line.split() for line in done.stdout.splitlines()]
-    subprocess.run(["kill", "-KILL", pid], check=True)
-    assert status == "finished" and done.returncode == 0
-    assert done.stderr.count("wandb has not answered") == 1
+    program = PROGRAM.format(folder=str(tmp_path), tests=str(Path(__file__).parent))
+    # Files, for the process that is stopped holds the other end of a pipe as well.
+    out, err = tmp_path / "out", tmp_path / "err"
+    with open(out, "w") as stdout, open(err, "w") as stderr:
+        code = subprocess.call(
+            [sys.executable, "-c", program, "work"], stdout=stdout, stderr=stderr, timeout=300
+        )
+    (_, pid), (status,) = [line.split() for line in out.read_text().splitlines()]
+    os.kill(int(pid), signal.SIGKILL)
+    assert status == "finished" and code == 0
+    assert err.read_text().count("wandb has not answered") == 1
