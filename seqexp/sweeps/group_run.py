@@ -23,7 +23,7 @@ from seqexp.sweeps.costing import measure_costs, not_known
 from seqexp.sweeps.description import describe
 from seqexp.sweeps.foreign import has_own_code
 from seqexp.sweeps.groups import Group, Planned
-from seqexp.sweeps.memory_needed import require_program, require_room, size
+from seqexp.sweeps.memory_needed import require_room, size
 from seqexp.sweeps.opening import Opened, open_members
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
@@ -180,8 +180,7 @@ def _with_costs(
     ledger = next(filter(None, map(_known_costs, opened)), None)
     if ledger is None:
         program, ledger = measure_costs(program, fresh, splits, widths)
-    else:
-        require_program(ledger.program_bytes, program.mesh)
+    else:  # It was compared with the memory that is left before it was measured, and has run.
         program = program.at_width(min(ledger.slice_width or 1, widths[-1]))
     first = opened[0].planned.point
     if first.config["peak_memory"] and ledger.peak_resident_bytes is None:

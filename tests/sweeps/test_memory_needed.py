@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import jax
 import pytest
 
 from seqexp.costs.memory_there import Room
-from seqexp.sweeps import costing, execute, memory_needed
+from seqexp.sweeps import costing, execute, group_run, memory_needed
 from seqexp.sweeps.budgets import AXES
 from seqexp.sweeps.memory_needed import TooLarge, require_program, require_room
 from seqexp.sweeps.random_costs import cost_at
@@ -80,6 +82,24 @@ def test_a_compiled_program_is_compared_before_it_runs(hasty, place, monkeypatch
     with pytest.raises(TooLarge, match="the arrays of a training step need 1,000 TB"):
         require_program(10**15, group_mesh(1, 1))
     require_program(None, group_mesh(1, 1))
+
+
+def test_a_group_that_trained_is_not_refused_when_it_goes_on(hasty, tmp_path, place, monkeypatch):
+    """A ledger's program_bytes hold the data too, which is in memory by then."""
+
+    save = group_run._save
+
+    def interrupted(*saved):
+        save(*saved)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(group_run, "_save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            execute([point(*place, "model=rnn")])
+    (path,) = (tmp_path / "a").glob("*/cost.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "program_bytes": 10**15}))
+    assert execute([point(*place, "model=rnn")])[0].status == "finished"
 
 
 def test_an_allocation_that_fails_is_an_error():
