@@ -99,10 +99,39 @@ def read(path: Path) -> Checkpoint:
     return Checkpoint(restored.get("run"), restored["step"], restored["tree"])
 
 
+def read_run(path: Path, run: str) -> bool:
+    """Whether a file begins as one that this run wrote, or that doesn't say whose it is.
+
+    Looks at the first bytes alone: `read` proves the whole.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is none of ours.
+    """
+    seal = _seal(b"")
+    own = _beginning(run)
+    with open(path, "rb") as file:
+        start = file.read(len(seal) + len(own))
+    content = start[len(seal) :]
+    unnamed, named = _UNNAMED, own[: own.index(b"run") + 3]
+    if start[:2] != seal[:2] or not content.startswith((unnamed, named)):
+        raise ValueError("it does not begin as a checkpoint does")
+    return content.startswith((unnamed, own))
+
+
 def encode(run: str, step: int, tree: Any) -> tuple[bytes, bytes]:
     """The two msgpack objects of a file: the sha256 of the second, and the second."""
     content = serialization.msgpack_serialize({"run": run, "step": step, "tree": tree})
     return _seal(content), content
+
+
+_UNNAMED = serialization.msgpack_serialize({"step": 0, "tree": None})[: len(b"\x82\xa4step")]
+
+
+def _beginning(run: str) -> bytes:
+    """What the content begins with, up to the step."""
+    content = serialization.msgpack_serialize({"run": run, "step": 0, "tree": None})
+    return content[: content.index(b"step", len(run.encode()))]
 
 
 def _seal(content: bytes) -> bytes:

@@ -11,19 +11,21 @@ from seqexp.runs.record import COST, MANIFEST, METRICS, SAMPLES, TIMING
 from seqexp.types import SeqexpError
 
 
-def gaps(directory: Path, run: Mapping[str, Any]) -> list[str]:
+def gaps(directory: Path, run: Mapping[str, Any], thorough: bool = True) -> list[str]:
     """What is missing of a run that finished or diverged, each in some words for people.
 
     Args:
         directory: of the record.
         run: the object in its run.json.
+        thorough: prove the weights by their sha256, which takes the longer the larger they are;
+            otherwise their file is there, and begins as it should.
     """
     found = [_object(directory / name) for name in (MANIFEST, COST)]
     finished = run.get("status") == "finished"
     if finished and not (directory / checkpoint.WEIGHTS).exists():
         found.append("its weights are missing")
     elif finished:
-        found.append(_weights(directory, run))
+        found.append(_weights(directory, run, thorough))
     timed, untimed = _lines(directory / TIMING)
     found += [untimed, _lines(directory / SAMPLES)[1]]
     steps, damaged = _lines(directory / METRICS)
@@ -49,13 +51,17 @@ def _lines(path: Path) -> tuple[list[int], str | None]:
     return [step for step in steps if isinstance(step, int)], None
 
 
-def _weights(directory: Path, run: Mapping[str, Any]) -> str | None:
+def _weights(directory: Path, run: Mapping[str, Any], thorough: bool) -> str | None:
+    path, id = directory / checkpoint.WEIGHTS, run.get("id")
     try:
-        weights = checkpoint.read(directory / checkpoint.WEIGHTS)
+        # Weights of earlier versions don't say whose they are.
+        if thorough:
+            own = checkpoint.read(path).run in (None, id)
+        else:
+            own = checkpoint.read_run(path, str(id))
     except (OSError, ValueError):
         return "its weights are damaged"
-    # Weights of earlier versions don't say whose they are.
-    return None if weights.run in (None, run.get("id")) else "its weights are another run's"
+    return None if own else "its weights are another run's"
 
 
 def missing_steps(run: Mapping[str, Any], recorded: Collection[int]) -> list[str]:

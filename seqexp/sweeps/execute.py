@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from seqexp.sweeps.outcome import Outcome, outcome_of
 from seqexp.sweeps.point import Point
 from seqexp.sweeps.progress import SweepProgress, print_outcomes
 from seqexp.sweeps.rerun import Rerun
-from seqexp.sweeps.sharing import Sharing, closed, elsewhere
+from seqexp.sweeps.sharing import Sharing, Stamp, closed, elsewhere, stamp
 from seqexp.sweeps.widths import match_widths
 from seqexp.types import SeqexpError
 
@@ -50,6 +50,8 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
     outcomes: dict[str, Outcome] = {}
     study = Path(first["runs_dir"]) / first["study"]
     again = Rerun(study, groups) if rerun == "always" else None
+    # Before it is looked what is finished: what is written from now on was written by others.
+    seen = {member.info.id: stamp(member) for group in groups for member in group.members}
     to_train = [(group, _unfinished(group, rerun, again, outcomes)) for group in groups]
     # Those that died last time come last: if they die again, the others are trained.
     to_train.sort(key=lambda each: any(attempts.read(m.directory) for m in each[1]))
@@ -62,7 +64,7 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
             progress.say(f"rerun=always goes on; to begin it anew, delete {again.path}")
         if steps:
             with Locks(study) as locks:
-                outcomes |= _train(to_train, locks, mirror, progress, again)
+                outcomes |= _train(to_train, seen, locks, mirror, progress, again)
     if again and all(outcome.status != "elsewhere" for outcome in outcomes.values()):
         again.ended()
     if len(points) > 1 or outcomes[ids[0]].status != "elsewhere":
@@ -91,6 +93,7 @@ def recorded(points: Sequence[Point]) -> list[Outcome]:
 
 def _train(
     to_train: Sequence[tuple[Group, Sequence[Planned]]],
+    seen: Mapping[str, Stamp],
     locks: Locks,
     mirror: Mirror,
     progress: SweepProgress,
@@ -100,7 +103,8 @@ def _train(
 
     These get another chance at the end, when such a process may be done, or dead.
     """
-    sharing = Sharing([member for _, members in to_train for member in members], locks)
+    ours = [member.info.id for _, members in to_train for member in members]
+    sharing = Sharing({id: seen[id] for id in ours}, locks)
     sharing.announce(progress)
     outcomes: dict[str, Outcome] = {}
     for _ in range(2):
@@ -133,7 +137,7 @@ def _unfinished(
         if not is_finished(member.directory) or (rerun == "always" and not trained_again):
             members.append(member)
             continue
-        notes = _amiss(member)
+        notes = _amiss(member, thorough=rerun == "stale")
         if rerun == "stale" and notes:
             members.append(member)
             continue
@@ -145,10 +149,10 @@ def _unfinished(
     return members
 
 
-def _amiss(member: Planned) -> list[str]:
+def _amiss(member: Planned, thorough: bool) -> list[str]:
     """Why a finished run is not what today's code would leave, if it is not."""
     run = read_json(member.directory / RUN) or {}
-    notes = gaps(member.directory, run)
+    notes = gaps(member.directory, run, thorough)
     with suppress(SeqexpError):  # Its manifest is among the gaps.
         manifest = read_json(member.directory / MANIFEST)
         if manifest is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -14,6 +14,9 @@ from seqexp.sweeps.groups import Planned
 from seqexp.sweeps.outcome import Outcome, outcome_of
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.types import SeqexpError
+
+Stamp = tuple[int, int] | None
+"""Of a record that was written: each time it is another file; None where there is none."""
 
 
 class Share(NamedTuple):
@@ -34,17 +37,18 @@ class Sharing:
     """Tells which members of a sweep this process trains.
 
     Args:
-        members: all that are not finished when the sweep is planned.
+        seen: by run id, for all members that are to be trained, what `stamp` gave before it was
+            looked whether they are finished.
         locks: of the study, each named by the id of a run.
     """
 
-    def __init__(self, members: Iterable[Planned], locks: Locks) -> None:
+    def __init__(self, seen: Mapping[str, Stamp], locks: Locks) -> None:
         self._locks = locks
-        self._planned = {member.info.id: _written(member) for member in members}
+        self._seen = seen
 
     def announce(self, progress: SweepProgress) -> None:
         """Say, in one line, what other processes train at the start."""
-        found = [holder for id in self._planned if (holder := self._locks.holder(id)) is not None]
+        found = [holder for id in self._seen if (holder := self._locks.holder(id)) is not None]
         if found:
             whose = ", ".join(f"{n} by {holder}" for holder, n in Counter(found).items())
             progress.say(f"left to other processes, which train them now: {whose}")
@@ -59,7 +63,7 @@ class Sharing:
                 if (holder := self._locks.take(id)) is not None:
                     share.elsewhere.append((member, holder))
                 # Only now: another process may have closed it while this one was on its way.
-                elif _written(member) != self._planned[id] and (done := closed(member)):
+                elif stamp(member) != self._seen[id] and (done := closed(member)):
                     share.closed[id] = done
                 else:
                     share.mine.append(member)
@@ -85,7 +89,7 @@ def closed(member: Planned) -> Outcome | None:
     return outcome_of(member) if run.get("status") in ("finished", "diverged") else None
 
 
-def _written(member: Planned) -> tuple[int, int] | None:
+def stamp(member: Planned) -> Stamp:
     """Tells whether a record was written since: each time it is another file."""
     try:
         found = (member.directory / RUN).stat()

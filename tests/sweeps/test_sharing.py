@@ -66,6 +66,28 @@ def test_a_run_that_another_process_finishes_meanwhile_is_not_trained_again(tmp_
         assert trained == ["rnn on digits", "gru on digits"]
 
 
+def test_a_run_that_another_process_finishes_while_it_is_planned_is_not_trained_again(
+    tmp_path, monkeypatch
+):
+    """Behind the look whether it is finished: other runs' files may take long to look at."""
+    place = [f"runs_dir={tmp_path}", "study=a"]
+    healthy, between = EXECUTE._unfinished, []
+
+    def unfinished(*arguments):
+        found = healthy(*arguments)
+        if not between:
+            between.append(True)
+            assert execute([point(*TINY, "model=rnn", *place)])[0].status == "finished"
+        return found
+
+    monkeypatch.setattr(EXECUTE, "_unfinished", unfinished)
+    with monkeypatch.context() as patch:
+        train = group_run.run_group
+        patch.setattr(EXECUTE, "run_group", lambda *a: between.append(a[0].name) or train(*a))
+        (outcome,) = execute([point(*TINY, "model=rnn", *place)])
+    assert outcome.status == "finished" and len(between) == 2
+
+
 def test_what_another_process_held_and_left_is_trained_at_the_end(tmp_path, monkeypatch):
     place = [f"runs_dir={tmp_path}", "study=a"]
     healthy = group_run.run_group
