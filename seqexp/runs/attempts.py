@@ -1,7 +1,7 @@
 """A note of each attempt to train a run, on disk before it starts: what it leaves if it dies.
 
 An attempt that ends, well or badly, removes its note. A process that is killed, by the system for
-want of memory as a rule, can't: the next one finds the note, and knows.
+want of memory, by a scheduler or by its user, can't: the next one finds the note, and knows.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,7 +23,7 @@ from seqexp.sweeps.description import describe
 from seqexp.sweeps.foreign import has_own_code
 from seqexp.sweeps.groups import Group, Planned
 from seqexp.sweeps.memory_needed import require_room, size
-from seqexp.sweeps.opening import Opened, open_members
+from seqexp.sweeps.opening import Opened, keep_traceback, open_members
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
 from seqexp.training import Chunk, GroupState, Program, train
@@ -62,12 +61,7 @@ def run_group(
         By run id, why a member failed.
     """
     progress.working_on(f"{group.name}: preparing")
-    opened, failed = open_members(group.experiment, members, mirror, progress.say)
-    for member in opened:
-        member.is_ours = partial(holds, member.planned.info.id)
-        if member.died >= DEATHS:
-            member.fail(_given_up(member))
-    going = [member for member in opened if member.failed is None]
+    opened, going, failed = [], [], {}
 
     def end_attempt() -> None:
         for member in going:
@@ -77,24 +71,28 @@ def run_group(
 
     endings.add(end_attempt)
     try:
+        opened, failed = open_members(group.experiment, members, mirror, progress.say)
+        for member in opened:
+            member.is_ours = partial(holds, member.planned.info.id)
+            if member.died >= DEATHS and member.planned.point.config["rerun"] == "never":
+                member.fail(_given_up(member))
+        going += [member for member in opened if member.failed is None]
         if going:
             _train_group(group, going, progress)
     except KeyboardInterrupt:
-        for member in going:
+        for member in opened:
             if member.failed is None and member.run.status == "running":
                 member.run.interrupt()
         raise
     except Exception as error:  # Whatever it is, the other groups' results are worth having.
         why = reason(error)
         progress.say(f"{group.name} failed: {why}")
-        for member in going:
+        if not opened:
+            failed = {member.info.id: why for member in members}
+        for member in opened:
             if member.failed is None and member.run.status == "running":
                 member.fail(why)
-                if not isinstance(error, SeqexpError):
-                    with suppress(OSError):
-                        (member.run.directory / "error.txt").write_text(
-                            traceback.format_exc(), encoding="utf-8", errors="backslashreplace"
-                        )
+                keep_traceback(member.run.directory, error)
     finally:
         # Reached by Control-C too, and not by a process that is killed.
         endings.remove(end_attempt)
@@ -105,11 +103,12 @@ def run_group(
 def _given_up(member: Opened) -> str:
     last = member.last
     assert last is not None
-    there = "" if last.memory is None else f", with {size(last.memory)} of memory left"
+    there = (
+        "" if last.memory is None else f", the last time with {size(last.memory)} of memory left"
+    )
     return (
-        f"it died twice while {last.during}{there}: its process was killed, as it is where memory "
-        "runs out; use a smaller model or fewer seeds at once, or find more memory and delete "
-        f"{member.run.directory.parent}/*/{NOTE} to try again"
+        f"its process died twice while {last.during}, without having gained a checkpoint{there}; "
+        f"rerun=stale tries again, and so does deleting {member.run.directory / NOTE}"
     )
 
 

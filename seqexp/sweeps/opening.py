@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -98,9 +99,23 @@ def open_members(
     for member in members:
         try:
             opened.append(_open(experiment, member, like, mirror, say))
-        except (OSError, SeqexpError) as error:
+        except Exception as error:  # Whatever it is, the others are worth training.
             failed[member.info.id] = reason(error)
+            keep_traceback(member.directory, error)
+        except KeyboardInterrupt:
+            for each in opened:
+                each.run.interrupt()
+            raise
     return opened, failed
+
+
+def keep_traceback(folder: Path, error: Exception) -> None:
+    """Write where an error came from into a run's folder, if it may be a mistake in the code."""
+    if isinstance(error, OSError | SeqexpError):
+        return
+    lines = "".join(traceback.format_exception(error))
+    with suppress(OSError):
+        (folder / "error.txt").write_text(lines, encoding="utf-8", errors="backslashreplace")
 
 
 def _open(

@@ -66,10 +66,25 @@ def test_what_died_twice_is_given_up_and_the_others_are_trained(hasty, tmp_path,
 
     outcomes = execute(_points(tmp_path))
     assert [outcome.status for outcome in outcomes] == ["failed", "skipped"]
-    assert "it died twice while measuring costs, with" in outcomes[0].detail
-    assert f"delete {tmp_path / 'a'}/*/{NOTE} to try again" in outcomes[0].detail
+    said = "its process died twice while measuring costs, without having gained a checkpoint"
+    assert said in outcomes[0].detail
+    assert f"rerun=stale tries again, and so does deleting {note}" in outcomes[0].detail
     assert runs(tmp_path / "a")[note.parent.name]["error"] == outcomes[0].detail
     assert [outcome.status for outcome in execute(_points(tmp_path))] == ["failed", "skipped"]
+
+
+@pytest.mark.parametrize("rerun", ["stale", "always"])
+def test_a_rerun_tries_again_what_died_twice(hasty, tmp_path, killed, rerun):
+    """A user or a scheduler may have killed it, and want of memory have nothing to do with it."""
+    killed("measure_costs")
+    for _ in range(2):
+        with contextlib.suppress(Killed):
+            execute(_points(tmp_path)[:1])
+            pytest.fail("it was to be killed")
+    killed.no_more()
+    assert execute(_points(tmp_path)[:1])[0].status == "failed"
+    assert execute(_points(tmp_path, f"rerun={rerun}")[:1])[0].status == "finished"
+    assert not list((tmp_path / "a").glob(f"*/{NOTE}"))
 
 
 def test_a_note_that_is_deleted_is_forgotten(hasty, tmp_path, killed):
@@ -132,7 +147,7 @@ def test_a_process_that_is_killed_leaves_its_note(tmp_path):
         process.communicate()
     process = start(*arguments)
     said, _ = process.communicate(timeout=300)
-    assert process.returncode == 1 and "it died twice while" in said
+    assert process.returncode == 1 and "its process died twice while" in said
 
 
 def _died(tmp_path):

@@ -192,6 +192,28 @@ def test_a_member_whose_folder_is_gone_fails_alone(hasty, whole, tmp_path, monke
     assert deterministic(tmp_path / "a") == deterministic(whole / "finished" / "a")
 
 
+def test_a_member_whose_opening_fails_in_an_unforeseen_way_fails_alone(tmp_path, monkeypatch):
+    """It used to end the sweep. And Control-C there is told to the mirrors that are open."""
+    create, killed = RunRecord.create, []
+
+    def creating(error):
+        def create_or_not(runs_dir, info, *rest):
+            if info.seed == 1:
+                raise error
+            return create(runs_dir, info, *rest)
+
+        return create_or_not
+
+    monkeypatch.setattr(group_run, "_train_group", lambda *_: None)
+    monkeypatch.setattr(RunRecord, "create", creating(TypeError("odd")))
+    assert execute(_points(tmp_path))[1].detail == "TypeError: odd"
+    monkeypatch.setattr(RunRecord, "interrupt", lambda record: killed.append(record.run["seed"]))
+    monkeypatch.setattr(RunRecord, "create", creating(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        execute(_points(tmp_path))
+    assert killed == [0]
+
+
 def test_a_member_that_can_t_be_opened_fails_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(group_run, "_train_group", lambda *_: None)
     execute(_points(tmp_path))
