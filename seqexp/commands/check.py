@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> int:
         return 0
     asked = read_overrides(arguments, "check")
     from seqexp.laws import check
+    from seqexp.sweeps.groups import loaded
     from seqexp.training.start import start_jax
 
     start_jax()
@@ -36,14 +37,12 @@ def main(arguments: list[str]) -> int:
     for point in points:
         experiment = point.build()
         print(f"{point.model} on {point.task}")
+        splits = loaded(experiment.task)
         try:
-            splits = experiment.task.load()
             for about, law, problem in check(experiment, splits):
                 broken += problem is not None
                 said = "ok" if problem is None else f"BROKEN: {problem}"
                 print(f"  {about}: {law}: {said}", flush=True)
-        except OSError as error:
-            raise SeqexpError(f"{point.task} cannot read its data: {error}") from error
         except (TypeError, ValueError) as error:
             raise SeqexpError(
                 f"{point.model} does not fit {point.task}: {first_line(error)}"

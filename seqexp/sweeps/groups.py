@@ -25,7 +25,7 @@ from seqexp.training.check_data import check_data
 from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
 from seqexp.training.settings import changed_settings
 from seqexp.training.step import graph, init_member, loss_and_metrics
-from seqexp.types import SeqexpError, Splits, first_line
+from seqexp.types import SeqexpError, Splits, Task, first_line, reason
 
 
 @dataclass(frozen=True)
@@ -76,22 +76,45 @@ def device_kind() -> str:
 
 
 class Data:
-    """Loads the data of each task config once, and checks it."""
+    """Loads the data of each task config once, and checks it; hashes its files once."""
 
     def __init__(self) -> None:
         self._splits: dict[str, Splits] = {}
+        self._hashes: dict[str, Mapping[str, str]] = {}
 
     def load(self, task_config: Any, experiment: Experiment) -> Splits:
         key = canonical(task_config)
         if key not in self._splits:
-            try:
-                splits = experiment.task.load()
-            except OSError as error:
-                task = type(experiment.task).__name__
-                raise SeqexpError(f"{task} cannot read its data: {error}") from error
+            splits = loaded(experiment.task)
             check_data(experiment.task, splits, experiment.batch_size)
             self._splits[key] = splits
         return self._splits[key]
+
+    def hashes(self, task_config: Any, experiment: Experiment) -> Mapping[str, str]:
+        key = canonical(task_config)
+        if key not in self._hashes:
+            self._hashes[key] = _of_data(experiment.task, experiment.task.data_hashes)
+        return self._hashes[key]
+
+
+def loaded(task: Task) -> Splits:
+    """A task's data.
+
+    Raises:
+        SeqexpError: whatever goes wrong, a mistake in a user's own task too, in one line.
+    """
+    return _of_data(task, task.load)
+
+
+def _of_data(task: Task, get: Callable[[], Any]) -> Any:
+    try:
+        return get()
+    except SeqexpError:
+        raise
+    except Exception as error:
+        name = type(task).__name__
+        verb = "read" if isinstance(error, OSError) else "make"
+        raise SeqexpError(f"{name} cannot {verb} its data: {reason(error)}") from error
 
 
 def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group], list[str]]:
@@ -136,7 +159,8 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
                 code[wanted] = foreign_code(settled.config)
             experiment, batch_devices = checked[wanted]
             resolved = _on_devices(settled, batch_devices)
-            planned = _found(_planned(resolved, name, experiment, code[wanted]), experiment, known)
+            planned = _planned(resolved, name, experiment, data, code[wanted])
+            planned = _found(planned, experiment, known)
         except SeqexpError as error:
             wrong.setdefault(str(error), []).append(name)
             continue
@@ -220,9 +244,12 @@ def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
     return experiment, devices
 
 
-def _planned(point: Point, name: str, experiment: Experiment, foreign: Foreign) -> Planned:
+def _planned(
+    point: Point, name: str, experiment: Experiment, data: Data, foreign: Foreign
+) -> Planned:
     task = experiment.task
-    hashes = {**task.data_hashes(), **foreign.hashes, **changed_settings()}
+    of_data = data.hashes(point.config["task"], experiment)
+    hashes = {**of_data, **foreign.hashes, **changed_settings()}
     kind = device_kind()
     info = RunInfo(
         id=identity(point.config, hashes, kind),

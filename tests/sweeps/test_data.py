@@ -1,0 +1,41 @@
+"""The data of a plan: loaded and hashed once, and whatever goes wrong in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from seqexp.sweeps.groups import plan
+from seqexp.tasks.digits import SequentialDigits
+from tests.sweeps.tiny import TINY, seqexp
+from tests.test_configs import point
+
+
+@pytest.mark.parametrize("method", ["load", "data_hashes"])
+@pytest.mark.parametrize("error", [ValueError, KeyError, RuntimeError, OSError])
+def test_any_error_of_a_task_s_data_is_one_line(tmp_path, monkeypatch, capsys, method, error):
+    def mistaken(self):
+        raise error("odd\nand more")
+
+    monkeypatch.setattr(SequentialDigits, method, mistaken)
+    assert seqexp("run", *TINY, "model=rnn", f"runs_dir={tmp_path}") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "SequentialDigits cannot" in line and f"{error.__name__}: " in line and "odd" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_check_says_so_too(monkeypatch, capsys):
+    def mistaken(self):
+        raise ValueError("odd")
+
+    monkeypatch.setattr(SequentialDigits, "load", mistaken)
+    assert seqexp("check", *TINY, "model=rnn") == 2
+    assert "SequentialDigits cannot make its data: ValueError: odd" in capsys.readouterr().err
+
+
+def test_data_is_hashed_once_for_all_points(monkeypatch):
+    whole, asked = SequentialDigits.data_hashes, []
+    monkeypatch.setattr(
+        SequentialDigits, "data_hashes", lambda self: asked.append(self) or whole(self)
+    )
+    _, ids = plan([point(*TINY, "model=rnn", f"seed={seed}") for seed in range(3)])
+    assert len(set(ids)) == 3 and len(asked) == 1
