@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from seqexp.runs import checkpoint
 from seqexp.runs.manifest import source_hash
 from seqexp.runs.record import FORMAT, MANIFEST, METRICS, RUN
 from seqexp.runs.redaction import REDACTED
-from seqexp.runs.store import read, read_json
+from seqexp.runs.store import Damaged, read, read_json
 from seqexp.sweeps.foreign import foreign_code
 from seqexp.sweeps.outcome import shown
 from seqexp.sweeps.point import Point
@@ -147,7 +148,9 @@ class TrainedRun:
         if split not in ("valid", "test"):
             raise SeqexpError(f"split must be 'valid' or 'test', not {split!r}")
         _refuse_redacted({"task": self.config["task"]}, self.folder)
-        recorded = (read_json(self.folder / MANIFEST) or {}).get("data_hashes") or {}
+        recorded: Mapping[str, str] = {}
+        with suppress(Damaged):  # Said when it was loaded.
+            recorded = _hashes(read_json(self.folder / MANIFEST) or {})
         for name, found in self.task.data_hashes().items():
             if recorded.get(name, found) != found:
                 _log.warning("%s: its data has changed since: %s", self.folder, name)
@@ -295,9 +298,18 @@ def _redacted(node: Any, path: str) -> Iterator[str]:
         yield path
 
 
+def _hashes(manifest: Mapping[str, Any]) -> Mapping[str, str]:
+    found = manifest.get("data_hashes")
+    return found if isinstance(found, Mapping) else {}
+
+
 def _warn_of_other_code(folder: Path, config: Mapping[str, Any]) -> None:
-    manifest = read_json(folder / MANIFEST) or {}
-    recorded = manifest.get("data_hashes") or {}
+    try:
+        manifest = read_json(folder / MANIFEST) or {}
+    except Damaged as error:
+        _log.warning("%s: what code made it is not known", error.what)
+        return
+    recorded = _hashes(manifest)
     own = {**foreign_code(config).hashes, **changed_settings()}
     names = dict.fromkeys([*own, *(name for name in recorded if name.startswith("setting "))])
     changed = [name for name in names if recorded.get(name) != own.get(name)]

@@ -243,6 +243,15 @@ def test_a_redacted_value_is_named_where_it_is_needed(adding):
         seqexp.load_run(adding)
 
 
+@pytest.mark.parametrize("content", ["{", '{"data_hashes": 3}'])
+def test_a_damaged_manifest_is_one_line_of_warning(adding, caplog, content):
+    """The weights prove themselves."""
+    (adding / "manifest.json").write_text(content)
+    run = seqexp.load_run(adding)
+    assert len(caplog.messages) == 1 and "manifest.json" in caplog.messages[0] or content != "{"
+    assert run.evaluate("test") == run.scores["test"]
+
+
 def test_other_code_is_one_line_of_warning(adding, own, caplog):
     manifest = read_json(adding / "manifest.json") or {}
     write_json_atomic(adding / "manifest.json", {**manifest, "source": "0123456789abcdef"})
