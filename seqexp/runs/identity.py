@@ -99,19 +99,19 @@ def canonical(value: Any) -> str:
 
 def _hash(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
     whole = {
-        "config": _without_nulls(config),
+        "config": without_nulls(config),
         "data_hashes": data_hashes,
         "device_kind": device_kind,
     }
     return hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """Mappings less their null values, however deep; a null in a list keeps its place."""
     if isinstance(value, Mapping):
-        return {key: _without_nulls(child) for key, child in value.items() if child is not None}
+        return {key: without_nulls(child) for key, child in value.items() if child is not None}
     if isinstance(value, list | tuple):
-        return [_without_nulls(child) for child in value]
+        return [without_nulls(child) for child in value]
     return value
 
 

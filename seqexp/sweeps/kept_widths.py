@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqexp.costs.matching import Match
-from seqexp.runs.identity import canonical
+from seqexp.runs.identity import canonical, without_nulls
 from seqexp.runs.manifest import source_hash
 from seqexp.runs.store import read_json, write_json_atomic
 from seqexp.sweeps.budgets import Budget
@@ -51,11 +51,14 @@ class KeptWidths:
         match = {key: question["match"][key] for key in ("by", "budget", "multiple")}
         code = {**foreign_code(point.config).hashes, **changed_settings()}
         whole = [{**question, "match": match}, device_kind(), code]
-        self._key = hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
+        # As in a run's identity, so that a new option that is null by default measures none anew.
+        self._key = _hash(without_nulls(whole))
+        self._earlier = _hash(whole)
 
     def find(self, budget: Budget) -> Kept | None:
         """The width that was measured; None for none, and for one out of tolerance."""
-        entry = self._entries.get(self._key)
+        # Earlier versions kept the nulls in the key.
+        entry = self._entries.get(self._key, self._entries.get(self._earlier))
         if entry is None:
             return None
         try:
@@ -80,3 +83,7 @@ class KeptWidths:
             "source": source_hash(),
         }
         write_json_atomic(self._path, {**self._entries, self._key: entry})
+
+
+def _hash(whole: Sequence[Any]) -> str:
+    return hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
