@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import socket
 import threading
@@ -41,8 +42,14 @@ SILENT = 120.0
 SILENT_AFTER_BOOT = 30.0
 """The same where this machine has been started anew since, or another bears its name."""
 
+FORGOTTEN = 86400.0
+"""Seconds after which what a killed process left on its way to a lock is removed."""
+
 POLL = 0.5
 """Seconds between two tries to take what one waits for."""
+
+
+_ON_THE_WAY = re.compile(r"\.[0-9a-f]{32}(\.clock)?")
 
 
 class Holder(NamedTuple):
@@ -102,6 +109,7 @@ class Locks:
                 f"cannot write to {self._folder.parent} ({error.strerror}); choose another folder "
                 "with runs_dir=..."
             ) from error
+        self._remove_forgotten()
         endings.add(self._release_all)
         return self
 
@@ -114,6 +122,18 @@ class Locks:
         self._ended.set()
         self._release_all()
         endings.remove(self._release_all)
+
+    def _remove_forgotten(self) -> None:
+        """Clocks and arriving folders of processes that were killed; a live clock is made anew."""
+        with suppress(OSError):
+            now = self._clock.stat().st_mtime
+            for path in self._folder.iterdir():
+                if not _ON_THE_WAY.fullmatch(path.name) or now - path.stat().st_mtime < FORGOTTEN:
+                    continue
+                if path.suffix:
+                    path.unlink(missing_ok=True)
+                else:
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _release_all(self) -> None:
         for name in list(self._held):
@@ -156,6 +176,10 @@ class Locks:
                 if not holder.is_gone(self._clock.stat().st_mtime - touched):
                     return holder
                 path.unlink(missing_ok=True)
+        except IsADirectoryError as error:
+            raise SeqexpError(
+                f"{error.filename} is a folder, and no lock of ours: remove it"
+            ) from error
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ESTALE):
                 raise

@@ -104,6 +104,31 @@ def test_an_empty_file_tells_its_age_alone(tmp_path):
         assert mine.take("a") is None
 
 
+def test_what_killed_processes_left_on_their_way_is_removed_when_it_is_old(tmp_path):
+    folder = tmp_path / LOCKS
+    names = [f".{0:032x}", f".{1:032x}.clock", ".nfs0001"]
+    for name, age in [(name, age) for name in names for age in (0, locks.FORGOTTEN + 60)]:
+        path = folder / name.replace("0", "a" if age else "0")
+        if name == names[0]:
+            (path / "token").mkdir(parents=True)
+        else:
+            path.touch()
+        then = path.stat().st_mtime - age
+        os.utime(path, (then, then))
+    with Locks(tmp_path) as mine:
+        mine.take("a")
+    left = {path.name for path in folder.iterdir()}
+    assert left == {*names, ".nfsaaa1"}
+
+
+def test_a_folder_inside_a_lock_is_named(tmp_path):
+    """Its lock could never be had."""
+    stray = tmp_path / LOCKS / "a" / "stray"
+    stray.mkdir(parents=True)
+    with Locks(tmp_path) as mine, pytest.raises(SeqexpError, match=f"{stray} is a folder"):
+        mine.take("a")
+
+
 def test_ages_are_told_by_the_clock_of_the_file_system(tmp_path, monkeypatch):
     """Whatever this machine's own clock says."""
     _left(tmp_path, host="other", boot="other")
