@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -94,7 +95,7 @@ def _main(arguments: list[str], interrupts: Interrupts) -> int:
     try:
         command = _command(arguments[0])
     except ValueError as error:
-        if "JAX" not in str(error):
+        if not _of_setting(error):
             raise
         # JAX reads its settings when it is imported.
         print(f"seqexp: error: {error}: mend or unset it in the environment", file=sys.stderr)
@@ -111,6 +112,16 @@ def _main(arguments: list[str], interrupts: Interrupts) -> int:
             raise
         print(f"seqexp: error: {_one_line(error)}", file=sys.stderr)
         return 2
+
+
+def _of_setting(error: ValueError) -> bool:
+    """Whether JAX raised it, and it names a variable of the environment ("for JAX flag jax_x")."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    module = "" if frame is None else frame.tb_frame.f_globals.get("__name__", "")
+    named = re.findall(r"\bjax_\w+", str(error), re.IGNORECASE)
+    return module.partition(".")[0] == "jax" and any(n.upper() in os.environ for n in named)
 
 
 def _command(name: str) -> Callable[[list[str]], int] | None:

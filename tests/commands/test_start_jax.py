@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from seqexp.commands import main
+
 
 def python(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))}
@@ -28,11 +30,31 @@ def test_a_platform_that_is_not_there_is_one_line(platform, command, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", [["run", "task=adding"], ["doctor"]])
-def test_a_setting_that_jax_does_not_take_is_one_line(command):
-    done = python("-m", "seqexp", *command, JAX_ENABLE_X64="perhaps")
+@pytest.mark.parametrize(
+    ("command", "setting"),
+    [
+        (["run", "task=adding"], "JAX_ENABLE_X64"),
+        (["doctor"], "JAX_ENABLE_X64"),
+        (["doctor"], "JAX_DEFAULT_MATMUL_PRECISION"),
+        (["doctor"], "JAX_LOG_COMPILES"),
+    ],
+)
+def test_a_setting_that_jax_does_not_take_is_one_line(command, setting):
+    done = python("-m", "seqexp", *command, **{setting: "perhaps"})
     assert done.returncode == 2
-    assert done.stderr.count("\n") == 1 and "JAX_ENABLE_X64" in done.stderr
+    assert done.stderr.count("\n") == 1 and setting in done.stderr.upper(), done.stderr
+
+
+def test_another_error_that_names_jax_keeps_its_traceback(monkeypatch):
+    """It is a mistake in the code, and no setting's."""
+
+    def mistaken(name):
+        raise ValueError("JAX_ENABLE_X64 is too much for this")
+
+    monkeypatch.setenv("JAX_ENABLE_X64", "0")
+    monkeypatch.setattr(main, "_command", mistaken)
+    with pytest.raises(ValueError, match="too much"):
+        main.main(["doctor"])
 
 
 def test_the_users_number_of_devices_wins():
