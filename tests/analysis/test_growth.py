@@ -41,6 +41,7 @@ def test_few_sizes_are_all_fitted():
     assert fit_growth(SIZES[:0], SIZES[:0]) is None
 
 
+@pytest.mark.full
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(0)
     sizes, covered = 2.0 ** np.arange(12, 18), []

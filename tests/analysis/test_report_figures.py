@@ -156,6 +156,7 @@ def test_looks_of_many_kinds_differ():
     assert len(set(looks_of(*[(f"{i}", f"{i}", "") for i in range(28)]).values())) == 28
 
 
+@pytest.mark.full
 def test_a_legend_does_not_shrink_the_plot(tmp_path):
     study = write_study(tmp_path, known_scores())
     small = parameters_figure(study)
@@ -192,6 +193,7 @@ def test_each_task_has_its_figures_and_unknown_costs_have_none(tmp_path):
         assert all(f">{text}</text>" in svg for text in PARAMETERS)
 
 
+@pytest.mark.full
 def test_bytes_are_the_same_and_ids_differ_between_figures(tmp_path):
     study = write_study(tmp_path, known_scores())
     first, second = parameters_figure(study), parameters_figure(study)

@@ -194,6 +194,7 @@ def test_every_number_of_a_planted_study(study, truth):
     }
 
 
+@pytest.mark.full
 def test_models_with_one_and_two_seeds(tmp_path):
     study = planted(tmp_path / "planted", seeds=2, fewest=1)
     report(study)

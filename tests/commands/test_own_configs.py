@@ -170,12 +170,13 @@ def test_counts_are_whole_from_then_on_and_text_is_not_read_as_a_number():
     assert point.config["logger"]["tags"] == ["2024", "v1"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "plugins",
     [
         ["hydra/launcher=basic", "hydra/sweeper=basic"],
-        pytest.param(["hydra/sweeper=basic"], marks=pytest.mark.full),
-        pytest.param(["hydra/launcher=basic"], marks=pytest.mark.full),
+        ["hydra/sweeper=basic"],
+        ["hydra/launcher=basic"],
     ],
 )
 def test_other_launchers_and_sweepers_work(plugins, tmp_path, monkeypatch, quick):

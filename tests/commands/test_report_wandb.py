@@ -89,6 +89,7 @@ def test_tables_plots_and_findings_are_those_of_the_page(tmp_path, capsys):
         assert first.replace(" %", "\u00a0%") in page
 
 
+@pytest.mark.full
 def test_the_mode_is_that_of_the_runs_unless_it_is_given(tmp_path, capsys, caplog, monkeypatch):
     from seqexp.commands import report, wandb_report
 

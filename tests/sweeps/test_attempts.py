@@ -73,7 +73,7 @@ def test_what_died_twice_is_given_up_and_the_others_are_trained(hasty, tmp_path,
     assert [outcome.status for outcome in execute(_points(tmp_path))] == ["failed", "skipped"]
 
 
-@pytest.mark.parametrize("rerun", ["stale", "always"])
+@pytest.mark.parametrize("rerun", ["stale", pytest.param("always", marks=pytest.mark.full)])
 def test_a_rerun_tries_again_what_died_twice(hasty, tmp_path, killed, rerun):
     """A user or a scheduler may have killed it, and want of memory have nothing to do with it."""
     killed("measure_costs")
@@ -87,6 +87,7 @@ def test_a_rerun_tries_again_what_died_twice(hasty, tmp_path, killed, rerun):
     assert not list((tmp_path / "a").glob(f"*/{NOTE}"))
 
 
+@pytest.mark.full
 def test_a_note_that_is_deleted_is_forgotten(hasty, tmp_path, killed):
     killed("measure_costs")
     for _ in range(2):
@@ -101,6 +102,7 @@ def test_a_note_that_is_deleted_is_forgotten(hasty, tmp_path, killed):
     assert not list((tmp_path / "a").glob(f"*/{NOTE}"))
 
 
+@pytest.mark.full
 def test_a_run_that_gains_a_checkpoint_each_time_goes_on(hasty, tmp_path, killed):
     """Killed after each evaluation but the last, more often than may be without progress."""
     killed("_close")

@@ -69,6 +69,7 @@ def test_a_misspelt_auto_is_refused():
         plan([point(*SMALL, "trainer.batch_devices=automatic")])
 
 
+@pytest.mark.full
 def test_the_record_holds_the_number_and_the_message_says_it(tmp_path, capsys):
     arguments = ["run", *TINY, "model=gru", "trainer.steps=3", f"runs_dir={tmp_path}", "study=a"]
     assert seqexp(*arguments, AUTO) == 0

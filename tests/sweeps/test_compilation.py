@@ -43,6 +43,7 @@ def compiled():
     jax.monitoring.unregister_event_duration_listener(listen)
 
 
+@pytest.mark.full
 def test_each_program_of_a_group_is_compiled_once(tmp_path, compiled):
     """Two groups of three members, two evaluations, and the measurement of costs."""
     assert seqexp(*SWEEP, "model=rnn,gru", "seed=0,1,2", f"runs_dir={tmp_path}") == 0

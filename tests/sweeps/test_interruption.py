@@ -21,10 +21,11 @@ def test_a_killed_sweep_goes_on_to_bitwise_the_same_records(tmp_path):
     said, _ = whole.communicate(timeout=300)
     assert whole.returncode == 0, said
 
-    # Once in the middle of the first group, once in the middle of the second.
-    for wanted in (1, 4):
+    # Once in the middle of the first group; then, when the other one, which goes first now, is
+    # finished, in the middle of what the first has left.
+    for finished in (0, 3):
         killed = start(*SWEEP, f"runs_dir={tmp_path / 'killed'}")
-        _wait_until(tmp_path / "killed" / "a", wanted, killed)
+        _wait_until(tmp_path / "killed" / "a", finished, killed)
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
         assert any(run["status"] == "running" for run in runs(tmp_path / "killed" / "a").values())
@@ -42,21 +43,29 @@ def test_a_killed_sweep_goes_on_to_bitwise_the_same_records(tmp_path):
 
 def test_control_c_says_how_to_go_on(tmp_path):
     stopped = start(*SWEEP, f"runs_dir={tmp_path}")
-    _wait_until(tmp_path / "a", 1, stopped)
+    _wait_until(tmp_path / "a", 0, stopped)
     stopped.send_signal(signal.SIGINT)
     said, _ = stopped.communicate(timeout=60)
     assert stopped.returncode == 130, said
     assert "goes on from here" in said and "Traceback" not in said
 
 
-def _wait_until(study, members, process, seconds=120):
-    """Wait until so many runs have recorded something, and at least one is not finished."""
+def _wait_until(study, finished, process, seconds=600):
+    """Wait until so many runs are finished, and another has three evaluations, one of them new."""
+
+    def evaluations():
+        return {path.parent.name: len(read(path)) for path in study.glob("*/metrics.jsonl")}
+
+    before = evaluations()
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert process.poll() is None, "the sweep ended before it could be stopped"
-        recorded = [p for p in study.glob("*/metrics.jsonl") if len(read(p)) >= 3]
-        running = [run for run in runs(study).values() if run["status"] == "running"]
-        if len(recorded) >= members and running:
+        status = {id: run["status"] for id, run in runs(study).items()}
+        under_way = any(
+            status.get(id) == "running" and n >= 3 and n > before.get(id, 0)
+            for id, n in evaluations().items()
+        )
+        if under_way and list(status.values()).count("finished") >= finished:
             return
         time.sleep(0.01)
     raise AssertionError("nothing was recorded in time")

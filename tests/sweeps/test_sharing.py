@@ -45,6 +45,7 @@ def test_runs_that_another_process_trains_are_left_to_it(tmp_path, capsys):
     assert seqexp("run", *TINY, "model=rnn", "seed=1", *place) == 0
 
 
+@pytest.mark.full
 def test_a_run_that_another_process_finishes_meanwhile_is_not_trained_again(tmp_path, monkeypatch):
     """While this process trains the first group, another trains the second."""
     place = [f"runs_dir={tmp_path}", "study=a"]
@@ -137,6 +138,7 @@ def test_sweeps_started_together_train_each_run_once(tmp_path):
         assert (folder.parent / "manifest.json").read_text().count('"resumed"') == 0
 
 
+@pytest.mark.full
 def test_what_a_launcher_of_hydras_had_trained_is_told_from_the_records(
     tmp_path, monkeypatch, capsys
 ):

@@ -68,6 +68,7 @@ def test_what_does_not_fit_into_memory_is_not_taken(group, monkeypatch):
         measure_costs(program, fresh, splits, [1, 2])
 
 
+@pytest.mark.full
 def test_a_slices_time_is_shared_by_the_members_that_worked_in_it(group, monkeypatch):
     """The real loop, by a clock at which a run of whatever length takes half a second."""
     program, splits, fresh = group
