@@ -23,7 +23,7 @@ import jax
 seen = Counter()
 jax.monitoring.register_event_listener(lambda event, **_: seen.update([event.split("/")[-1]]))
 from seqexp.commands.main import main
-code = main()
+code = main(sys.argv[1:])
 print("asked", seen["compile_requests_use_cache"], "found", seen["cache_hits"])
 sys.exit(code)
 """
