@@ -98,5 +98,6 @@ def test_the_sampling_error_covers_the_share():
 )
 def test_nothing_is_said_of_what_the_records_do_not_tell(tmp_path, task, targets):
     table = tabulate(written(tmp_path, {"gru": [0.5, 0.6]}, task, **targets))
-    assert table["test_sampling_half"].isna().all() and "sampling" not in to_text(table)
+    assert np.isnan(table["test_sampling_half"].to_numpy(float)).all()
+    assert "sampling" not in to_text(table)
     assert "Sampling" not in report(tmp_path).read_text().partition("How to read this</h2>")[0]

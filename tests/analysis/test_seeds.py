@@ -70,7 +70,7 @@ def test_a_test_split_that_gives_no_finite_score_still_makes_a_report(tmp_path):
     for model in ("gru", "lstm"):
         write_run(tmp_path, model, "adding", 0, score=score("adding", 0.1, None))
     table = tabulate(load(tmp_path))
-    assert table["chosen"].all() and table["n"].sum() == 0
+    assert table["chosen"].tolist() == [True, True] and table["n"].tolist() == [0, 0]
     assert "0/1" in to_text(table)
     report(tmp_path)
 
@@ -107,4 +107,5 @@ def test_a_torn_record_counts_among_its_seeds_whatever_its_group_is_called_today
     study = load(tmp_path)
     [row] = tabulate(study).to_dict("records")
     assert (row["finished"], row["unreadable"], row["name"]) == (2, 1, "gru")
-    assert study.runs["group"].nunique() == 1 and study.runs["group"].iloc[0] != "gru-adding"
+    [group] = set(study.runs["group"].tolist())
+    assert group != "gru-adding"

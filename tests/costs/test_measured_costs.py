@@ -112,9 +112,11 @@ def test_what_training_costs_is_told_by_its_own_lengths(no_clock):
     splits = splits._replace(train=Examples(few))
     group = Program(replace(group.experiment, batch_size=2), splits, group.hypers, group_mesh(1, 1))
     found, usual = measured(group, splits), measured(*program())
+    assert found.training_flops_by_kind and usual.training_flops_by_kind
     assert found.training_flops_by_kind["matmul"] * B * T == (
         usual.training_flops_by_kind["matmul"] * 2 * 4
     )
+    assert found.training_flops_per_step
     assert found.training_flops_per_token == found.training_flops_per_step / 4
     assert found.model_training_flops_per_step == 3 * 4 * EQUATIONS
     assert found.tokens_per_second == 4 / 0.5

@@ -108,9 +108,9 @@ def test_an_accelerator_s_own_memory():
     class Device:
         device_kind = "a card"
 
-        def memory_stats(self):
-            return {"bytes_limit": 100, "bytes_in_use": 30}
+        def __init__(self, stats):
+            self.memory_stats = lambda: stats
 
-    assert device_room(Device()) == (70, "the memory of a card")
-    Device.memory_stats = lambda self: None
-    assert device_room(Device()) is None
+    stats = {"bytes_limit": 100, "bytes_in_use": 30}
+    assert device_room(Device(stats)) == (70, "the memory of a card")
+    assert device_room(Device(None)) is None

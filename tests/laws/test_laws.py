@@ -121,4 +121,4 @@ def test_the_command_prints_a_line_a_law(capsys):
     assert "  SequenceModel, float64: padding never matters: ok" in lines
     assert any("steps are the whole: BROKEN: " in line for line in lines)
     assert lines[-1].endswith(" broken")
-    assert jax.config.jax_enable_x64 is False
+    assert jax.config.values["jax_enable_x64"] is False

@@ -108,7 +108,7 @@ def test_what_a_killed_process_left_goes_after_an_hour(folder):
     for name, age in (("aaaaaaaa", 7200), ("bbbbbbbb", 60)):
         left = folder.with_name(f".report-{name}")
         left.mkdir()
-        os.utime(left, (time.time() - age,) * 2)
+        os.utime(left, (time.time() - age, time.time() - age))
     with replaced(folder, OURS, "mend it"):
         pass
     assert sorted(path.name for path in folder.parent.iterdir()) == [".report-bbbbbbbb", "report"]

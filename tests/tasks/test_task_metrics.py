@@ -86,7 +86,7 @@ def test_values_of_another_shape_are_refused(metric):
 @pytest.mark.parametrize("mask", [np.ones((8, 1), bool), np.full(8, 0.5, np.float32)])
 def test_masks_that_are_none_are_refused(mask):
     with pytest.raises(SeqexpError, match=r"need booleans \[8\]"):
-        metrics.squared_error(jnp.zeros((8, 1)), np.zeros((8, 1)), mask)
+        metrics.squared_error(jnp.zeros((8, 1)), jnp.zeros((8, 1)), mask)
 
 
 def test_a_true_nan_is_not_hidden():

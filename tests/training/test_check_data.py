@@ -28,6 +28,13 @@ class Own:
     spec: TaskSpec
     text: Text | None = None
     score: Score = field(default_factory=lambda: Score("loss", "min"))
+    baselines: dict[str, float] = field(default_factory=dict)
+
+    def data_hashes(self) -> dict[str, str]:
+        return {}
+
+    def load(self) -> Splits:
+        return splits(self.spec)
 
     def measure(self, outputs: Any, batch: Batch) -> dict[str, Mean]:
         mask = batch.lengths > 0
