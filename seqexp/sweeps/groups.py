@@ -114,7 +114,8 @@ def _of_data(task: Task, get: Callable[[], Any]) -> Any:
     except Exception as error:
         name = type(task).__name__
         verb = "read" if isinstance(error, OSError) else "make"
-        raise SeqexpError(f"{name} cannot {verb} its data: {reason(error)}") from error
+        said = first_line(error) if isinstance(error, OSError) else reason(error)
+        raise SeqexpError(f"{name} cannot {verb} its data: {said}") from error
 
 
 def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group], list[str]]:

@@ -112,7 +112,7 @@ def test_data_that_is_not_there_is_one_line(monkeypatch, capsys):
 
     monkeypatch.setattr(Adding, "load", load)
     assert seqexp("check", *SMALL, *ADDING) == 2
-    assert capsys.readouterr().err == ("seqexp: error: adding cannot read its data: sensors.csv\n")
+    assert capsys.readouterr().err == ("seqexp: error: Adding cannot read its data: sensors.csv\n")
 
 
 def test_the_command_prints_a_line_a_law(capsys):

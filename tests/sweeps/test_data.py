@@ -19,7 +19,8 @@ def test_any_error_of_a_task_s_data_is_one_line(tmp_path, monkeypatch, capsys, m
     monkeypatch.setattr(SequentialDigits, method, mistaken)
     assert seqexp("run", *TINY, "model=rnn", f"runs_dir={tmp_path}") == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "SequentialDigits cannot" in line and f"{error.__name__}: " in line and "odd" in line
+    assert "SequentialDigits cannot" in line and "odd" in line
+    assert error is OSError or f": {error.__name__}: " in line
     assert not list(tmp_path.iterdir())
 
 
