@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import jax
 from flax import nnx
@@ -25,6 +27,7 @@ for seed in range(8):
 """
 
 
+@pytest.mark.full
 def test_many_deep_models_are_drawn():
     environment = {**os.environ, "NPROC": "2"}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, timeout=600)

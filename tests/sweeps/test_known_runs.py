@@ -73,6 +73,7 @@ def _identity(folder: Path) -> str:
     return recorded.run
 
 
+@pytest.mark.full
 def test_a_run_keeps_the_folder_that_it_is_found_in(hasty, tmp_path, capsys):
     """Skipped there, trained again there, and a copy of it is no second run."""
     asked = ["run", *TINY, "model=rnn", f"runs_dir={tmp_path}", "study=a"]

@@ -35,6 +35,7 @@ class Clock:
 BY_TIME = ["match=step_time", "match.budget=200e-6", "match.multiple=1"]
 
 
+@pytest.mark.full
 def test_a_measured_width_is_kept_and_resuming_trains_the_same_points(
     hasty, tmp_path, monkeypatch, capsys
 ):

@@ -89,6 +89,7 @@ def test_a_run_that_another_process_finishes_while_it_is_planned_is_not_trained_
     assert outcome.status == "finished" and len(between) == 2
 
 
+@pytest.mark.full
 def test_what_another_process_held_and_left_is_trained_at_the_end(tmp_path, monkeypatch):
     place = [f"runs_dir={tmp_path}", "study=a"]
     healthy = group_run.run_group

@@ -90,6 +90,7 @@ def test_a_slices_time_is_shared_by_the_members_that_worked_in_it(group, monkeyp
         np.testing.assert_array_equal(leaf, old)
 
 
+@pytest.mark.full
 def test_a_sweep_says_and_records_the_width_and_goes_on_with_it(tmp_path, monkeypatch, capsys):
     """As on an accelerator; started again, it keeps the width and measures nothing."""
     monkeypatch.setattr(group_run, "slice_widths", lambda members, mesh: [1, 2])

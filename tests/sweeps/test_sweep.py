@@ -75,6 +75,7 @@ def test_points_of_a_group_differ_only_in_what_is_traced(swept):
     assert len(set(by_seed.values())) == 4, "the group of a run is its config without the seed"
 
 
+@pytest.mark.full
 def test_peak_memory_is_measured_when_asked_for_and_is_no_part_of_a_result(tmp_path, monkeypatch):
     asked = []
 
@@ -190,6 +191,7 @@ def test_a_diverging_member_is_a_result_and_changes_no_other(swept, tmp_path, ca
     capsys.readouterr()
 
 
+@pytest.mark.full
 def test_the_time_of_a_step_is_not_that_of_a_member_that_diverged(tmp_path):
     """The first member blows up at once; the loop that is timed must still take its steps."""
     rates = {}

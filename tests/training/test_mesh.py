@@ -118,6 +118,7 @@ def test_who_diverges_beside_others_stops_alone(setting):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.full
 def test_another_width_of_a_program_is_that_program_built_anew(setting):
     small, splits, (states, _, _) = setting
     mesh = group_mesh(1, 1)
