@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
         return 0
     asked = read_overrides(arguments, "check")
     from seqexp.laws import check
-    from seqexp.sweeps.groups import loaded
+    from seqexp.sweeps.data import loaded
     from seqexp.training.start import start_jax
 
     start_jax()

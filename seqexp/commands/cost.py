@@ -111,7 +111,7 @@ def _is_name(text: str) -> bool:
 def _compose(asked: Asked) -> list[Point]:
     """The points of all combinations, their widths matched, each program once."""
     from seqexp.runs.identity import canonical
-    from seqexp.sweeps.groups import Data
+    from seqexp.sweeps.data import Data
     from seqexp.sweeps.widths import match_widths
     from seqexp.training.start import start_jax
 

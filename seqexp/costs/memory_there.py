@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,26 @@ def host_room(root: Path = ROOT) -> Room | None:
     """
     rooms = [*_machine(root), *_groups(root), *_limits(root)]
     return min(rooms, key=lambda room: room.bytes, default=None)
+
+
+@contextmanager
+def host_room_only() -> Iterator[None]:
+    """Within, more memory than there is room for is refused to this process (MemoryError) where
+    the system would give it, and kill the process once it is used.
+    """
+    room, used = host_room(), _table(ROOT / "proc/self/status").get("VmData:")
+    if room is None or used is None:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+    most = min([1024 * used + room.bytes, *limits])
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # Someone lowered the hard limit meanwhile.
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def device_room(device: Any) -> Room | None:

@@ -137,6 +137,18 @@ class Generated:
         """`make(fold_in(key, step), B)`."""
         return self.make(jax.random.fold_in(key, step), batch_size)
 
+    def split(self, seed: int, count: int) -> Batch:
+        """A split that never changes: `make(key(seed), count)`.
+
+        Raises:
+            MemoryError: its arrays, and as much to compute them, surely don't fit.
+        """
+        key = jax.random.key(seed, impl="threefry2x32")
+        shapes = jax.eval_shape(lambda key: self.make(key, count), key)
+        # Asked of numpy, for XLA may end the process, or never deliver.
+        np.empty(2 * sum(leaf.size * leaf.dtype.itemsize for leaf in shapes), np.uint8)
+        return self.make(key, count)
+
     def steps_per_epoch(self, batch_size: int) -> None:
         """None: no example comes twice."""
 

@@ -14,8 +14,9 @@ from seqexp.runs.manifest import source_hash
 from seqexp.runs.record import MANIFEST, RUN, is_finished
 from seqexp.runs.store import read_json
 from seqexp.runs.wandb_mirror import Mirror
+from seqexp.sweeps.data import Data
 from seqexp.sweeps.group_run import run_group
-from seqexp.sweeps.groups import Data, Group, Planned, plan
+from seqexp.sweeps.groups import Group, Planned, plan
 from seqexp.sweeps.no_effect import told
 from seqexp.sweeps.outcome import Outcome, outcome_of
 from seqexp.sweeps.point import Point

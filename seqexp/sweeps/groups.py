@@ -15,17 +15,17 @@ from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.known import KnownRuns
 from seqexp.runs.record import RunInfo, run_directory, study_directory
 from seqexp.sweeps.costing import training_flops
+from seqexp.sweeps.data import Data
 from seqexp.sweeps.foreign import Foreign, foreign_code
 from seqexp.sweeps.names import group_names, run_names
 from seqexp.sweeps.no_effect import differences, plain, without_effect
 from seqexp.sweeps.point import Point, build_model
 from seqexp.training import Experiment, Hyper
 from seqexp.training.batches import batch_shapes
-from seqexp.training.check_data import check_data
 from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
 from seqexp.training.settings import changed_settings
 from seqexp.training.step import graph, init_member, loss_and_metrics
-from seqexp.types import SeqexpError, Splits, Task, first_line, reason
+from seqexp.types import SeqexpError, Splits, first_line
 
 
 @dataclass(frozen=True)
@@ -73,49 +73,6 @@ class Group:
 def device_kind() -> str:
     """What runs compute on; part of their identity."""
     return jax.local_devices()[0].device_kind
-
-
-class Data:
-    """Loads the data of each task config once, and checks it; hashes its files once."""
-
-    def __init__(self) -> None:
-        self._splits: dict[str, Splits] = {}
-        self._hashes: dict[str, Mapping[str, str]] = {}
-
-    def load(self, task_config: Any, experiment: Experiment) -> Splits:
-        key = canonical(task_config)
-        if key not in self._splits:
-            splits = loaded(experiment.task)
-            check_data(experiment.task, splits, experiment.batch_size)
-            self._splits[key] = splits
-        return self._splits[key]
-
-    def hashes(self, task_config: Any, experiment: Experiment) -> Mapping[str, str]:
-        key = canonical(task_config)
-        if key not in self._hashes:
-            self._hashes[key] = _of_data(experiment.task, experiment.task.data_hashes)
-        return self._hashes[key]
-
-
-def loaded(task: Task) -> Splits:
-    """A task's data.
-
-    Raises:
-        SeqexpError: whatever goes wrong, a mistake in a user's own task too, in one line.
-    """
-    return _of_data(task, task.load)
-
-
-def _of_data(task: Task, get: Callable[[], Any]) -> Any:
-    try:
-        return get()
-    except SeqexpError:
-        raise
-    except Exception as error:
-        name = type(task).__name__
-        verb = "read" if isinstance(error, OSError) else "make"
-        said = first_line(error) if isinstance(error, OSError) else reason(error)
-        raise SeqexpError(f"{name} cannot {verb} its data: {said}") from error
 
 
 def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group], list[str]]:

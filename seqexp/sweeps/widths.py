@@ -17,7 +17,7 @@ from seqexp.runs.identity import canonical
 from seqexp.runs.locks import Locks
 from seqexp.runs.record import study_directory
 from seqexp.sweeps.budgets import Budget
-from seqexp.sweeps.groups import Data
+from seqexp.sweeps.data import Data
 from seqexp.sweeps.kept_widths import KeptWidths
 from seqexp.sweeps.names import labels_of, on_task
 from seqexp.sweeps.point import Point

@@ -84,10 +84,11 @@ class CopyMemory:
         return {}
 
     def load(self) -> Splits:
+        stream = Generated(self.draw)
         return Splits(
-            train=Generated(self.draw),
-            valid=self.draw(jax.random.key(VALID_SEED, impl="threefry2x32"), self.valid_examples),
-            test=self.draw(jax.random.key(TEST_SEED, impl="threefry2x32"), self.test_examples),
+            train=stream,
+            valid=stream.split(VALID_SEED, self.valid_examples),
+            test=stream.split(TEST_SEED, self.test_examples),
         )
 
     def measure(self, outputs: Array, batch: Batch) -> Metrics:

@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from functools import cache
 
-from seqexp.sweeps.groups import Data
+from seqexp.sweeps.data import Data
 from seqexp.sweeps.point import Point
 from seqexp.sweeps.widths import match_widths
 from tests.sweeps.tiny import TINY

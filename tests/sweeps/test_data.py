@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 
+from seqexp.costs import memory_there
+from seqexp.costs.memory_there import Room
 from seqexp.sweeps.groups import plan
 from seqexp.tasks.digits import SequentialDigits
 from tests.sweeps.tiny import TINY, seqexp
@@ -31,6 +35,19 @@ def test_check_says_so_too(monkeypatch, capsys):
     monkeypatch.setattr(SequentialDigits, "load", mistaken)
     assert seqexp("check", *TINY, "model=rnn") == 2
     assert "SequentialDigits cannot make its data: ValueError: odd" in capsys.readouterr().err
+
+
+def test_data_larger_than_memory_is_one_line(tmp_path, monkeypatch, capsys):
+    """Of what the system would give, and kill the process for."""
+    limit = resource.getrlimit(resource.RLIMIT_DATA)
+    monkeypatch.setattr(memory_there, "host_room", lambda: Room(500 * 10**6, "this job"))
+    arguments = ["run", *TINY, "task=adding", "model=rnn", f"runs_dir={tmp_path}"]
+    assert seqexp(*arguments, "task.length=1e9") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Adding cannot hold its data in memory: " in line
+    assert "fewer or shorter examples" in line
+    assert not list(tmp_path.iterdir())
+    assert resource.getrlimit(resource.RLIMIT_DATA) == limit
 
 
 def test_data_is_hashed_once_for_all_points(monkeypatch):
