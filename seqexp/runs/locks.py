@@ -45,6 +45,9 @@ SILENT_AFTER_BOOT = 30.0
 FORGOTTEN = 86400.0
 """Seconds after which what a killed process left on its way to a lock is removed."""
 
+STUCK = 60.0
+"""Seconds after which a lock that nobody holds won't become empty by itself."""
+
 POLL = 0.5
 """Seconds between two tries to take what one waits for."""
 
@@ -145,6 +148,7 @@ class Locks:
         """Take a lock; None if it is taken, else who holds it."""
         lock, token = self._folder / name, uuid.uuid4().hex
         arriving = self._folder / f".{token}"
+        since = time.monotonic()
         try:
             arriving.mkdir()
             (arriving / token).write_text(json.dumps(Holder.this()._asdict()))
@@ -155,6 +159,9 @@ class Locks:
                     del self._held[name]
                     return holder
                 # What was removed may be there for a moment more, on a network file system.
+                if time.monotonic() - since > STUCK:
+                    del self._held[name]
+                    raise SeqexpError(f"nobody holds {lock}, but it is not empty: remove it")
                 time.sleep(POLL / 50)
         finally:
             shutil.rmtree(arriving, ignore_errors=True)

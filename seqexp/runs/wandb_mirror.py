@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -125,7 +126,7 @@ class Mirror:
             imported). Online without a key or a server is offline, with one warning a process.
         project: wandb's project.
         entity: wandb's user or team; None for the user's default.
-        tags: of every run, beside its study, model and task.
+        tags: of every run, beside its study, model and task, and those of WANDB_TAGS.
 
     Raises:
         SeqexpError: for what wandb would refuse once training is under way.
@@ -208,7 +209,7 @@ class Mirror:
             name=run["name"],
             group=f"{run['model']}-{run['task']}-{run['group'][:8]}",
             job_type="train",
-            tags=tags(run["study"], run["model"], run["task"], *self.tags),
+            tags=tags(run["study"], run["model"], run["task"], *self.tags, *_environment_tags()),
             config={**redact(run["config"]), "match": match, "run": names},
         )
         for axis in AXES:
@@ -221,6 +222,12 @@ class Mirror:
 def tags(*names: str) -> list[str]:
     """Each name once, as wandb takes them."""
     return [name[:TAG_LENGTH] for name in dict.fromkeys(names)]
+
+
+def _environment_tags() -> list[str]:
+    """Those of WANDB_TAGS, which wandb reads only where it is given no others."""
+    written = os.environ.get("WANDB_TAGS", "").split(",")
+    return [tag.strip() for tag in written if tag.strip()]
 
 
 def _flat(tree: Mapping[str, Any], prefix: str) -> dict[str, Any]:

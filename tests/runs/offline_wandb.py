@@ -14,7 +14,7 @@ import pytest
 
 from seqexp.runs import wandb_session
 
-VARIABLES = ("WANDB_API_KEY", "WANDB_SILENT", "WANDB_ERROR_REPORTING", "WANDB_MODE")
+VARIABLES = ("WANDB_API_KEY", "WANDB_SILENT", "WANDB_ERROR_REPORTING", "WANDB_MODE", "WANDB_TAGS")
 
 
 @contextmanager

@@ -129,6 +129,16 @@ def test_a_folder_inside_a_lock_is_named(tmp_path):
         mine.take("a")
 
 
+def test_a_lock_that_nobody_holds_and_that_stays_full_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "STUCK", 0.0)
+    lock = tmp_path / LOCKS / "a"
+    lock.mkdir(parents=True)
+    (lock / ".DS_Store").touch()
+    with Locks(tmp_path) as mine, pytest.raises(SeqexpError, match=f"nobody holds {lock}"):
+        mine.take("a")
+    assert (lock / ".DS_Store").exists() and not mine.holds("a")
+
+
 def test_ages_are_told_by_the_clock_of_the_file_system(tmp_path, monkeypatch):
     """Whatever this machine's own clock says."""
     _left(tmp_path, host="other", boot="other")

@@ -62,8 +62,11 @@ def _offline_runs(record: RunRecord) -> list[Path]:
     return offline_runs(record.directory)
 
 
-def test_offline_runs_hold_what_the_records_hold(tmp_path: Path) -> None:
+def test_offline_runs_hold_what_the_records_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two at once: neither mixes with the other, and nothing secret is in either."""
+    monkeypatch.setenv("WANDB_TAGS", "nightly, gpu,")
     records = [RunRecord.create(tmp_path, _info(seed), {}, OFFLINE) for seed in (0, 1)]
     for record in records:
         record.write_cost(COST)
@@ -97,7 +100,7 @@ def test_offline_runs_hold_what_the_records_hold(tmp_path: Path) -> None:
         assert run["run_id"] == record.run["id"] and run["project"] == "seqexp-test"
         assert run["display_name"] == f"lstm-adding-seed{seed}"
         assert run["run_group"] == "lstm-adding-fedcba98" and run["job_type"] == "train"
-        assert run["tags"] == ["study", "lstm", "adding", "nightly"]
+        assert run["tags"] == ["study", "lstm", "adding", "nightly", "gpu"]
         config = run["config"]["update"]
         assert config["seed"] == seed and config["optimizer"] == {"learning_rate": 1e-3}
         assert config["api_key"] == "[redacted]"
