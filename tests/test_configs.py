@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import pytest
 from hydra import compose, initialize_config_dir, initialize_config_module
 
+from seqexp.commands.composition import Composed
 from seqexp.commands.configs import config_folder
 from seqexp.data.download import DATA_DIR
 from seqexp.sweeps.point import Point
@@ -27,7 +28,7 @@ def menu(group: str) -> list[str]:
 def point(*overrides: str) -> Point:
     with initialize_config_dir(str(MENU), version_base="1.3"):
         config = compose("config", list(overrides), return_hydra_config=True)
-    return Point.of(config, config.hydra.runtime.choices)
+    return Point.of(Composed.of(config).own, config.hydra.runtime.choices)
 
 
 def loss_shape(composed: Point) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from seqexp.commands.composition import points_in, points_of, spelled
+from seqexp.commands.composition import Composed, points_in, points_of, spelled
 from seqexp.commands.configs import config_folder
 from seqexp.commands.overrides import Asked, import_from
 from seqexp.types import SeqexpError
@@ -29,11 +29,11 @@ def through_hydra(asked: Asked) -> tuple[list[Outcome], list[Point]]:
         """All points at once from seqexp's own launcher; one at a time from another."""
         import_from(asked.config_dir)
         if isinstance(configs, list):
-            done = trained(configs)
+            done = trained([Composed.of(config) for config in configs])
         else:
             with open_dict(configs):
                 configs.hydra = HydraConfig.get()
-            done = trained([configs])
+            done = trained([Composed.of(configs)])
             for outcome in done[0]:
                 if outcome.status == "failed":
                     # This may be another process, which reports by exceptions.
@@ -86,7 +86,7 @@ def _recorded(asked: Asked) -> tuple[list[Outcome], list[Point]]:
     return recorded(points), points
 
 
-def trained(configs: Sequence[DictConfig]) -> tuple[list[Outcome], list[Point]]:
+def trained(configs: Sequence[Composed]) -> tuple[list[Outcome], list[Point]]:
     """Train the points of composed configs; their outcomes, and they."""
     from seqexp.sweeps import execute
     from seqexp.training.start import start_jax

@@ -36,18 +36,17 @@ class Point:
 
     @classmethod
     def of(cls, config: DictConfig, choices: Mapping[str, str]) -> Point:
-        """The point of a config as Hydra composes it; `match_widths` solves its width.
+        """The point of a config that Hydra composed; `match_widths` solves its width.
 
         Args:
-            config: with or without Hydra's own node.
+            config: without Hydra's own node.
             choices: the file chosen in each group of the menu.
 
         Raises:
             SeqexpError: if something is unknown, missing, or of another type than it must be.
         """
-        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-        plain = cast(dict[str, Any], OmegaConf.to_container(own, resolve=True))
-        unresolved = OmegaConf.to_container(own, resolve=False)
+        plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+        unresolved = OmegaConf.to_container(config, resolve=False)
         own_choices = {g: c for g, c in choices.items() if not g.startswith("hydra/")}
         whole = typed(plain, unresolved, choices)
         return cls(whole, choices["model"], choices["task"], own_choices)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+import re
 import sys
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from seqexp.commands.composition import points_of
 from seqexp.commands.overrides import read
-from seqexp.sweeps import Point, costing
+from seqexp.sweeps import Point
 from tests.sweeps.tiny import TINY, runs, seqexp
 
 CELL = """
@@ -42,6 +44,8 @@ def project(tmp_path, monkeypatch):
         "model: {features: '${width}'}\n",
         "conf/experiment/lost.yaml": "# @package _global_\nwidth: 5\n",
         "conf/experiment/inner.yaml": "# @package _global_\nmodel: {depth: '${model.features}'}\n",
+        "conf/experiment/asking.yaml": "# @package _global_\n"
+        "study: a-${hydra:job.override_dirname}\n",
         "conf/experiment/broken.yaml": "model: {features: [\n",
         "ownpkg/__init__.py": "",
         "ownpkg/cells.py": CELL,
@@ -55,15 +59,6 @@ def project(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Hardly any time for costs, which have tests of their own."""
-    for name in ("SECONDS_A_REPEAT", "PREFILL_SECONDS"):
-        monkeypatch.setattr(costing, name, 1e-3)
-    for name in ("REPEATS", "DECODE_STEPS"):
-        monkeypatch.setattr(costing, name, 2)
-
-
 def test_own_files_come_before_ours_and_an_own_package_is_found_beside_them(project):
     folder = str(project / "conf")
     (point,) = points("seed=3", "--config-dir", folder, "task=digits")  # anywhere among overrides
@@ -75,7 +70,7 @@ def test_own_files_come_before_ours_and_an_own_package_is_found_beside_them(proj
     assert trainer.config["trainer"]["eval_batch_size"] == 8
 
 
-def test_a_model_of_an_own_package_trains_without_logger(project, quick, capsys):
+def test_a_model_of_an_own_package_trains_without_logger(project, capsys):
     settings = [setting for setting in TINY if not setting.startswith("logger")]
     own = ["--config-dir", str(project / "conf"), f"runs_dir={project / 'runs'}"]
     assert seqexp("run", *settings, *own, "model=lstm", "trainer.steps=1", "logger=null") == 0
@@ -157,6 +152,40 @@ def test_a_grid_of_an_experiment_is_narrowed_by_the_command_line():
     assert {point.config["seed"] for point in composed} == {7}
 
 
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"model": "rnn,gru", "model.features": "3,4", "seed": "range(0,2)"},
+        {"cell_dropout": "null,zoneout", "model.dropout": "0.1,0.2"},
+        {"optimizer.clip_norm": "null,1.0", "trainer.steps": "10,20"},
+        # Values that others read, that are replaced as a whole, that belong together.
+        {"experiment": "inner", "model.features": "3,4"},
+        {"model.features": "3,${seed}", "seed": "5,6"},
+        {"logger.tags": "[a,b],[c]", "seed": "0,1"},
+        {"model.cell": "{reset: before},{_partial_: true}", "model": "gru"},
+        {"experiment": "asking", "seed": "0,1"},
+    ],
+    ids=lambda grid: " ".join(grid),
+)
+def test_a_grid_is_what_hydra_makes_of_each_of_its_points(project, grid):
+    def one_by_one():
+        folder, names = project / "conf", list(grid)
+        for values in itertools.product(*(_split(each) for each in grid.values())):
+            said = [f"{name}={value}" for name, value in zip(names, values, strict=True)]
+            (alone,) = points("--config-dir", str(folder), *said)
+            yield alone.config, alone.choices
+
+    said = [f"{name}={values}" for name, values in grid.items()]
+    together = points("--config-dir", str(project / "conf"), *said)
+    assert [(point.config, point.choices) for point in together] == list(one_by_one())
+
+
+def _split(values: str) -> list[str]:
+    if values == "range(0,2)":
+        return ["0", "1"]
+    return re.split(r",(?![^\[{]*[\]}])", values)
+
+
 def test_globs_and_ranges_are_tried_and_what_starts_with_an_underscore_is_no_choice():
     assert [point.model for point in points("model=glob(*)")] == ["gru", "irnn", "lstm", "rnn"]
     assert [point.config["seed"] for point in points("seed=range(3)")] == [0, 1, 2]
@@ -170,6 +199,12 @@ def test_counts_are_whole_from_then_on_and_text_is_not_read_as_a_number():
     assert point.config["logger"]["tags"] == ["2024", "v1"]
 
 
+@pytest.mark.parametrize("tag", ["a 007", "v1_0", "1.2_3", "12:05", "2024-01", "0.05"])
+def test_text_with_digits_stays_as_it_is_written(tag):
+    (point,) = points(f"logger.tags=['2024_11',x{tag}]")
+    assert point.config["logger"]["tags"] == ["2024_11", f"x{tag}"]
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(
     "plugins",
@@ -179,7 +214,7 @@ def test_counts_are_whole_from_then_on_and_text_is_not_read_as_a_number():
         ["hydra/launcher=basic"],
     ],
 )
-def test_other_launchers_and_sweepers_work(plugins, tmp_path, monkeypatch, quick):
+def test_other_launchers_and_sweepers_work(plugins, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = [*TINY, "trainer.steps=1", *plugins, f"runs_dir={tmp_path / 'r'}"]
     assert seqexp("run", *arguments) == 0

@@ -5,23 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from seqexp.commands.configs import config_folder
 from seqexp.sweeps.groups import plan
 from seqexp.sweeps.point import Point
 from seqexp.types import SeqexpError
 from tests.sweeps.tiny import TINY, runs, seqexp
+from tests.test_configs import point
 
-LARGE = ["model=lstm", "model.features=64", "trainer.batch_size=32"]
-SMALL = ["model=lstm", "model.features=3", "trainer.batch_size=4"]
+LARGE = ["task=digits", "model=lstm", "model.features=64", "trainer.batch_size=32"]
+SMALL = ["task=digits", "model=lstm", "model.features=3", "trainer.batch_size=4"]
 AUTO = "trainer.batch_devices=auto"
-
-
-def point(*overrides: str) -> Point:
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        config = compose("config", ["task=digits", *overrides], return_hydra_config=True)
-    return Point.of(config, config.hydra.runtime.choices)
 
 
 def planned(*points: Point) -> list[tuple[int, bool, int]]:

@@ -6,16 +6,14 @@ from collections.abc import Mapping
 
 import jax
 import pytest
-from hydra import compose, initialize_config_dir
 
-from seqexp.commands.configs import config_folder
 from seqexp.commands.main import main
-from seqexp.sweeps import Point
 from seqexp.sweeps.groups import plan
 from seqexp.training.settings import DEFAULTS, changed_settings, refuse_settings
 from seqexp.training.start import start_jax
 from seqexp.types import SeqexpError
 from tests.sweeps.tiny import TINY
+from tests.test_configs import point
 
 
 @pytest.fixture(autouse=True)
@@ -89,12 +87,10 @@ def test_what_no_run_can_be_made_with_is_refused(name, capsys, tmp_path):
 
 def test_a_changed_setting_makes_another_run():
     """It was skipped as the same run before, with another result."""
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        config = compose("config", ["model=rnn", *TINY], return_hydra_config=True)
-    point = Point.of(config, config.hydra.runtime.choices)
+    one = point("model=rnn", *TINY)
 
     def planned() -> tuple[str, str, Mapping[str, str]]:
-        ((group,), (run_id,)) = plan([point])
+        ((group,), (run_id,)) = plan([one])
         return run_id, group.members[0].info.group, group.members[0].data_hashes
 
     usual = planned()
