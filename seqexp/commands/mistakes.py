@@ -34,7 +34,9 @@ def in_one_line(
     if isinstance(error, MissingConfigException):
         return SeqexpError(_no_such_file(error))
     if found := re.match(r"Could not override '([^']+)'", text):
-        return SeqexpError(_no_such_key(found[1], config_name, lines, loader))
+        inner = str(getattr(error.__cause__, "full_key", ""))  # of a mapping the key in it
+        wrong = inner if inner.startswith(f"{found[1]}.") else found[1]
+        return SeqexpError(_no_such_key(wrong, config_name, lines, loader))
     if found := re.match(r"Could not delete from config\. '([^']+)' does not exist", text):
         wrong = _no_such_key(found[1], config_name, lines, loader)
         return SeqexpError(f"~{found[1]} removes nothing: {wrong}")

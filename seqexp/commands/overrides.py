@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from seqexp.types import SeqexpError
 
 TEXTS = ("study", "runs_dir", "logger.project", "logger.entity")
 """Keys that are text: 2024_11 is no number there."""
+
+QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
+ODD_NUMBER = re.compile(r"(?:^|[\[({,])\s*(0\d[\d_]*|\d+_[\d_]*\d)\s*(?=$|[\])},])")
+"""A whole number where text would lose letters if it were taken for one, as 007 and 2024_11 do."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,12 @@ def override(word: str, after: Sequence[str] = ()) -> Override:
         number = isinstance(parsed._value, int | float) and not isinstance(parsed._value, bool)
         if key in TEXTS and number:
             (parsed,) = OverridesParser.create().parse_overrides([f"{key}='{_value(word)}'"])
+        elif odd := ODD_NUMBER.search(QUOTED.sub("", _value(word))):
+            number = odd[1].replace("_", "").lstrip("0") or "0"
+            raise SeqexpError(
+                f"{word!r}: for a number write {number}, for text put {odd[1]} in quotes and the "
+                "whole word in other ones"
+            )
         return parsed
     except HydraException as error:
         raise SeqexpError(f"{word!r}: {_how_to_write(word, after, error)}") from error
