@@ -28,8 +28,11 @@ def test_the_death_of_the_process_is_told():
 
 
 WAITING = """
-import time
+import signal, time
 from seqexp.costs import peak_resident_bytes
+
+# Ignored where the tests were started in a shell's background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def wait():
     print("now", flush=True)
@@ -65,7 +68,6 @@ def test_control_c_ends_the_measurement_and_the_process_at_once(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as parent:
         assert parent.stdout is not None and parent.stdout.readline() == "now\n"
         os.killpg(parent.pid, signal.SIGINT)
