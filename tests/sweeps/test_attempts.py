@@ -50,7 +50,7 @@ def _statuses(tmp_path):
     return {run["config"]["model"]["features"]: run["status"] for run in found}
 
 
-def test_what_died_twice_is_given_up_and_the_others_are_trained(hasty, tmp_path, killed, capsys):
+def test_what_died_twice_is_given_up_and_the_others_are_trained(tmp_path, killed, capsys):
     killed("measure_costs")
     with contextlib.suppress(Killed):
         execute(_points(tmp_path))
@@ -74,7 +74,7 @@ def test_what_died_twice_is_given_up_and_the_others_are_trained(hasty, tmp_path,
 
 
 @pytest.mark.parametrize("rerun", ["stale", pytest.param("always", marks=pytest.mark.full)])
-def test_a_rerun_tries_again_what_died_twice(hasty, tmp_path, killed, rerun):
+def test_a_rerun_tries_again_what_died_twice(tmp_path, killed, rerun):
     """A user or a scheduler may have killed it, and want of memory have nothing to do with it."""
     killed("measure_costs")
     for _ in range(2):
@@ -88,7 +88,7 @@ def test_a_rerun_tries_again_what_died_twice(hasty, tmp_path, killed, rerun):
 
 
 @pytest.mark.full
-def test_a_note_that_is_deleted_is_forgotten(hasty, tmp_path, killed):
+def test_a_note_that_is_deleted_is_forgotten(tmp_path, killed):
     killed("measure_costs")
     for _ in range(2):
         with contextlib.suppress(Killed):
@@ -103,7 +103,7 @@ def test_a_note_that_is_deleted_is_forgotten(hasty, tmp_path, killed):
 
 
 @pytest.mark.full
-def test_a_run_that_gains_a_checkpoint_each_time_goes_on(hasty, tmp_path, killed):
+def test_a_run_that_gains_a_checkpoint_each_time_goes_on(tmp_path, killed):
     """Killed after each evaluation but the last, more often than may be without progress."""
     killed("_close")
     seen = []
@@ -126,7 +126,7 @@ def test_a_run_that_gains_a_checkpoint_each_time_goes_on(hasty, tmp_path, killed
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, ValueError])
-def test_what_ends_by_itself_leaves_no_note(hasty, tmp_path, monkeypatch, stop):
+def test_what_ends_by_itself_leaves_no_note(tmp_path, monkeypatch, stop):
     def stopping(*_):
         assert list((tmp_path / "a").glob(f"*/{NOTE}"))
         raise stop

@@ -74,7 +74,7 @@ def _wait_until(study, finished, process, seconds=600):
     raise AssertionError("nothing was recorded in time")
 
 
-def test_an_interrupted_run_is_left_to_go_on_and_killed_in_wandb(tmp_path, monkeypatch, hasty):
+def test_an_interrupted_run_is_left_to_go_on_and_killed_in_wandb(tmp_path, monkeypatch):
     killed = []
 
     def interrupted(*_):

@@ -74,7 +74,7 @@ def _identity(folder: Path) -> str:
 
 
 @pytest.mark.full
-def test_a_run_keeps_the_folder_that_it_is_found_in(hasty, tmp_path, capsys):
+def test_a_run_keeps_the_folder_that_it_is_found_in(tmp_path, capsys):
     """Skipped there, trained again there, and a copy of it is no second run."""
     asked = ["run", *TINY, "model=rnn", f"runs_dir={tmp_path}", "study=a"]
     assert seqexp(*asked) == 0
@@ -109,7 +109,7 @@ def test_of_several_records_of_a_run_the_finished_one_counts(tmp_path):
     assert found is not None and found.folder == "2"
 
 
-def test_a_record_that_does_not_tell_what_it_is_is_found_by_its_id(hasty, tmp_path, capsys):
+def test_a_record_that_does_not_tell_what_it_is_is_found_by_its_id(tmp_path, capsys):
     asked = ["run", *TINY, "model=rnn", f"runs_dir={tmp_path}", "study=a"]
     assert seqexp(*asked) == 0
     (name,) = runs(tmp_path / "a")

@@ -13,7 +13,8 @@ from seqexp.data.streams import Examples
 from seqexp.runs.store import read_json
 from seqexp.sweeps import budgets
 from seqexp.sweeps.budgets import AXES, Budget
-from seqexp.sweeps.groups import Data, plan
+from seqexp.sweeps.data import Data
+from seqexp.sweeps.groups import plan
 from seqexp.sweeps.widths import match_widths
 from seqexp.types import SeqexpError
 from tests.sweeps.matched import TINY_MATCH, D, T, configured, matched
@@ -201,7 +202,7 @@ def test_seeds_and_rates_share_a_width_and_what_shares_a_name_is_told_apart(caps
     assert lines[1].split()[-1] == f"{off:+.1%}"
 
 
-def test_a_sweep_prints_and_records_what_was_asked_and_reached(hasty, tmp_path, capsys):
+def test_a_sweep_prints_and_records_what_was_asked_and_reached(tmp_path, capsys):
     """Read off the run's own ledger: the axis is what that measures."""
     asked = ["match=flops", "match.budget=600", "match.multiple=1", "match.tolerance=0.2"]
     assert seqexp("run", *TINY_MATCH, "model=rnn", *asked, f"runs_dir={tmp_path}") == 0

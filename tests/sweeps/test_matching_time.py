@@ -37,7 +37,7 @@ BY_TIME = ["match=step_time", "match.budget=200e-6", "match.multiple=1"]
 
 @pytest.mark.full
 def test_a_measured_width_is_kept_and_resuming_trains_the_same_points(
-    hasty, tmp_path, monkeypatch, capsys
+    tmp_path, monkeypatch, capsys
 ):
     asked = [*TINY_MATCH, "model=rnn", *BY_TIME, f"runs_dir={tmp_path}"]
     points = [point(*asked, f"seed={seed}") for seed in (0, 1)]
@@ -140,7 +140,7 @@ def test_of_two_sweeps_one_measures_and_the_other_waits_for_its_width(
     assert said.count(f"{times} timings") == 1 and "waiting: process" in said
 
 
-def test_a_step_is_timed_for_real(hasty):
+def test_a_step_is_timed_for_real():
     """3 T products of [64, 512] and [512, 512] take longer than at a teraFLOP a second."""
     experiment = replace(configured("model.features=512", model="rnn").build(), batch_size=64)
     seconds = AXES["step_time"].cost(experiment, experiment.task.load, 1)

@@ -24,7 +24,7 @@ def place(tmp_path):
     return [*TINY, f"runs_dir={tmp_path}", "study=a"]
 
 
-def test_a_model_that_no_machine_holds(hasty, tmp_path, place, capsys):
+def test_a_model_that_no_machine_holds(tmp_path, place, capsys):
     """It used to hang for ever: an array whose allocation failed never arrives."""
     assert seqexp("sweep", *place, "model=rnn", "model.features=400000,3") == 1
     said = capsys.readouterr()
@@ -36,7 +36,7 @@ def test_a_model_that_no_machine_holds(hasty, tmp_path, place, capsys):
     assert "400000" in said.out, "it is in the report"
 
 
-def test_costs_and_timings_of_a_model_that_no_machine_holds(hasty, place):
+def test_costs_and_timings_of_a_model_that_no_machine_holds(place):
     huge = point(*place, "model=rnn", "model.features=400000")
     with pytest.raises(TooLarge, match="5.76 TB"):
         cost_at(huge, 8)
@@ -45,7 +45,7 @@ def test_costs_and_timings_of_a_model_that_no_machine_holds(hasty, place):
         AXES["step_time"].cost(experiment, experiment.task.load, 1)
 
 
-def test_a_memory_group_refuses_what_the_machine_would_hold(hasty, place, monkeypatch):
+def test_a_memory_group_refuses_what_the_machine_would_hold(place, monkeypatch):
     room = Room(2 * 10**9, "the memory group (cgroup)")
     monkeypatch.setattr(memory_needed, "host_room", lambda: room)
     refused = execute([point(*place, "model=rnn", "model.features=14000")])[0]
@@ -73,7 +73,7 @@ def test_the_bound_is_below_what_the_program_takes():
     assert asked[0] < asked[1] < asked[2] == 2 * asked[0]
 
 
-def test_a_compiled_program_is_compared_before_it_runs(hasty, place, monkeypatch):
+def test_a_compiled_program_is_compared_before_it_runs(place, monkeypatch):
     """Where the states fit, and the arrays of a step do not."""
     monkeypatch.setattr(costing, "working_bytes", lambda compiled: 10**15)
     monkeypatch.setattr(Program, "advance", lambda *_: pytest.fail("it ran"))
@@ -84,7 +84,7 @@ def test_a_compiled_program_is_compared_before_it_runs(hasty, place, monkeypatch
     require_program(None, group_mesh(1, 1))
 
 
-def test_a_group_that_trained_is_not_refused_when_it_goes_on(hasty, tmp_path, place, monkeypatch):
+def test_a_group_that_trained_is_not_refused_when_it_goes_on(tmp_path, place, monkeypatch):
     """A ledger's program_bytes hold the data too, which is in memory by then."""
 
     save = group_run._save

@@ -16,8 +16,6 @@ from tests.test_configs import point
 
 EXECUTE = sys.modules[execute.__module__]
 
-pytestmark = pytest.mark.usefixtures("hasty")
-
 
 def _id(*overrides: str) -> str:
     _, (id,) = plan([point(*TINY, *overrides)])
