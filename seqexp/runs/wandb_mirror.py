@@ -149,6 +149,7 @@ class Mirror:
         tags = () if tags is None else tags
         if isinstance(tags, str) or not all(isinstance(tag, str) and tag.strip() for tag in tags):
             raise SeqexpError(f"logger.tags must be a list of words, like [one,two], not {tags!r}")
+        _environment_tags()
         self.mode: Mode = mode
         self.project = project
         self.entity = entity
@@ -225,9 +226,19 @@ def tags(*names: str) -> list[str]:
 
 
 def _environment_tags() -> list[str]:
-    """Those of WANDB_TAGS, which wandb reads only where it is given no others."""
-    written = os.environ.get("WANDB_TAGS", "").split(",")
-    return [tag.strip() for tag in written if tag.strip()]
+    """Those of WANDB_TAGS, which wandb reads only where it is given no others.
+
+    Raises:
+        SeqexpError: wandb would refuse one, and with it the run.
+    """
+    written = os.environ.get("WANDB_TAGS")
+    tags = written.split(",") if written else []
+    if not all(tag.strip() and len(tag) <= TAG_LENGTH for tag in tags):
+        raise SeqexpError(
+            f"WANDB_TAGS must be words of at most {TAG_LENGTH} letters with commas between them, "
+            f"not {written!r}"
+        )
+    return [tag.strip() for tag in tags]
 
 
 def _flat(tree: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -116,15 +116,17 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("command", ["run", "sweep"])
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize(
+    ("mistake", "command"),
+    [
+        *[(mistake, "run") for mistake in MISTAKES],
+        *[
+            (mistake, "sweep")
+            for mistake in ("an unknown key", "a misspelt model", "hidden size 0")
+        ],
+    ],
+)
 def test_a_mistake_is_one_clear_line(mistake, command, tmp_path, capsys):
-    if command == "sweep" and mistake not in (
-        "an unknown key",
-        "a misspelt model",
-        "hidden size 0",
-    ):
-        pytest.skip("the same code as run")
     overrides, said = MISTAKES[mistake]
     settings = [
         setting
@@ -163,6 +165,14 @@ def test_a_sweep_over_studies_is_refused(tmp_path, capsys):
 def test_a_study_may_be_called_2024(tmp_path):
     assert seqexp("run", *TINY, "study=2024", "trainer.steps=1", f"runs_dir={tmp_path}") == 0
     assert len(runs(tmp_path / "2024")) == 1
+
+
+@pytest.mark.parametrize("tags", ["a,,b", " ", "x" * 65])
+def test_tags_of_the_environment_that_wandb_would_refuse(tags, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WANDB_TAGS", tags)
+    assert seqexp("run", *TINY, f"runs_dir={tmp_path}") == 2
+    assert "WANDB_TAGS must be words of at most 64 letters" in capsys.readouterr().err
+    assert not runs(tmp_path / "default")
 
 
 def test_a_runs_folder_that_cannot_be_written(tmp_path, capsys):

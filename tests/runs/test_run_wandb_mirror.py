@@ -66,7 +66,7 @@ def test_offline_runs_hold_what_the_records_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two at once: neither mixes with the other, and nothing secret is in either."""
-    monkeypatch.setenv("WANDB_TAGS", "nightly, gpu,")
+    monkeypatch.setenv("WANDB_TAGS", "nightly,gpu")
     records = [RunRecord.create(tmp_path, _info(seed), {}, OFFLINE) for seed in (0, 1)]
     for record in records:
         record.write_cost(COST)
