@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from seqexp.analysis import canvas
-from seqexp.sweeps import costing
+from seqexp.costs import CostLedger
+from seqexp.sweeps import costing, group_run
 
 TIMES = {
     "REPEATS": 1,
@@ -27,4 +29,22 @@ def hasty() -> Iterator[None]:
             canvas, "svg", lambda figure, name: '<svg xmlns="http://www.w3.org/2000/svg"/>'
         )
         patch.setattr(canvas, "pdf", lambda figure: b"%PDF-1.4")
+        yield
+
+
+FREE = CostLedger(parameters=0, compile_seconds=0.0)
+
+
+@contextmanager
+def no_costs() -> Iterator[None]:
+    """No cost is measured, which takes most of the time of a small run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(group_run, "measure_costs", lambda program, *_: (program, FREE))
+        yield
+
+
+@pytest.fixture
+def free() -> Iterator[None]:
+    """See `no_costs`."""
+    with no_costs():
         yield

@@ -17,6 +17,7 @@ from seqexp.analysis.headlines import headlines
 from seqexp.analysis.statistics import sampling_half
 from seqexp.analysis.summary import ranking
 from seqexp.analysis.table import tabulate, to_text
+from tests.full import full
 
 
 def written(study, scores, task="adding", **changes):
@@ -92,8 +93,8 @@ def test_the_sampling_error_covers_the_share():
     ("task", "targets"),
     [
         ("digits", {}),  # a record of old
-        ("digits", {"test_targets": {"accuracy": 0.3}}),  # weights, not targets
-        ("adding", {"test_targets": {"mse": 200.0}}),  # no share of right answers
+        full("digits", {"test_targets": {"accuracy": 0.3}}),  # weights, not targets
+        full("adding", {"test_targets": {"mse": 200.0}}),  # no share of right answers
     ],
 )
 def test_nothing_is_said_of_what_the_records_do_not_tell(tmp_path, task, targets):

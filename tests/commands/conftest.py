@@ -1,5 +1,5 @@
 """What the tests of commands share."""
 
-from tests.hasty import hasty
+from tests.hasty import free, hasty
 
-__all__ = ["hasty"]
+__all__ = ["free", "hasty"]

@@ -162,6 +162,7 @@ def test_a_sweep_over_studies_is_refused(tmp_path, capsys):
     assert "study must be the same" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("free")
 def test_a_study_may_be_called_2024(tmp_path):
     assert seqexp("run", *TINY, "study=2024", "trainer.steps=1", f"runs_dir={tmp_path}") == 0
     assert len(runs(tmp_path / "2024")) == 1
@@ -209,6 +210,7 @@ def test_a_corrupt_data_file_is_named_and_left_as_it_is(tmp_path, monkeypatch, c
     assert not runs(tmp_path / "default")
 
 
+@pytest.mark.full
 def test_a_half_written_run_is_not_taken_for_finished(tmp_path, capsys):
     arguments = ["run", *TINY, "model=rnn", f"runs_dir={tmp_path}", "study=a"]
     assert seqexp(*arguments) == 0

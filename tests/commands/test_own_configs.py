@@ -70,6 +70,7 @@ def test_own_files_come_before_ours_and_an_own_package_is_found_beside_them(proj
     assert trainer.config["trainer"]["eval_batch_size"] == 8
 
 
+@pytest.mark.usefixtures("free")
 def test_a_model_of_an_own_package_trains_without_logger(project, capsys):
     settings = [setting for setting in TINY if not setting.startswith("logger")]
     own = ["--config-dir", str(project / "conf"), f"runs_dir={project / 'runs'}"]

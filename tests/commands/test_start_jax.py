@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from seqexp.commands import main
+from tests.full import full
 
 
 def python(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -19,7 +20,7 @@ def python(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.parametrize(
     ("platform", "command"),
-    [("cuda", ["run", "task=adding", "model=rnn"]), ("gpu", ["doctor"]), ("moon", ["cost"])],
+    [("cuda", ["run", "task=adding", "model=rnn"]), ("gpu", ["doctor"]), full("moon", ["cost"])],
 )
 def test_a_platform_that_is_not_there_is_one_line(platform, command, tmp_path):
     more = [f"runs_dir={tmp_path}"] if command != ["doctor"] else []

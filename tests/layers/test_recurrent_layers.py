@@ -11,6 +11,7 @@ from flax import nnx
 from seqexp.cells import GRU, LSTM
 from seqexp.layers import Bidirectional, Recurrent, Variational
 from seqexp.types import SeqexpError
+from tests.full import full
 from tests.variants import drawn, everything, quick_jit
 
 D, H, B, T = 3, 4, 3, 5
@@ -116,8 +117,8 @@ def noisy():
     return drawn(lambda: everything(LSTM(D, H, rngs=nnx.Rngs(0))))
 
 
-@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
-@pytest.mark.parametrize("merge", ["concat", "sum"])
+@pytest.mark.parametrize("lengths", [full(None, id="full"), pytest.param(LENGTHS, id="ragged")])
+@pytest.mark.parametrize("merge", ["concat", full("sum")])
 def test_both_directions_in_one_scan_are_those_of_two(merge, lengths):
     """Outputs, final carries and gradients, in float64 and with every kind of noise."""
     xs = sequences().astype(np.float64)

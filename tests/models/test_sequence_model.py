@@ -13,6 +13,7 @@ from flax import nnx
 from seqexp.cells import GRU, LSTM
 from seqexp.models import SequenceModel
 from seqexp.types import SeqexpError, TaskSpec
+from tests.full import full
 
 B, T = 3, 7
 LENGTHS = jnp.array([7, 4, 1])
@@ -55,8 +56,8 @@ def test_outputs_have_the_shape_that_the_spec_asks_for(name):
     assert [h.shape for h in prediction.hidden] == [(B, T, 6), (B, T, 6)]
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("pooling", ["last", "mean", "max"])
+@pytest.mark.parametrize("bidirectional", [full(False), True])
+@pytest.mark.parametrize("pooling", ["last", "mean", full("max")])
 def test_pooling_equals_running_each_sequence_alone_without_padding(pooling, bidirectional):
     spec = SPECS["class"]
     net = model(spec, pooling=pooling, bidirectional=bidirectional)
@@ -102,7 +103,7 @@ def test_padding_never_matters(name):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "max"])
+@pytest.mark.parametrize("pooling", ["last", full("mean"), full("max")])
 @pytest.mark.parametrize("name", SPECS)
 def test_decoding_step_by_step_equals_reading_the_whole(name, pooling):
     spec = SPECS[name]

@@ -11,6 +11,7 @@ from flax import nnx
 from seqexp.cells import GRU, LSTM
 from seqexp.layers import Bidirectional, Recurrent
 from seqexp.types import SeqexpError
+from tests.full import full
 from tests.variants import drawn, everything, quick_jit
 
 D, H, B, T = 3, 4, 3, 7
@@ -61,13 +62,13 @@ def gradients(layer, lengths):
     return jax.tree.leaves(run(layer, xs, carry))
 
 
-@pytest.mark.parametrize("chunk", [1, 3, 7, 100, "auto"])
+@pytest.mark.parametrize("chunk", [full(1), 3, full(7), full(100), "auto"])
 @pytest.mark.parametrize("name", ["forward", "noisy in reverse"])
 def test_in_chunks_of_any_size_everything_is_as_at_once(float64, name, chunk):
     assert_as_at_once(name, chunk, LENGTHS)
 
 
-@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
+@pytest.mark.parametrize("lengths", [full(None, id="full"), pytest.param(LENGTHS, id="ragged")])
 @pytest.mark.parametrize("name", LAYERS)
 def test_in_chunks_every_layer_is_as_at_once(float64, name, lengths):
     assert_as_at_once(name, 3, lengths)

@@ -13,6 +13,7 @@ from jax.test_util import check_grads
 
 from seqexp.recurrences import linear
 from seqexp.types import SeqexpError
+from tests.full import full
 from tests.variants import quick_jit
 
 T, B, H = 7, 3, 2
@@ -73,7 +74,7 @@ def assert_close(got, want):
 @pytest.mark.parametrize("real", [None, REAL], ids=["full", "ragged"])
 @directions
 @numbers
-@pytest.mark.parametrize("a_shape", [(T, B, H), (H,), (T, 1, H), (1, B, 1)])
+@pytest.mark.parametrize("a_shape", [(T, B, H), (H,), full((T, 1, H)), full((1, B, 1))])
 def test_states_and_gradients_are_those_of_a_loop(a_shape, is_complex, reverse, real):
     inputs = draw(a_shape, is_complex)
     runs = [partial(slow, real=real, reverse=reverse)]

@@ -182,6 +182,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.full
 def test_a_killed_run_is_mirrored_again_as_a_whole(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", _TRAINING, str(tmp_path), str(Path(__file__).parent)],

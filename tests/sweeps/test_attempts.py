@@ -15,6 +15,8 @@ from seqexp.sweeps import execute, group_run
 from tests.sweeps.tiny import TINY, runs, start
 from tests.test_configs import point
 
+pytestmark = pytest.mark.usefixtures("free")
+
 
 class Killed(BaseException):
     """In place of SIGKILL, which leaves no process to go on testing."""

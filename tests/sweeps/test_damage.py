@@ -10,9 +10,13 @@ import pytest
 from seqexp.runs import checkpoint
 from seqexp.runs.record import RunRecord
 from seqexp.runs.store import read
-from seqexp.sweeps import costing, execute, group_run
+from seqexp.sweeps import execute, group_run
+from tests.full import full
+from tests.hasty import no_costs
 from tests.sweeps.tiny import TINY, deterministic, runs
 from tests.test_configs import point
+
+pytestmark = pytest.mark.usefixtures("free")
 
 
 def _garbage_line(path):
@@ -61,9 +65,7 @@ def _points(folder, *more):
 def whole(tmp_path_factory):
     """Finished runs; and the same, interrupted after two evaluations of three."""
     folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"REPEATS": 1, "SECONDS_A_REPEAT": 0.0, "DECODE_STEPS": 1}.items():
-            patch.setattr(costing, name, value)
+    with pytest.MonkeyPatch.context() as patch, no_costs():
         execute(_points(folder / "finished"))
         save = group_run._save
 
@@ -152,7 +154,7 @@ def test_a_sibling_s_checkpoint_is_not_trained_on(whole, tmp_path):
     assert weights.run == by_seed[1]
 
 
-@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize("lost", [0, full(1)])
 def test_steps_that_are_not_those_due_are_not_resumed(whole, tmp_path, lost):
     shutil.copytree(whole / "interrupted" / "a", tmp_path / "a")
     path = next((tmp_path / "a").glob("*/metrics.jsonl"))
@@ -192,6 +194,7 @@ def test_a_member_whose_folder_is_gone_fails_alone(whole, tmp_path, monkeypatch)
     assert deterministic(tmp_path / "a") == deterministic(whole / "finished" / "a")
 
 
+@pytest.mark.full
 def test_a_member_whose_opening_fails_in_an_unforeseen_way_fails_alone(tmp_path, monkeypatch):
     """It used to end the sweep. And Control-C there is told to the mirrors that are open."""
     create, killed = RunRecord.create, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 
@@ -10,7 +11,7 @@ import pytest
 from seqexp.runs.record import RunRecord
 from seqexp.runs.store import read
 from seqexp.sweeps import execute, group_run
-from tests.sweeps.tiny import TINY, deterministic, runs, start
+from tests.sweeps.tiny import TINY, deterministic, runs, seqexp, start
 from tests.test_configs import point
 
 SWEEP = ["sweep", *TINY, "model=rnn,gru", "seed=0,1,2", "trainer.steps=300", "study=a"]
@@ -19,6 +20,21 @@ PATIENCE = 1800
 """Seconds: a machine kept busy by others takes many times as long as an idle one."""
 
 
+def test_a_killed_run_goes_on_to_bitwise_the_same_record(tmp_path):
+    run = ["run", *TINY, "model=gru", "trainer.steps=300", "study=a"]
+    assert seqexp(*run, f"runs_dir={tmp_path / 'whole'}") == 0
+    killed = start(*run, f"runs_dir={tmp_path / 'killed'}")
+    _wait_until(tmp_path / "killed" / "a", 0, killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert [run["status"] for run in runs(tmp_path / "killed" / "a").values()] == ["running"]
+    assert seqexp(*run, f"runs_dir={tmp_path / 'killed'}") == 0
+    (manifest,) = (tmp_path / "killed" / "a").glob("*/manifest.json")
+    assert json.loads(manifest.read_text())["resumed"], "it did not begin anew"
+    assert deterministic(tmp_path / "killed" / "a") == deterministic(tmp_path / "whole" / "a")
+
+
+@pytest.mark.full
 def test_a_killed_sweep_goes_on_to_bitwise_the_same_records(tmp_path):
     whole = start(*SWEEP, f"runs_dir={tmp_path / 'whole'}")
     said, _ = whole.communicate(timeout=PATIENCE)
@@ -53,7 +69,7 @@ def test_control_c_says_how_to_go_on(tmp_path):
     assert "goes on from here" in said and "Traceback" not in said
 
 
-def _wait_until(study, finished, process, seconds=600):
+def _wait_until(study, finished, process):
     """Wait until so many runs are finished, and another has three evaluations, one of them new."""
 
     def evaluations():
@@ -74,6 +90,7 @@ def _wait_until(study, finished, process, seconds=600):
     raise AssertionError("nothing was recorded in time")
 
 
+@pytest.mark.usefixtures("free")
 def test_an_interrupted_run_is_left_to_go_on_and_killed_in_wandb(tmp_path, monkeypatch):
     killed = []
 

@@ -16,6 +16,8 @@ from seqexp.sweeps import execute, groups
 from tests.sweeps.tiny import TINY, runs, seqexp
 from tests.test_configs import point
 
+pytestmark = pytest.mark.usefixtures("free")
+
 ARCHIVE = Path(__file__).parents[2] / "experiments/budgets/results/records.tar.xz"
 ASKED = {"seed": (0, 1), "learning_rate": (0.01,), "budget": (3_500,), "model": ("rnn",)}
 

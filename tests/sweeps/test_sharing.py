@@ -14,6 +14,8 @@ from seqexp.sweeps.groups import plan
 from tests.sweeps.tiny import TINY, deterministic, runs, seqexp, start
 from tests.test_configs import point
 
+pytestmark = pytest.mark.usefixtures("free")
+
 EXECUTE = sys.modules[execute.__module__]
 
 

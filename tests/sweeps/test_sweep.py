@@ -122,6 +122,7 @@ def test_what_is_finished_is_skipped_and_the_rest_added(swept, capsys):
     assert "1 finished, 2 skipped" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("free")
 def test_a_member_is_the_same_in_another_group(swept, tmp_path):
     """Law 4 through the command line: seed 1 alone is bitwise seed 1 of the sweep."""
     code = seqexp(
@@ -170,6 +171,7 @@ def test_a_run_made_by_other_code_is_named_and_runs_again_when_asked(swept, caps
     assert deterministic(swept) == before
 
 
+@pytest.mark.usefixtures("free")
 def test_a_diverging_member_is_a_result_and_changes_no_other(swept, tmp_path, capsys):
     code = seqexp(
         "sweep",
@@ -212,6 +214,7 @@ def test_the_time_of_a_step_is_not_that_of_a_member_that_diverged(tmp_path):
     assert rates["beside"] < 5 * rates["alone"], "an empty loop would be far faster"
 
 
+@pytest.mark.usefixtures("free")
 def test_what_other_code_left_unfinished_starts_anew(swept, tmp_path):
     """A checkpoint is only resumed by the code that wrote it."""
     import shutil
@@ -239,6 +242,7 @@ def test_what_other_code_left_unfinished_starts_anew(swept, tmp_path):
     assert deterministic(tmp_path / "a") == deterministic(swept)
 
 
+@pytest.mark.usefixtures("free")
 def test_a_failure_in_one_group_leaves_the_others(tmp_path, monkeypatch, capsys):
     """The second group's training breaks half way; the first is finished, and the exit code 1."""
 
@@ -266,6 +270,7 @@ def test_a_failure_in_one_group_leaves_the_others(tmp_path, monkeypatch, capsys)
     assert {run["status"] for run in runs(tmp_path / "a").values()} == {"finished"}
 
 
+@pytest.mark.usefixtures("free")
 def test_diverged_is_said_of_training_alone(tmp_path, monkeypatch, capsys):
     """Validation that is never finite is another failure, and told as one."""
     evaluate = Program.evaluate

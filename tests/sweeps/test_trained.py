@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import seqexp
-from seqexp.costs import CostLedger
 from seqexp.runs.store import read, read_json, write_json_atomic
-from seqexp.sweeps import group_run
 from seqexp.training.evaluation import eval_batches, pooled
 from seqexp.types import Mean, SeqexpError
+from tests.full import full
+from tests.hasty import no_costs
 from tests.sweeps.tiny import TINY, runs
 from tests.sweeps.tiny import seqexp as command
 from tests.test_configs import point
@@ -34,7 +34,6 @@ class Spoken(CopyMemory):
     text = Text(symbols="0123456789", prompt="12", length=5)
 """
 
-FREE = CostLedger(parameters=0, compile_seconds=0.0)
 SIZES = ["task.valid_examples=20", "task.test_examples=30", "trainer.eval_batch_size=16"]
 TASKS = {
     "adding": ["task=adding", "task.length=6", *SIZES, "model.cell._target_=loaded_own.Mine"],
@@ -67,9 +66,7 @@ def trained(own, tmp_path_factory):
     def train(task: str):
         study = folder / task
         if not study.exists():
-            with pytest.MonkeyPatch.context() as patch:
-                # What it costs is nobody's question here, and takes most of the time.
-                patch.setattr(group_run, "measure_costs", lambda program, *_: (program, FREE))
+            with no_costs():
                 settings = [o for o in TINY if o != "task=digits"]
                 where = [f"runs_dir={folder}", f"study={task}"]
                 assert command("run", "model=gru", *settings, *TASKS[task], *where) == 0
@@ -99,7 +96,10 @@ def score_of_predictions(run) -> float:
     return float(pooled(sums)[name][0])
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "task",
+    ["adding", full("copy_memory"), "digits", full("jsb_chorales"), full("tiny_shakespeare")],
+)
 def test_a_loaded_run_has_the_recorded_scores_to_the_last_digit(task, trained, require_files):
     require_files(point(f"task={task}").build().task)
     folder = trained(task)

@@ -13,6 +13,7 @@ from flax import serialization
 from seqexp.training import Hyper
 from seqexp.training.loop import Standing, train
 from seqexp.types import Batch
+from tests.full import full
 from tests.training.small import (
     HYPERS,
     adding,
@@ -26,7 +27,7 @@ from tests.training.small import (
 TASKS = {"generated": adding, "finite": digits}
 
 
-@pytest.fixture(scope="module", params=TASKS)
+@pytest.fixture(scope="module", params=[full("generated"), "finite"])
 def setting(request):
     """An experiment, its data, and what a group of three members on two devices gives."""
     task = TASKS[request.param]()

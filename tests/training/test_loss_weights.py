@@ -17,6 +17,7 @@ from seqexp.training import Hyper, Optimizer
 from seqexp.training.schedules import constant
 from seqexp.training.step import graph, init_member, loss_and_metrics
 from seqexp.types import Mean
+from tests.full import full
 from tests.training.small import experiment, program, trained
 
 SGD = Optimizer(optax.identity(), constant())
@@ -71,7 +72,7 @@ def test_what_weighs_nothing_has_no_loss_and_no_gradient():
     assert all(np.all(leaf == 0) for leaf in leaves)
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [full(1), 2])
 def test_what_is_trained_is_what_is_recorded(devices):
     """On one device and on two: small weights give the parameters and losses that whole ones do."""
     states, losses = [], []

@@ -20,6 +20,7 @@ from seqexp.training.mesh import (
     summed,
 )
 from seqexp.types import SeqexpError
+from tests.full import full
 from tests.training.small import HYPERS, assert_bitwise, digits, experiment, trained
 
 PLENTY = 1e3 * WORTH_A_DEVICE
@@ -89,7 +90,7 @@ def setting():
     return small, splits, trained(Program(small, splits, HYPERS, group_mesh(3, 1)))
 
 
-@pytest.mark.parametrize(("devices", "width"), [(1, 2), (1, 3), (2, 2)])
+@pytest.mark.parametrize(("devices", "width"), [full(1, 2), full(1, 3), (2, 2)])
 def test_side_by_side_is_one_by_one_to_rounding(setting, devices, width):
     """Two slices of which the second is half empty; one slice of all; one over two devices."""
     small, splits, (states, records, _) = setting
@@ -106,6 +107,7 @@ def test_side_by_side_is_one_by_one_to_rounding(setting, devices, width):
             )
 
 
+@pytest.mark.full
 def test_who_diverges_beside_others_stops_alone(setting):
     small, splits, (states, _, _) = setting
     wild = Hyper(0, 1e38, 0.0, float("inf"))
