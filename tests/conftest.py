@@ -25,6 +25,16 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
+NUMBERS = ("recurrences", "cells", "layers", "models", "training")
+"""Folders whose tests are of numbers that a compiler makes: `make test-full` tries all of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name in NUMBERS:
+            item.add_marker(pytest.mark.numbers)
+
+
 def pytest_report_header() -> list[str]:
     return [f"this JAX does not know {flag}: tested without it" for flag in UNKNOWN]
 

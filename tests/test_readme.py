@@ -37,6 +37,7 @@ def test_make_targets_exist(command):
         assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), target
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "command", [c for c in COMMANDS if re.match(r"seqexp (run|sweep) ", c) and "--" not in c]
 )
@@ -68,6 +69,7 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 [SENSORS] = [block for block in PYTHON if block.startswith("# sensors.py")]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("block", [block for block in PYTHON if block != SENSORS])
 def test_python_runs_and_learns(block, capsys):
     exec(compile(block, "README.md", "exec"), {})

@@ -41,6 +41,7 @@ def test_models_that_tie_are_tied(tmp_path):
     assert report(tmp_path).read_text().count('class="number best"') == 2
 
 
+@pytest.mark.full
 def test_means_that_tie_by_chance_are_tied_but_seeds_differ(tmp_path):
     study = written(tmp_path, {"gru": [0.125, 0.375], "lstm": [0.375, 0.125]})
     [text, *_] = headlines(findings(study, tabulate(study))).tasks["adding"]

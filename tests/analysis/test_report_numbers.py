@@ -335,6 +335,7 @@ def test_a_number_of_the_records_that_is_another_is_noticed(study, tmp_path):
         assert any(noticed in line for line in wrong), (folder, noticed)
 
 
+@pytest.mark.full
 def test_every_number_of_the_study_of_budgets(tmp_path):
     """The report of the records that experiments/budgets/pack.py packed."""
     with tarfile.open(RECORDS) as archive:

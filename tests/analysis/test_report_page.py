@@ -135,6 +135,7 @@ def test_tables_are_written_whole(study, page):
     assert {row["test"] for row in rows if row["status"] == "failed"} == {None}
 
 
+@pytest.mark.full
 def test_same_records_give_the_same_bytes(tmp_path):
     """In another process with other hashes, and in the place of an earlier report."""
     study, copy = tmp_path / "a" / "study", tmp_path / "b" / "study"

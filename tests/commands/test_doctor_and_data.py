@@ -49,6 +49,7 @@ def test_the_doctor_names_a_dead_canary(quick, monkeypatch, capsys):
     assert "all alive" in capsys.readouterr().out
 
 
+@pytest.mark.full
 def test_the_doctor_trains(monkeypatch, capsys):
     monkeypatch.setattr(canary, "scan_growth", lambda: 1.0)
     assert main(["doctor"]) == 0

@@ -32,6 +32,7 @@ def child(code: str, *arguments: str, shell: str = '"$@"', **environment: str):
     return subprocess.run(command, env={**clean, **environment}, capture_output=True, timeout=300)
 
 
+@pytest.mark.full
 def test_a_sweep_is_told_in_ascii(tmp_path):
     """The table has ± in it: it is printed after all is trained."""
     done = child(

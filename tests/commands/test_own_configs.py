@@ -14,6 +14,7 @@ import pytest
 from seqexp.commands.composition import points_of
 from seqexp.commands.overrides import read
 from seqexp.sweeps import Point
+from tests.full import full
 from tests.sweeps.tiny import TINY, runs, seqexp
 
 CELL = """
@@ -157,12 +158,12 @@ def test_a_grid_of_an_experiment_is_narrowed_by_the_command_line():
     "grid",
     [
         {"model": "rnn,gru", "model.features": "3,4", "seed": "range(0,2)"},
-        {"cell_dropout": "null,zoneout", "model.dropout": "0.1,0.2"},
-        {"optimizer.clip_norm": "null,1.0", "trainer.steps": "10,20"},
+        full({"cell_dropout": "null,zoneout", "model.dropout": "0.1,0.2"}, id="choices"),
+        full({"optimizer.clip_norm": "null,1.0", "trainer.steps": "10,20"}, id="nulls"),
         # Values that others read, that are replaced as a whole, that belong together.
-        {"experiment": "inner", "model.features": "3,4"},
+        full({"experiment": "inner", "model.features": "3,4"}, id="read by others"),
         {"model.features": "3,${seed}", "seed": "5,6"},
-        {"logger.tags": "[a,b],[c]", "seed": "0,1"},
+        full({"logger.tags": "[a,b],[c]", "seed": "0,1"}, id="lists"),
         {"model.cell": "{reset: before},{_partial_: true}", "model": "gru"},
         {"experiment": "asking", "seed": "0,1"},
     ],

@@ -60,6 +60,7 @@ def test_a_number_differs_from_one_that_is_not_finite():
     assert "is finite, and not where" in str(difference(one, np.array([1.0, np.inf])))
 
 
+@pytest.mark.full
 def test_a_cell_that_looks_ahead_is_found():
     found = broken(point(*own("Ahead", *COPY)).build())
     assert "SequenceModel, float64: causal is causal" in found

@@ -150,6 +150,7 @@ def test_without_a_key_nothing_is_dropped_and_each_key_drops_its_own():
     assert not np.allclose(first, second)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("both_directions", [False, True])
 def test_only_the_ends_of_a_stack_are_turned_time_first(both_directions):
     """The transposes of whole sequences in a compiled training step are as many for 4 as for 2."""

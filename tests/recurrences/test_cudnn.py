@@ -23,6 +23,7 @@ from seqexp.costs import Flops, count
 from seqexp.layers import Bidirectional, Recurrent
 from seqexp.recurrences import cudnn, lstm
 from seqexp.types import Noise, SeqexpError
+from tests.full import full
 from tests.variants import drawn, quick_jit
 
 T, B, D, H = 5, 4, 3, 2
@@ -127,7 +128,9 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(
+    "name", ["recurrent", full("in chunks"), full("bidirectional"), "together"]
+)
 def test_layers_run_on_either_kernel(kernel, name):
     xs, lengths = np.swapaxes(arrays()[0], 0, 1), RAGGED.sum(0)
 

@@ -57,6 +57,7 @@ def test_each_program_of_a_group_is_compiled_once(tmp_path, compiled):
     assert compiled == {f"jit({program})": groups for program, groups in programs.items()}
 
 
+@pytest.mark.full
 def test_the_next_process_finds_what_was_compiled(tmp_path):
     """All but the program that trains, whose compile time is measured each time."""
     environment = {

@@ -60,6 +60,7 @@ def test_a_killed_sweep_goes_on_to_bitwise_the_same_records(tmp_path):
         assert found[name] == expected[name], name
 
 
+@pytest.mark.full
 def test_control_c_says_how_to_go_on(tmp_path):
     stopped = start(*SWEEP, f"runs_dir={tmp_path}")
     _wait_until(tmp_path / "a", 0, stopped)

@@ -140,6 +140,7 @@ def test_of_two_sweeps_one_measures_and_the_other_waits_for_its_width(
     assert said.count(f"{times} timings") == 1 and "waiting: process" in said
 
 
+@pytest.mark.full
 def test_a_step_is_timed_for_real():
     """3 T products of [64, 512] and [512, 512] take longer than at a teraFLOP a second."""
     experiment = replace(configured("model.features=512", model="rnn").build(), batch_size=64)

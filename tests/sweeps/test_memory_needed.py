@@ -53,6 +53,7 @@ def test_a_memory_group_refuses_what_the_machine_would_hold(place, monkeypatch):
     assert "the memory group (cgroup) has 2 GB left" in refused.detail
 
 
+@pytest.mark.full
 def test_the_bound_is_below_what_the_program_takes():
     """By XLA's own buffer assignment: else what could be trained would be refused."""
     experiment = point(*TINY, "model=lstm", "model.features=256").build()
@@ -84,6 +85,7 @@ def test_a_compiled_program_is_compared_before_it_runs(place, monkeypatch):
     require_program(None, group_mesh(1, 1))
 
 
+@pytest.mark.full
 def test_a_group_that_trained_is_not_refused_when_it_goes_on(tmp_path, place, monkeypatch):
     """A ledger's program_bytes hold the data too, which is in memory by then."""
 

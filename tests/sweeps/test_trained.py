@@ -98,7 +98,7 @@ def score_of_predictions(run) -> float:
 
 @pytest.mark.parametrize(
     "task",
-    ["adding", full("copy_memory"), "digits", full("jsb_chorales"), full("tiny_shakespeare")],
+    [full("adding"), full("copy_memory"), "digits", full("jsb_chorales"), full("tiny_shakespeare")],
 )
 def test_a_loaded_run_has_the_recorded_scores_to_the_last_digit(task, trained, require_files):
     require_files(point(f"task={task}").build().task)

@@ -88,6 +88,7 @@ def test_members_may_stand_at_different_steps(setting):
     assert_bitwise(together[1].params, states[1].params)
 
 
+@pytest.mark.full
 def test_the_order_of_data_does_not_depend_on_when_it_is_evaluated(setting):
     small, splits, (states, _, _) = setting
     often, _, _ = trained(program(experiment(small.task, eval_every=2), splits, HYPERS))
@@ -140,6 +141,7 @@ def test_the_best_weights_are_those_of_the_best_validation_score(setting):
         assert_bitwise(evaluations[-1][1].best_params, best.params)
 
 
+@pytest.mark.full
 def test_splitting_a_batch_over_devices_is_the_same_to_rounding():
     task = digits()
     model = experiment(task).model

@@ -72,6 +72,7 @@ def test_what_weighs_nothing_has_no_loss_and_no_gradient():
     assert all(np.all(leaf == 0) for leaf in leaves)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("devices", [full(1), 2])
 def test_what_is_trained_is_what_is_recorded(devices):
     """On one device and on two: small weights give the parameters and losses that whole ones do."""

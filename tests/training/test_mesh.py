@@ -90,6 +90,7 @@ def setting():
     return small, splits, trained(Program(small, splits, HYPERS, group_mesh(3, 1)))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("devices", "width"), [full(1, 2), full(1, 3), (2, 2)])
 def test_side_by_side_is_one_by_one_to_rounding(setting, devices, width):
     """Two slices of which the second is half empty; one slice of all; one over two devices."""
@@ -130,6 +131,7 @@ def test_another_width_of_a_program_is_that_program_built_anew(setting):
     assert_bitwise(trained(Program(small, splits, HYPERS, mesh).at_width(3))[0], trained(wide)[0])
 
 
+@pytest.mark.full
 def test_the_first_slice_holds_its_members_alone(setting):
     small, splits, (states, _, _) = setting
     group = Program(small, splits, HYPERS, group_mesh(2, 1))
