@@ -33,6 +33,7 @@ def broken(experiment) -> dict[str, str]:
     return {f"{v.about}: {v.law}": v.problem for v in verdicts if v.problem}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "overrides", [ADDING, pytest.param(COPY, marks=pytest.mark.full)], ids=["adding", "copy"]
 )

@@ -154,6 +154,7 @@ def _written(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
+@pytest.mark.full
 def test_the_report_of_what_was_fetched_is_the_same_byte_for_byte(sent, tmp_path, serve):
     study = sent[0]
     serve(sent[1])

@@ -164,6 +164,7 @@ def test_steps_that_are_not_those_due_are_not_resumed(whole, tmp_path, lost):
     assert deterministic(tmp_path / "a") == deterministic(whole / "finished" / "a")
 
 
+@pytest.mark.full
 def test_a_member_whose_folder_is_gone_fails_alone(whole, tmp_path, monkeypatch):
     """And one whose disk is full."""
     append = RunRecord.log

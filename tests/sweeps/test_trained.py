@@ -141,6 +141,7 @@ def test_inputs_of_another_form_are_refused(inputs, lengths, said, trained):
         seqexp.load_run(trained("adding")).predict(inputs, lengths)
 
 
+@pytest.mark.full
 def test_tokens_beyond_the_vocabulary_are_refused(trained):
     run = seqexp.load_run(trained("copy_memory"))
     assert run.predict([1, 2, 3]).shape == (3, 10)

@@ -76,6 +76,7 @@ def test_resuming_is_bitwise_never_having_stopped(setting):
     assert [chunk.records, *later] == records
 
 
+@pytest.mark.full
 def test_members_may_stand_at_different_steps(setting):
     """A group of one member that is half way and one that starts: each as if alone."""
     small, splits, (states, _, _) = setting
