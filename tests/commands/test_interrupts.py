@@ -126,7 +126,7 @@ def _wait(child: subprocess.Popen[str]) -> None:
 
 
 def _ends(child: subprocess.Popen[str], number: signal.Signals, said: str = "") -> None:
-    out, _ = child.communicate(timeout=120)
+    out, _ = child.communicate(timeout=900)
     assert out.split("\n") == [*said.splitlines(), "", LINES[number], ""]
     assert child.returncode == 128 + number
 

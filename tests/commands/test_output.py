@@ -29,7 +29,7 @@ def child(code: str, *arguments: str, shell: str = '"$@"', **environment: str):
     """Run Python code in a process of its own, its command line in a shell's."""
     command = ["bash", "-c", shell, "bash", sys.executable, "-c", code, *arguments]
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG"))}
-    return subprocess.run(command, env={**clean, **environment}, capture_output=True, timeout=300)
+    return subprocess.run(command, env={**clean, **environment}, capture_output=True, timeout=900)
 
 
 @pytest.mark.full

@@ -74,7 +74,7 @@ def test_the_source_hash_sees_every_change_of_what_trains(tmp_path: Path) -> Non
 def _git(folder: Path, *arguments: str) -> None:
     who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
     subprocess.run(
-        ["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True, timeout=60
+        ["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True, timeout=900
     )
 
 

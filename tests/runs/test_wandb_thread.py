@@ -159,7 +159,7 @@ def test_a_process_of_wandb_that_is_stopped_holds_nothing_up(tmp_path, unknown_t
     out, err = tmp_path / "out", tmp_path / "err"
     with open(out, "w") as stdout, open(err, "w") as stderr:
         code = subprocess.call(
-            [sys.executable, "-c", program, "work"], stdout=stdout, stderr=stderr, timeout=300
+            [sys.executable, "-c", program, "work"], stdout=stdout, stderr=stderr, timeout=900
         )
     (_, pid), (status,) = [line.split() for line in out.read_text().splitlines()]
     os.kill(int(pid), signal.SIGKILL)

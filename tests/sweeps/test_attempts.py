@@ -150,7 +150,7 @@ def test_a_process_that_is_killed_leaves_its_note(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
     process = start(*arguments)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=900)
     assert process.returncode == 1 and "its process died twice while" in said
 
 

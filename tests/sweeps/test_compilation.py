@@ -75,7 +75,7 @@ def test_the_next_process_finds_what_was_compiled(tmp_path):
             f"runs_dir={tmp_path / runs_dir}",
         ]
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=170, check=True
+            command, env=environment, capture_output=True, text=True, timeout=900, check=True
         )
         # Lines of C++ logs: each program loaded on an Intel processor was two false alarms.
         assert not re.findall(r"^[EWIF]\d{4} \d\d:\d\d:.*", done.stderr, re.M), done.stderr

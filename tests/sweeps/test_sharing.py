@@ -131,7 +131,7 @@ def test_sweeps_started_together_train_each_run_once(tmp_path):
     alone = start(*sweep, f"runs_dir={tmp_path / 'alone'}")
     together = [start(*sweep, f"runs_dir={tmp_path / 'together'}") for _ in range(2)]
     for process in (alone, *together):
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=900)
         assert process.returncode == 0, said
     expected, found = (deterministic(tmp_path / kind / "a") for kind in ("alone", "together"))
     assert found == expected
