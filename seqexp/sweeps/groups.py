@@ -14,6 +14,7 @@ from seqexp.costs.figures import Figures
 from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.known import KnownRuns
 from seqexp.runs.record import RunInfo, run_directory, study_directory
+from seqexp.sweeps.arguments import telling_nulls
 from seqexp.sweeps.costing import training_flops
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.foreign import Foreign, foreign_code
@@ -207,7 +208,12 @@ def _planned(
 ) -> Planned:
     task = experiment.task
     of_data = data.hashes(point.config["task"], experiment)
-    hashes = {**of_data, **foreign.hashes, **changed_settings()}
+    hashes = {
+        **of_data,
+        **foreign.hashes,
+        **changed_settings(),
+        **telling_nulls(point.config),
+    }
     kind = device_kind()
     info = RunInfo(
         id=identity(point.config, hashes, kind),

@@ -12,7 +12,7 @@ import jax
 import pytest
 from jax.typing import ArrayLike
 
-from seqexp.sweeps.arguments import Signature, fit_targets, signature_of
+from seqexp.sweeps.arguments import Signature, fit_targets, signature_of, telling_nulls
 from seqexp.sweeps.nearest import nearest
 from seqexp.sweeps.values import described, fit, says_none
 from seqexp.types import SeqexpError
@@ -149,6 +149,18 @@ def test_a_mistake_names_the_key_what_is_wrong_and_how_to_write_it(mine, node, s
     with pytest.raises(SeqexpError) as error:
         checked(**node)
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_null_that_is_no_default_is_part_of_an_identity(mine):
+    """Without the key another value would be taken, and the identity be the same."""
+
+    def nulls(**values):
+        return telling_nulls({"model": [{"_target_": "mine.plain", **values}]})
+
+    assert nulls() == nulls(rate=3) == nulls(odd=None) == {}
+    assert nulls(rate=None, odd=None) == {"null model[0].rate": "given"}
+    inner = {"_target_": "mine.plain", "rate": None}
+    assert nulls(odd={"deep": inner}) == {"null model[0].odd.deep.rate": "given"}
 
 
 def test_what_python_cannot_tell_is_left_alone():
