@@ -118,8 +118,8 @@ def reproduce(study: Study) -> Section:
     said = [manifest.get("command") for manifest in manifests]
     lines += dict.fromkeys(_typed(words) for words in said if isinstance(words, list))
     lines += [command for command in dict.fromkeys(study.growth["command"]) if command]
-    folders = dict.fromkeys(study.runs["study"])
-    lines.append(shlex.join(["seqexp", "report", *(f"runs/{folder}" for folder in folders)]))
+    folders = map(study.folder, dict.fromkeys(study.runs["study"]))
+    lines.append(shlex.join(["seqexp", "report", *folders]))
     return Section("Reproduce", [preformatted("\n".join(lines))])
 
 

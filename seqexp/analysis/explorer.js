@@ -150,8 +150,10 @@ function learning(panel) {
         hovertemplate: "%{text}<extra></extra>",
       });
       traces.push({
-        ...group, x, y: timed(mean.mean), mode: "lines", hoverinfo: "skip",
-        line: { color, width: 2.5, dash },
+        ...group, x, y: timed(mean.mean), hoverinfo: "skip",
+        // A single evaluation is a point, which a line does not show.
+        mode: x.length > 1 ? "lines" : "markers", line: { color, width: 2.5, dash },
+        marker: { color, size: 8 },
       });
     }
     const yaxis = { ...axis(`validation ${task.score}`, log, y), range };

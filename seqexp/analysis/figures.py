@@ -166,6 +166,8 @@ def _draw_mean(ax: Axes, runs: pd.DataFrame, time: Time, look: Look) -> Line2D:
     x = mean[time.key]
     ax.fill_between(x, mean["low"], mean["high"], color=look.colour, alpha=0.15, linewidth=0)
     [line] = ax.plot(x, mean["mean"], color=look.colour, linestyle=look.line, linewidth=1.6)
+    if len(mean) == 1:  # A point, which a line does not show.
+        line.set(marker="o", markersize=4)
     return line
 
 

@@ -59,6 +59,12 @@ class Study:
     growth: pd.DataFrame
     unread: int = 0
 
+    def folder(self, study: str) -> str:
+        """The folder of one of the studies, as the command that trained its first run says."""
+        first = self.runs["run"][self.runs["study"] == study].iloc[0]
+        runs_dir = self.files[first].run.get("config", {}).get("runs_dir", "runs")
+        return str(Path(str(runs_dir)) / study)
+
     def baselines(self, task_label: str) -> dict[str, float]:
         """The scores on a task that need no model, by name."""
         scores: dict[str, float] = {}

@@ -195,11 +195,14 @@ def _curve(
         }
     yield {
         **shared,
+        # A single evaluation is a point, which a line does not show.
+        "mode": "lines" if len(x) > 1 else "markers",
         "x": x,
         "y": [mean["mean"][i] for i in timed],
         "text": [f"{plain(curve['name'])}, mean of n={len(seeds) - len(lost)}"] * len(x),
         "hovertemplate": hover_text(score, over),
         "line": {"color": colour, "width": 2.5, "dash": look["dash"]},
+        "marker": {"color": colour, "size": 8},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -215,7 +216,10 @@ def _measuring(study: Study) -> str:
     models, tasks = (",".join(dict.fromkeys(runs[key])) for key in ("model", "task"))
     width = "config/model.features"
     sizes = SIZES if width in runs and not runs[width].isna().to_numpy().any() else SIZES[:1]
-    words = [f"model={models}", f"task={tasks}", *sizes, f"study={runs['study'].iloc[0]}"]
+    folder = Path(study.folder(runs["study"].iloc[0]))
+    words = [f"model={models}", f"task={tasks}", *sizes, f"study={folder.name}"]
+    if str(folder.parent) != "runs":
+        words.append(f"runs_dir={folder.parent}")
     return shlex.join(["seqexp", "cost", *words])
 
 

@@ -74,6 +74,14 @@ def report_on(
     found = findings(study, tabulate(study))
     # First what no full disk can take away.
     print(to_text(found.table, terminal_width()), flush=True)
+    if study.problems:
+        first, count = study.problems[0], len(study.problems)
+        more = f", and {count - 1} more" if count > 1 else ""
+        print(
+            f"problems with the records: {first.where}: {first.what}{more}; "
+            'the page has them under "Left out"',
+            file=sys.stderr,
+        )
     page = write_report(found, to or studies[0] / "report")
     print(f"report: {page}", flush=True)
     if mirror is None or mirror.mode == "disabled":

@@ -27,7 +27,7 @@ from synthetic_records import (
 
 from seqexp.analysis import load, report
 from seqexp.analysis.table import tabulate
-from seqexp.commands.report import main
+from seqexp.commands.report import main, report_on
 from seqexp.types import SeqexpError
 
 VOID = {"meta", "br", "path", "use", "input"}
@@ -255,7 +255,7 @@ def test_growth_is_shown_where_it_was_measured(tmp_path):
 
 
 def test_where_no_growth_was_measured_the_command_that_does_is_told(tmp_path):
-    config = {"task": {"length": 10}, "model": {"features": 8}}
+    config = {"task": {"length": 10}, "model": {"features": 8}, "runs_dir": "elsewhere"}
     for model in ("gru", "lstm"):
         write_run(tmp_path / "my study", model, "adding", 0, config=config)
     report(tmp_path / "my study")
@@ -264,8 +264,21 @@ def test_where_no_growth_was_measured_the_command_that_does_is_told(tmp_path):
     assert shlex.split(html.unescape(command)) == [
         *("seqexp", "cost", "model=gru,lstm", "task=adding"),
         *("--lengths=64,128,256,512,1024", "--widths=16,32,64,128", "study=my study"),
+        "runs_dir=elsewhere",
     ]
+    assert "seqexp report &#x27;elsewhere/my study&#x27;" in markup
     assert 'data-draws="growth"' not in markup
+
+
+def test_records_that_are_left_out_are_told_in_the_terminal_too(tmp_path, capsys):
+    for seed in (0, 1):
+        folder = write_run(tmp_path / "study", "gru", "adding", seed)
+    report_on([tmp_path / "study"])
+    assert not capsys.readouterr().err
+    (folder / "run.json").write_text("{")
+    report_on([tmp_path / "study"])
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and f"study/{folder.name}/run.json: " in err
 
 
 def test_a_budget_is_no_training_setting(tmp_path):
