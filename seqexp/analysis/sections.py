@@ -136,8 +136,9 @@ def task(found: Findings, figures: TaskFigures) -> Section:
     if costs:
         direction = "lower" if rows["goal"].iloc[0] == "min" else "higher"
         note = (
-            f"Further left is cheaper, {direction} is better. Filled: on the Pareto front, the "
-            "grey line. Bars: 95 % intervals, of scores over seeds, of times over measurements."
+            f"Further left is cheaper, {direction} is better. Filled: on the Pareto front (the "
+            "grey line), or off it by less than the noise of a time. Bars: 95 % intervals, of "
+            "scores over seeds, of times over measurements."
         )
         body += ["<h3>Cost</h3>", paragraph(note, "note"), legend(rows, looks)]
         body += [grid("narrow", costs)]
