@@ -61,7 +61,9 @@ class Study:
 
     def folder(self, study: str) -> str:
         """The folder of one of the studies, as the command that trained its first run says."""
-        first = self.runs["run"][self.runs["study"] == study].iloc[0]
+        first = next(
+            run for run, of in zip(self.runs["run"], self.runs["study"], strict=True) if of == study
+        )
         runs_dir = self.files[first].run.get("config", {}).get("runs_dir", "runs")
         return str(Path(str(runs_dir)) / study)
 
