@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -118,8 +119,8 @@ def reproduce(study: Study) -> Section:
     said = [manifest.get("command") for manifest in manifests]
     lines += dict.fromkeys(_typed(words) for words in said if isinstance(words, list))
     lines += [command for command in dict.fromkeys(study.growth["command"]) if command]
-    folders = map(study.folder, dict.fromkeys(study.runs["study"]))
-    lines.append(shlex.join(["seqexp", "report", *folders]))
+    folders = [Path(study.runs_dir(name)) / name for name in dict.fromkeys(study.runs["study"])]
+    lines.append(shlex.join(["seqexp", "report", *map(str, folders)]))
     return Section("Reproduce", [preformatted("\n".join(lines))])
 
 

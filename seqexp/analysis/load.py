@@ -59,13 +59,12 @@ class Study:
     growth: pd.DataFrame
     unread: int = 0
 
-    def folder(self, study: str) -> str:
-        """The folder of one of the studies, as the command that trained its first run says."""
+    def runs_dir(self, study: str) -> str:
+        """Where one of the studies lies, as the config of its first run says."""
         first = next(
             run for run, of in zip(self.runs["run"], self.runs["study"], strict=True) if of == study
         )
-        runs_dir = self.files[first].run.get("config", {}).get("runs_dir", "runs")
-        return str(Path(str(runs_dir)) / study)
+        return str(self.files[first].run.get("config", {}).get("runs_dir", "runs"))
 
     def baselines(self, task_label: str) -> dict[str, float]:
         """The scores on a task that need no model, by name."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -217,10 +216,9 @@ def _measuring(study: Study) -> str:
     models, tasks = (",".join(dict.fromkeys(runs[key])) for key in ("model", "task"))
     width = "config/model.features"
     sizes = SIZES if width in runs and not runs[width].isna().to_numpy().any() else SIZES[:1]
-    folder = Path(study.folder(runs["study"].iloc[0]))
-    words = [f"model={models}", f"task={tasks}", *sizes, f"study={folder.name}"]
-    if str(folder.parent) != "runs":
-        words.append(f"runs_dir={folder.parent}")
+    name = runs["study"].iloc[0]
+    words = [f"model={models}", f"task={tasks}", *sizes, f"study={name}"]
+    words.append(f"runs_dir={study.runs_dir(name)}")
     return shlex.join(["seqexp", "cost", *words])
 
 

@@ -76,7 +76,7 @@ def fit_targets(node: Any, key: str, keys: Sequence[str]) -> Any:
     return {name: fitted.get(name, value) for name, value in whole.items()}
 
 
-def telling_nulls(node: Any, key: str = "") -> dict[str, str]:
+def explicit_nulls(node: Any, key: str = "") -> dict[str, str]:
     """The nulls of a config that are no default: where the key is missing another value is taken.
 
     An identity leaves out nulls, and would be that of a config without them.
@@ -85,14 +85,14 @@ def telling_nulls(node: Any, key: str = "") -> dict[str, str]:
         What to hash beside the config, by the dotted key.
     """
     if isinstance(node, list):
-        parts = [telling_nulls(child, f"{key}[{i}]") for i, child in enumerate(node)]
+        parts = [explicit_nulls(child, f"{key}[{i}]") for i, child in enumerate(node)]
         return {name: said for part in parts for name, said in part.items()}
     if not isinstance(node, Mapping):
         return {}
     start = f"{key}." if key else ""
     found = {}
     for name, child in node.items():
-        found |= telling_nulls(child, f"{start}{name}")
+        found |= explicit_nulls(child, f"{start}{name}")
     target = node.get("_target_")
     signature = signature_of(_located(target, f"{start}_target_")) if target else None
     arguments = signature.arguments if signature else {}

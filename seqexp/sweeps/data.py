@@ -53,7 +53,7 @@ def _of_data(task: Task, get: Callable[[], Any]) -> Any:
             return get()
     except SeqexpError:
         raise
-    except Exception as error:
+    except Exception as error:  # Of whatever kind: a task may be a user's own code.
         name = type(task).__name__
         verb = "read" if isinstance(error, OSError) else "make"
         said = first_line(error) if isinstance(error, OSError) else reason(error)

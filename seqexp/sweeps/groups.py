@@ -14,7 +14,7 @@ from seqexp.costs.figures import Figures
 from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.known import KnownRuns
 from seqexp.runs.record import RunInfo, run_directory, study_directory
-from seqexp.sweeps.arguments import telling_nulls
+from seqexp.sweeps.arguments import explicit_nulls
 from seqexp.sweeps.costing import training_flops
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.foreign import Foreign, foreign_code
@@ -34,7 +34,8 @@ class Planned:
     """A point and the run that it becomes.
 
     Attributes:
-        data_hashes: of the data and of the user's own code.
+        data_hashes: what determines the result beside the config: hashes of the data and of the
+            user's own code, changed settings of JAX, nulls that are no default.
         packages: versions of installed packages that this code is, or imports.
     """
 
@@ -212,7 +213,7 @@ def _planned(
         **of_data,
         **foreign.hashes,
         **changed_settings(),
-        **telling_nulls(point.config),
+        **explicit_nulls(point.config),
     }
     kind = device_kind()
     info = RunInfo(

@@ -57,6 +57,14 @@ def test_a_model_has_one_colour_and_symbol_in_every_figure(tmp_path):
     assert len(found) == len(set(found)) == 3 and set(found) <= set(COLOURS)
 
 
+@pytest.mark.parametrize(("evaluations", "mode"), [(1, "markers"), (2, "lines")])
+def test_a_single_evaluation_is_a_point(tmp_path, evaluations, mode):
+    folder = write_run(tmp_path, "gru", "adding", 0)
+    records = [{"step": n, "examples": n, "valid/mse": 0.1} for n in range(1, evaluations + 1)]
+    write_lines(folder / "metrics.jsonl", records)
+    assert _shown(_drawn(tmp_path)["learning/adding/step"])["gru"]["mode"] == mode
+
+
 def test_the_front_is_a_staircase_through_the_best_means_and_open_marks_are_off_it(tmp_path):
     """The rnn costs least and is best, so it alone is on the front: for less is better of mse."""
     best = {"rnn": 0.1, "gru": 0.2, "lstm": 0.3}

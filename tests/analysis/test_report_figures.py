@@ -219,6 +219,15 @@ def test_what_diverged_is_marked_and_does_not_set_the_scale(tmp_path):
     assert after.count("<use") > before.count("<use")
 
 
+def test_a_single_evaluation_is_a_point(tmp_path):
+    """A line of one point shows nothing."""
+    folder = write_run(tmp_path, "gru", "adding", 0)
+    line = learning(tmp_path)["adding-learning-examples"]
+    write_lines(folder / "metrics.jsonl", [{"step": 10, "examples": 40, "valid/mse": 0.1}])
+    point = learning(tmp_path)["adding-learning-examples"]
+    assert point.count("<use") > line.count("<use")
+
+
 def test_a_study_of_which_nothing_finished_has_no_cost_figures(tmp_path):
     write_run(tmp_path, "gru", "adding", 0, status="diverged", score=score("adding", None, None))
     assert costs(tmp_path) == {}

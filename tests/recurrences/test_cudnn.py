@@ -129,7 +129,7 @@ LAYERS = {
 
 
 @pytest.mark.parametrize(
-    "name", ["recurrent", full("in chunks"), full("bidirectional"), "together"]
+    "name", [full(name) if name in ("in chunks", "bidirectional") else name for name in LAYERS]
 )
 def test_layers_run_on_either_kernel(kernel, name):
     xs, lengths = np.swapaxes(arrays()[0], 0, 1), RAGGED.sum(0)

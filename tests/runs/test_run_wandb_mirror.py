@@ -1,9 +1,8 @@
-"""The wandb mirror: the same numbers as the record, and never a reason to stop."""
+"""The wandb mirror: the same numbers as the record."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -13,52 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offline_wandb import described, history, inspect, offline_runs, summary
+from mirrored import COST, OFFLINE, finish, log_steps, offline_runs_of, our_warnings, run_info
+from offline_wandb import described, history, inspect, summary
 
 from seqexp.costs.ledger import CostLedger
-from seqexp.runs import store, wandb_session
-from seqexp.runs.record import RunInfo, RunRecord, is_finished
+from seqexp.runs import store
+from seqexp.runs.record import RunRecord
 from seqexp.runs.wandb_mirror import Mirror
-from seqexp.types import Score
-
-COST = {"flops": {"value": 12, "how": "jaxpr"}, "energy": None, "training_flops_per_step": 5e9}
-COST |= {"step_seconds": 0.5}
-OFFLINE = Mirror("offline", "seqexp-test", tags=("nightly",))
-
 
 pytestmark = pytest.mark.usefixtures("unknown_to_wandb")
-
-
-def _info(seed: int) -> RunInfo:
-    return RunInfo(
-        id=f"{seed:016x}",
-        study="study",
-        name=f"lstm-adding-seed{seed}",
-        model="lstm",
-        task="adding",
-        seed=seed,
-        group="fedcba9876543210",
-        config={"seed": seed, "optimizer": {"learning_rate": 1e-3}, "api_key": "s3cr3t-value"},
-        score=Score("loss", "min"),
-        baselines={},
-    )
-
-
-def _log(record: RunRecord, first: int, last: int) -> None:
-    for step in range(first, last + 1):
-        metrics: dict[str, Any] = {"step": step, "examples": 32 * step}
-        metrics["train/loss"] = float("nan") if step == 2 else 1 / step + record.run["seed"]
-        metrics["valid/loss"] = 2 / step + record.run["seed"]
-        record.log(metrics, seconds=0.5 * step)
-
-
-def _finish(record: RunRecord) -> None:
-    record.write_cost(COST)
-    record.finish(3, {"loss": 0.25}, {"loss": 0.26})
-
-
-def _offline_runs(record: RunRecord) -> list[Path]:
-    return offline_runs(record.directory)
 
 
 def test_offline_runs_hold_what_the_records_hold(
@@ -66,18 +28,18 @@ def test_offline_runs_hold_what_the_records_hold(
 ) -> None:
     """Two at once: neither mixes with the other, and nothing secret is in either."""
     monkeypatch.setenv("WANDB_TAGS", "nightly,gpu")
-    records = [RunRecord.create(tmp_path, _info(seed), {}, OFFLINE) for seed in (0, 1)]
+    records = [RunRecord.create(tmp_path, run_info(seed), {}, OFFLINE) for seed in (0, 1)]
     for record in records:
         record.write_cost(COST)
     for step in range(1, 6):
         for record in records:
-            _log(record, step, step)
+            log_steps(record, step, step)
     records[1].log_samples(5, ["the cat", "the dog"])
     for record in records:
-        _finish(record)
+        finish(record)
 
     for seed, record in enumerate(records):
-        (folder,) = _offline_runs(record)
+        (folder,) = offline_runs_of(record)
         log = inspect(folder)
         rows, ended = history(log), summary(log)
         assert [row["step"] for row in rows] == [1, 2, 3, 4, 5]
@@ -114,11 +76,11 @@ def test_offline_runs_hold_what_the_records_hold(
 
 
 def test_curves_can_be_drawn_over_steps_examples_flops_and_seconds(tmp_path: Path) -> None:
-    record = RunRecord.create(tmp_path, _info(0), {}, OFFLINE)
+    record = RunRecord.create(tmp_path, run_info(0), {}, OFFLINE)
     record.write_cost(COST)
-    _log(record, 1, 4)
-    _finish(record)
-    log = inspect(_offline_runs(record)[0])
+    log_steps(record, 1, 4)
+    finish(record)
+    log = inspect(offline_runs_of(record)[0])
     metrics = [entry["metric"] for entry in log if entry["type"] == "metric"]
     axes = ("step", "examples", "flops", "seconds")
     assert set(axes) <= {metric.get("name") for metric in metrics}
@@ -138,10 +100,10 @@ def test_every_figure_of_the_ledger_is_in_the_summary_with_its_method(tmp_path: 
     }
     sizes |= {"carry_bytes_by_layer": {"0.0": 1}, "training_flops_by_kind": {"products": 2}}
     sizes |= {"step_seconds_at_width": {"1": 0.5}, "step_joules": None}
-    record = RunRecord.create(tmp_path, _info(0), {}, OFFLINE)
+    record = RunRecord.create(tmp_path, run_info(0), {}, OFFLINE)
     record.write_cost(CostLedger(**sizes).to_json())
     record.finish(3, {"loss": 0.25}, {"loss": 0.26})
-    ended = summary(inspect(_offline_runs(record)[0]))
+    ended = summary(inspect(offline_runs_of(record)[0]))
     for name, size in sizes.items():
         assert ended[f"cost/methods/{name}"]
         if isinstance(size, dict):
@@ -155,13 +117,13 @@ def test_every_figure_of_the_ledger_is_in_the_summary_with_its_method(tmp_path: 
 def test_what_a_width_was_solved_for_stands_with_what_it_reached(tmp_path: Path) -> None:
     asked = {"by": "params", "budget": 70_000, "multiple": 4, "tolerance": 0.02}
     info = replace(
-        _info(0),
+        run_info(0),
         config={"seed": 0, "match": asked},
         match={**asked, "width": 100, "reached": 70_123},
     )
     record = RunRecord.create(tmp_path, info, {}, OFFLINE)
-    _finish(record)
-    config = described(inspect(_offline_runs(record)[0]))["config"]["update"]
+    finish(record)
+    config = described(inspect(offline_runs_of(record)[0]))["config"]["update"]
     assert config["match"] == {**asked, "width": 100, "reached": 70_123}
 
 
@@ -169,12 +131,12 @@ _TRAINING = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_run_wandb_mirror import COST, OFFLINE, _info, _log
+from mirrored import COST, OFFLINE, run_info, log_steps
 from seqexp.runs.record import RunRecord
 
-record = RunRecord.create(Path(sys.argv[1]), _info(0), {}, OFFLINE)
+record = RunRecord.create(Path(sys.argv[1]), run_info(0), {}, OFFLINE)
 record.write_cost(COST)
-_log(record, 1, 30)
+log_steps(record, 1, 30)
 record.log_samples(10, ["text 10"])
 print("logged", flush=True)
 time.sleep(600)
@@ -190,12 +152,12 @@ def test_a_killed_run_is_mirrored_again_as_a_whole(tmp_path: Path) -> None:
         assert child.stdout and child.stdout.readline() == b"logged\n"
         child.send_signal(signal.SIGKILL)
     record = RunRecord.open(tmp_path / "study" / f"{0:016x}", OFFLINE)
-    (stale,) = _offline_runs(record)
+    (stale,) = offline_runs_of(record)
 
-    record.resume_from(20, _info(0), {})
-    _log(record, 21, 25)
-    _finish(record)
-    (folder,) = _offline_runs(record)
+    record.resume_from(20, run_info(0), {})
+    log_steps(record, 21, 25)
+    finish(record)
+    (folder,) = offline_runs_of(record)
     rows = history(inspect(folder))
     assert [row["step"] for row in rows] == list(range(1, 26))
     assert [row["seconds"] for row in rows] == [0.5 * step for step in range(1, 26)]
@@ -208,143 +170,18 @@ def test_a_killed_run_is_mirrored_again_as_a_whole(tmp_path: Path) -> None:
 def test_a_run_that_failed_can_be_resumed_in_the_same_process(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    record = RunRecord.create(tmp_path, _info(0), {}, OFFLINE)
-    _log(record, 1, 3)
+    record = RunRecord.create(tmp_path, run_info(0), {}, OFFLINE)
+    log_steps(record, 1, 3)
     record.fail("out of memory")
-    log = inspect(_offline_runs(record)[0])
+    log = inspect(offline_runs_of(record)[0])
     assert log[-1]["exit"] == {"exit_code": 1}
     assert (summary(log)["status"], summary(log)["error"]) == ("failed", "out of memory")
     again = RunRecord.open(record.directory, OFFLINE)
-    again.resume_from(2, _info(0), {})
-    _log(again, 3, 4)
-    _finish(again)
-    assert not _warnings(caplog)
-    assert len(_offline_runs(again)) == 1
-
-
-def test_disabled_writes_and_imports_nothing(tmp_path: Path) -> None:
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[2]);"
-        "from pathlib import Path; from test_run_wandb_mirror import _finish, _info, _log;"
-        "from seqexp.runs.record import RunRecord; from seqexp.runs.wandb_mirror import Mirror;"
-        "record = RunRecord.create(Path(sys.argv[1]), _info(0), {}, Mirror('disabled', 'p'));"
-        "_log(record, 1, 3); record.log_samples(3, ['a']); _finish(record);"
-        "sys.exit('wandb' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path), str(Path(__file__).parent)]
-    )
-    assert done.returncode == 0
-    (directory,) = (tmp_path / "study").iterdir()
-    assert is_finished(directory) and not (directory / "wandb").exists()
-
-
-def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    ours = (record for record in caplog.records if record.name.startswith("seqexp"))
-    return [record.getMessage() for record in ours if record.levelno >= logging.WARNING]
-
-
-def test_online_without_a_key_is_offline_with_one_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    records = [
-        RunRecord.create(tmp_path, _info(seed), {}, Mirror("online", "p")) for seed in (0, 1)
-    ]
-    for record in records:
-        _log(record, 1, 3)
-        _finish(record)
-        (folder,) = _offline_runs(record)
-        assert folder.name.startswith("offline-run-")
-    (warning,) = _warnings(caplog)
-    assert "no API key" in warning and "\n" not in warning
-
-
-def test_online_without_a_server_waits_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
-    monkeypatch.setattr(wandb_session, "INIT_TIMEOUT", 2.0)
-    init, tried = wandb_session._init, []
-
-    def counted(directory, mode, what):
-        tried.append(mode)
-        return init(directory, mode, what)
-
-    monkeypatch.setattr(wandb_session, "_init", counted)
-    mirror = Mirror("online", "p")
-    records = [RunRecord.create(tmp_path, _info(seed), {}, mirror) for seed in range(3)]
-    assert tried == ["online", "offline", "offline", "offline"]
-    for record in records:
-        _log(record, 1, 3)
-        _finish(record)
-        (folder,) = _offline_runs(record)
-        assert folder.name.startswith("offline-run-")
-    (warning,) = _warnings(caplog)
-    assert "stays offline" in warning and "\n" not in warning
-
-
-def test_a_server_that_is_lost_ends_no_other_run(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import wandb
-
-    init = wandb.init
-
-    def lost(**settings: Any) -> Any:
-        if settings["mode"] == "online":
-            raise TimeoutError("no answer")
-        return init(**settings)
-
-    first = RunRecord.create(tmp_path, _info(0), {}, OFFLINE)
-    monkeypatch.setattr(wandb, "login", lambda **settings: True)
-    monkeypatch.setattr(wandb, "init", lost)
-    second = RunRecord.create(tmp_path, _info(1), {}, Mirror("online", "p"))
-    for record in (first, second):
-        _log(record, 1, 3)
-        _finish(record)
-    # Had the first one been torn down, its log would have failed with a warning of its own.
-    assert _warnings(caplog) == ["wandb stays offline (no answer); send runs with `wandb sync`"]
-
-
-def test_wandb_that_does_not_start_stops_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import wandb
-
-    def broken(**settings: Any) -> None:
-        raise ValueError("first line\nsecond line")
-
-    monkeypatch.setattr(wandb, "init", broken)
-    record = RunRecord.create(tmp_path, _info(0), {}, OFFLINE)
-    _log(record, 1, 3)
-    _finish(record)
-    assert is_finished(record.directory)
-    assert len(store.read(record.directory / "metrics.jsonl")) == 3
-    assert _warnings(caplog) == ["wandb failed (first line); lstm-adding-seed0 is not mirrored"]
-
-
-def test_wandb_that_breaks_later_stops_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import wandb
-
-    records = [RunRecord.create(tmp_path, _info(seed), {}, OFFLINE) for seed in (0, 1)]
-    _log(records[0], 1, 2)
-
-    def broken(*arguments: Any, **settings: Any) -> None:
-        raise OSError("no space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(wandb.Run, "log", broken)
-        _log(records[0], 3, 6)
-    for record in records:
-        _log(record, 7, 8)
-        _finish(record)
-        assert is_finished(record.directory)
-    assert len(store.read(records[0].directory / "metrics.jsonl")) == 8
-    assert _warnings(caplog) == [
-        "wandb failed (no space left on device); this run is no longer mirrored"
-    ]
+    again.resume_from(2, run_info(0), {})
+    log_steps(again, 3, 4)
+    finish(again)
+    assert not our_warnings(caplog)
+    assert len(offline_runs_of(again)) == 1
 
 
 @pytest.mark.parametrize("comparison", [False, True])

@@ -18,7 +18,7 @@ from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import KILLED, Mirror, MirroredRun
 from seqexp.runs.wandb_study import Comparison, log_study
 from seqexp.runs.wandb_thread import Unresponsive, in_time
-from tests.runs.test_run_wandb_mirror import OFFLINE, _finish, _info, _log
+from tests.runs.test_run_wandb_mirror import OFFLINE, finish, log_steps, run_info
 
 
 @pytest.fixture(autouse=True)
@@ -94,10 +94,10 @@ def test_what_hangs_is_given_up_once_and_for_all(caplog):
 def test_a_record_is_whole_whatever_of_wandb_hangs(method, hanging, tmp_path, caplog):
     hanging.only = (method,)
     with caplog.at_level(logging.WARNING):
-        records = [RunRecord.create(tmp_path, _info(seed), {}, OFFLINE) for seed in (0, 1)]
+        records = [RunRecord.create(tmp_path, run_info(seed), {}, OFFLINE) for seed in (0, 1)]
         for record in records:
-            _log(record, 1, 3)
-            _finish(record)
+            log_steps(record, 1, 3)
+            finish(record)
     for record in records:
         assert len(read(record.directory / "metrics.jsonl")) == 3
         run = read_json(record.directory / "run.json")
@@ -110,9 +110,9 @@ def test_a_run_that_does_not_open_is_not_waited_for(monkeypatch, tmp_path, caplo
     answers = threading.Event()
     monkeypatch.setattr(Mirror, "_open", lambda self, *_: answers.wait())
     with caplog.at_level(logging.WARNING):
-        record = RunRecord.create(tmp_path, _info(0), {}, OFFLINE)
-        _log(record, 1, 3)
-        _finish(record)
+        record = RunRecord.create(tmp_path, run_info(0), {}, OFFLINE)
+        log_steps(record, 1, 3)
+        finish(record)
         comparison = Comparison("study", [], {}, {}, {})
         assert log_study(OFFLINE, comparison, tmp_path) is None
     assert len(caplog.records) == 1
@@ -133,17 +133,17 @@ from seqexp.runs import wandb_session
 sys.path.insert(0, {tests!r})
 
 def command(arguments):
-    from tests.runs.test_run_wandb_mirror import OFFLINE, _finish, _info, _log
+    from tests.runs.test_run_wandb_mirror import OFFLINE, finish, run_info, log_steps
     from seqexp.runs.record import RunRecord
-    record = RunRecord.create(Path({folder!r}), _info(0), {{}}, OFFLINE)
+    record = RunRecord.create(Path({folder!r}), run_info(0), {{}}, OFFLINE)
     wandb_session.CALL_TIMEOUT = wandb_session.FINISH_TIMEOUT = 0.5
     for child in Path("/proc/self/task").glob("*/children"):
         for pid in child.read_text().split():
             if b"wandb" in Path(f"/proc/{{pid}}/cmdline").read_bytes():
                 os.kill(int(pid), signal.SIGSTOP)
                 print("stopped", pid, flush=True)
-    _log(record, 1, 3)
-    _finish(record)
+    log_steps(record, 1, 3)
+    finish(record)
     print(record.run["status"], flush=True)
     return 0
 

@@ -12,7 +12,7 @@ import jax
 import pytest
 from jax.typing import ArrayLike
 
-from seqexp.sweeps.arguments import Signature, fit_targets, signature_of, telling_nulls
+from seqexp.sweeps.arguments import Signature, explicit_nulls, fit_targets, signature_of
 from seqexp.sweeps.nearest import nearest
 from seqexp.sweeps.values import described, fit, says_none
 from seqexp.types import SeqexpError
@@ -155,7 +155,7 @@ def test_a_null_that_is_no_default_is_part_of_an_identity(mine):
     """Without the key another value would be taken, and the identity be the same."""
 
     def nulls(**values):
-        return telling_nulls({"model": [{"_target_": "mine.plain", **values}]})
+        return explicit_nulls({"model": [{"_target_": "mine.plain", **values}]})
 
     assert nulls() == nulls(rate=3) == nulls(odd=None) == {}
     assert nulls(rate=None, odd=None) == {"null model[0].rate": "given"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import resource
 
+import numpy as np
 import pytest
 
 from seqexp.costs import memory_there
 from seqexp.costs.memory_there import Room
 from seqexp.sweeps.groups import plan
+from seqexp.tasks.adding import Adding
 from seqexp.tasks.digits import SequentialDigits
 from tests.sweeps.tiny import TINY, seqexp
 from tests.test_configs import point
@@ -37,12 +39,19 @@ def test_check_says_so_too(monkeypatch, capsys):
     assert "SequentialDigits cannot make its data: ValueError: odd" in capsys.readouterr().err
 
 
-def test_data_larger_than_memory_is_one_line(tmp_path, monkeypatch, capsys):
-    """Of what the system would give, and kill the process for."""
+def _takes(self):
+    return np.ones(10**9, np.uint8)  # The system gives it, and kills a job for it that has less.
+
+
+@pytest.mark.parametrize(
+    ("load", "length"), [(_takes, 6), (Adding.load, 10**9)], ids=["by numpy", "by jax"]
+)
+def test_data_larger_than_memory_is_one_line(tmp_path, monkeypatch, capsys, load, length):
     limit = resource.getrlimit(resource.RLIMIT_DATA)
     monkeypatch.setattr(memory_there, "host_room", lambda: Room(500 * 10**6, "this job"))
+    monkeypatch.setattr(Adding, "load", load)
     arguments = ["run", *TINY, "task=adding", "model=rnn", f"runs_dir={tmp_path}"]
-    assert seqexp(*arguments, "task.length=1e9") == 2
+    assert seqexp(*arguments, f"task.length={length}") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "Adding cannot hold its data in memory: " in line
     assert "fewer or shorter examples" in line

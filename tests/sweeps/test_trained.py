@@ -96,10 +96,7 @@ def score_of_predictions(run) -> float:
     return float(pooled(sums)[name][0])
 
 
-@pytest.mark.parametrize(
-    "task",
-    [full("adding"), full("copy_memory"), "digits", full("jsb_chorales"), full("tiny_shakespeare")],
-)
+@pytest.mark.parametrize("task", [task if task == "digits" else full(task) for task in TASKS])
 def test_a_loaded_run_has_the_recorded_scores_to_the_last_digit(task, trained, require_files):
     require_files(point(f"task={task}").build().task)
     folder = trained(task)

@@ -27,7 +27,7 @@ from tests.training.small import (
 TASKS = {"generated": adding, "finite": digits}
 
 
-@pytest.fixture(scope="module", params=[full("generated"), "finite"])
+@pytest.fixture(scope="module", params=[task if task == "finite" else full(task) for task in TASKS])
 def setting(request):
     """An experiment, its data, and what a group of three members on two devices gives."""
     task = TASKS[request.param]()
