@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from seqexp.analysis import canvas
-from seqexp.costs import CostLedger
-from seqexp.sweeps import costing, group_run
+from seqexp.costs import CostLedger, measure
+from seqexp.sweeps import group_run
 
 TIMES = {
     "REPEATS": 1,
@@ -24,7 +24,7 @@ def hasty() -> Iterator[None]:
     """Times are taken once, figures have nothing in them."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in TIMES.items():
-            patch.setattr(costing, name, value)
+            patch.setattr(measure, name, value)
         patch.setattr(
             canvas, "svg", lambda figure, name: '<svg xmlns="http://www.w3.org/2000/svg"/>'
         )

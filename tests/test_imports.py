@@ -21,11 +21,12 @@ ALLOWED = {
     "tasks": {"types", "data"},
     "training": {"types"},
     "laws": {"types", "recurrences", "training"},
-    "costs": {"types"},
+    "costs": {"types", "training"},
+    "matching": {"types", "training", "costs"},
     "runs": {"types"},
     # Of runs only what defines the records: which settings make an identity.
     "analysis": {"types", "runs"},
-    "sweeps": {"types", "training", "laws", "costs", "runs"},
+    "sweeps": {"types", "training", "laws", "costs", "matching", "runs"},
     "commands": None,
 }
 # The ground floor, and files beside it: `seqexp.load`, `seqexp.load_run` and `python -m seqexp`.
@@ -77,6 +78,7 @@ def test_every_folder_has_its_place():
 WATCH_OR_KEEP = {
     "laws",
     "costs",
+    "matching",
     "runs",
     "sweeps",
     "analysis",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqexp.commands.main import main
-from seqexp.sweeps import costing
+from seqexp.costs import measure
 from tests.test_configs import point
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +88,7 @@ def sensors(tmp_path, monkeypatch):
     lines = [f"{i % 3},{','.join([str(i % 3 / 2)] * (1 + i % 4))}" for i in range(40)]
     (tmp_path / "sensors.csv").write_text("\n".join(lines))
     for name, value in {"REPEATS": 1, "SECONDS_A_REPEAT": 0.0, "DECODE_STEPS": 1}.items():
-        monkeypatch.setattr(costing, name, value)
+        monkeypatch.setattr(measure, name, value)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     yield lines

@@ -142,7 +142,7 @@ def _measure(
 
     The first of a model is that of its config, with nothing varied.
     """
-    from seqexp.sweeps.costing import not_known
+    from seqexp.costs.measure import not_known
     from seqexp.sweeps.random_costs import cost_at, with_peak_resident
 
     measured = []

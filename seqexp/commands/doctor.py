@@ -132,7 +132,7 @@ def _wandb() -> Iterator[str]:
 def _sweep() -> Iterator[str]:
     from seqexp.commands import train
     from seqexp.costs import CostLedger
-    from seqexp.sweeps.costing import not_known
+    from seqexp.costs.measure import not_known
 
     said = io.StringIO()
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,6 @@ from seqexp.costs.depth import jaxpr_depth, sequential_depth
 from seqexp.costs.energy import joules_since, read_counters
 from seqexp.costs.flops import Flops, count, count_jaxpr
 from seqexp.costs.ledger import METHODS, CostLedger
-from seqexp.costs.matching import Match, match_width
 from seqexp.costs.memory import (
     carry_bytes,
     carry_bytes_by_layer,
@@ -22,7 +21,6 @@ __all__ = [
     "METHODS",
     "CostLedger",
     "Flops",
-    "Match",
     "Parameters",
     "RandomTask",
     "Timing",
@@ -35,7 +33,6 @@ __all__ = [
     "decode_seconds",
     "joules_since",
     "jaxpr_depth",
-    "match_width",
     "model_flops",
     "one_run",
     "peak_device_bytes",

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from seqexp.costs.memory_needed import size
 from seqexp.costs.memory_there import host_room, host_room_only
 from seqexp.runs.identity import canonical
-from seqexp.sweeps.memory_needed import size
 from seqexp.training import Experiment
 from seqexp.training.check_data import check_data
 from seqexp.types import SeqexpError, Splits, Task, first_line, reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqexp.costs.ledger import CostLedger
-from seqexp.sweeps.budgets import AXES
+from seqexp.matching.budgets import AXES
 from seqexp.sweeps.groups import Group
 from seqexp.training.mesh import AUTO
 

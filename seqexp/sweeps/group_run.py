@@ -11,6 +11,8 @@ import numpy as np
 from flax import nnx
 
 from seqexp.costs.ledger import CostLedger
+from seqexp.costs.measure import measure_costs, not_known
+from seqexp.costs.memory_needed import require_room, size
 from seqexp.costs.memory_there import host_room
 from seqexp.laws import check_quickly
 from seqexp.runs import attempts, endings
@@ -18,11 +20,9 @@ from seqexp.runs.attempts import NOTE, Attempt
 from seqexp.runs.record import COST, METRICS
 from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import Mirror
-from seqexp.sweeps.costing import measure_costs, not_known
 from seqexp.sweeps.description import describe
 from seqexp.sweeps.foreign import has_own_code
 from seqexp.sweeps.groups import Group, Planned
-from seqexp.sweeps.memory_needed import require_room, size
 from seqexp.sweeps.opening import Opened, keep_traceback, open_members
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident

@@ -11,11 +11,11 @@ from typing import Any
 import jax
 
 from seqexp.costs.figures import Figures
+from seqexp.costs.measure import training_flops
 from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.known import KnownRuns
 from seqexp.runs.record import RunInfo, run_directory, study_directory
 from seqexp.sweeps.arguments import explicit_nulls
-from seqexp.sweeps.costing import training_flops
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.foreign import Foreign, foreign_code
 from seqexp.sweeps.names import group_names, run_names

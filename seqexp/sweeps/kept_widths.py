@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqexp.costs.matching import Match
+from seqexp.matching.budgets import Budget
+from seqexp.matching.search import Match
 from seqexp.runs.identity import canonical, without_nulls
 from seqexp.runs.manifest import source_hash
 from seqexp.runs.store import read_json, write_json_atomic
-from seqexp.sweeps.budgets import Budget
 from seqexp.sweeps.foreign import foreign_code
 from seqexp.sweeps.groups import device_kind
 from seqexp.sweeps.point import Point

@@ -9,10 +9,10 @@ import numpy as np
 
 from seqexp.costs.figures import Figures
 from seqexp.costs.ledger import CostLedger
+from seqexp.costs.measure import measure_costs
+from seqexp.costs.memory_needed import require_room
 from seqexp.costs.random_task import RandomTask
 from seqexp.costs.resident import peak_resident_bytes
-from seqexp.sweeps.costing import measure_costs
-from seqexp.sweeps.memory_needed import require_room
 from seqexp.sweeps.point import Point
 from seqexp.training import Program
 from seqexp.training.mesh import AUTO, expose_cores, group_mesh

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from seqexp.matching.budgets import Budget
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.arguments import Argument, Signature, fit_node, fit_targets, signature_of
-from seqexp.sweeps.budgets import Budget
 from seqexp.sweeps.nearest import suggestion
 from seqexp.training import Experiment, Optimizer
 from seqexp.training.mesh import AUTO

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seqexp.costs.matching import Match, match_measured, match_width
+from seqexp.matching.budgets import Budget
+from seqexp.matching.search import Match, match_measured, match_width
 from seqexp.runs.identity import canonical
 from seqexp.runs.locks import Locks
 from seqexp.runs.record import study_directory
-from seqexp.sweeps.budgets import Budget
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.kept_widths import KeptWidths
 from seqexp.sweeps.names import labels_of, on_task

@@ -12,12 +12,11 @@ import optax
 import pytest
 
 from seqexp.cells import Elman
-from seqexp.costs import CostLedger, RandomTask
+from seqexp.costs import CostLedger, RandomTask, measure
+from seqexp.costs.measure import TrainingCost, measure_costs
 from seqexp.costs.timing import Timing
 from seqexp.data.streams import Examples
 from seqexp.models import SequenceModel
-from seqexp.sweeps import costing
-from seqexp.sweeps.costing import TrainingCost, measure_costs
 from seqexp.training import Experiment, Hyper, Optimizer, Program
 from seqexp.training.mesh import group_mesh
 from seqexp.training.schedules import constant
@@ -75,13 +74,13 @@ def no_clock(monkeypatch):
     def cost(program, fresh):
         return TrainingCost(Timing(0.5, 0.4, 0.6, 9), 2.0, 100, 0.7, 300, 1.5)
 
-    monkeypatch.setattr(costing, "training_cost", cost)
-    monkeypatch.setattr(costing, "prefill_seconds", lambda model, *sequences, spend: 0.2)
+    monkeypatch.setattr(measure, "training_cost", cost)
+    monkeypatch.setattr(measure, "prefill_seconds", lambda model, *sequences, spend: 0.2)
 
 
 @pytest.fixture
 def ledger(no_clock, monkeypatch):
-    monkeypatch.setattr(costing, "decode_seconds", lambda model, inputs, steps: 0.1 * len(inputs))
+    monkeypatch.setattr(measure, "decode_seconds", lambda model, inputs, steps: 0.1 * len(inputs))
     return measured(*program())
 
 
@@ -171,13 +170,13 @@ def test_energy_is_shared_by_all_steps_and_a_peak_is_that_of_whoever_set_it(
         ran.append((steps, repeats, run(steps)["loss"].weight.item() / (B * T * C)))
         return Timing(0.04 * steps, 0.04 * steps, 0.04 * steps, repeats)
 
-    monkeypatch.setattr(costing, "seconds", clock)
-    monkeypatch.setattr(costing, "read_counters", lambda: {"package": 0})
-    monkeypatch.setattr(costing, "joules_since", lambda before: 60.0 if before else None)
-    monkeypatch.setattr(costing, "peak_device_bytes", lambda device: next(held))
-    cost = costing.training_cost(group, group.take(group.init()))
-    assert ran == [(1, 2, 1), (3, costing.REPEATS, 3)]
+    monkeypatch.setattr(measure, "seconds", clock)
+    monkeypatch.setattr(measure, "read_counters", lambda: {"package": 0})
+    monkeypatch.setattr(measure, "joules_since", lambda before: 60.0 if before else None)
+    monkeypatch.setattr(measure, "peak_device_bytes", lambda device: next(held))
+    cost = measure.training_cost(group, group.take(group.init()))
+    assert ran == [(1, 2, 1), (3, measure.REPEATS, 3)]
     assert cost.step.median == pytest.approx(0.04)
-    assert cost.joules == 60 / (3 * (costing.REPEATS + 1))
+    assert cost.joules == 60 / (3 * (measure.REPEATS + 1))
     assert cost.device_bytes == bytes_used
     assert cost.first_step_seconds is not None and cost.first_step_seconds > 0

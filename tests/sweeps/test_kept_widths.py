@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seqexp.costs.matching import Match
+from seqexp.matching.budgets import Budget
+from seqexp.matching.search import Match
 from seqexp.runs.store import read_json, write_json_atomic
-from seqexp.sweeps.budgets import Budget
 from seqexp.sweeps.kept_widths import WIDTHS, KeptWidths
 from seqexp.sweeps.widths import question
 from tests.sweeps.tiny import TINY

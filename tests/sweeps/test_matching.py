@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import pytest
 
 from seqexp.data.streams import Examples
+from seqexp.matching import budgets
+from seqexp.matching.budgets import AXES, Budget
 from seqexp.runs.store import read_json
-from seqexp.sweeps import budgets
-from seqexp.sweeps.budgets import AXES, Budget
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.groups import plan
 from seqexp.sweeps.widths import match_widths

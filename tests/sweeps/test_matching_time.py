@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from seqexp.matching.budgets import AXES
 from seqexp.runs.locks import Locks
 from seqexp.runs.store import read_json
 from seqexp.sweeps import execute, kept_widths
-from seqexp.sweeps.budgets import AXES
 from seqexp.types import SeqexpError
 from tests.sweeps.matched import TINY_MATCH, T, configured, matched
 from tests.sweeps.tiny import runs, seqexp

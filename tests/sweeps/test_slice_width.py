@@ -6,10 +6,11 @@ import jax
 import numpy as np
 import pytest
 
+from seqexp.costs import measure
+from seqexp.costs.measure import TrainingCost, measure_costs
 from seqexp.costs.timing import Timing
 from seqexp.runs.store import read_json, write_json_atomic
-from seqexp.sweeps import costing, group_run
-from seqexp.sweeps.costing import TrainingCost, measure_costs
+from seqexp.sweeps import group_run
 from seqexp.training import Program
 from seqexp.training.mesh import group_mesh
 from tests.sweeps.tiny import TINY, runs, seqexp
@@ -35,7 +36,7 @@ def pretend(monkeypatch, times: dict[int, float], fits: int = 99) -> None:
         seconds = times[width] / width
         return TrainingCost(Timing(seconds, seconds, seconds, 1), float(width), 10 * width)
 
-    monkeypatch.setattr(costing, "training_cost", cost)
+    monkeypatch.setattr(measure, "training_cost", cost)
 
 
 def test_the_fastest_width_is_taken_with_the_costs_that_are_its_own(group, monkeypatch):
@@ -81,7 +82,7 @@ def test_a_slices_time_is_shared_by_the_members_that_worked_in_it(group, monkeyp
         at_work.append(int((done > 0).sum()))
         return Timing(0.5, 0.5, 0.5, repeats)
 
-    monkeypatch.setattr(costing, "seconds", half_a_second)
+    monkeypatch.setattr(measure, "seconds", half_a_second)
     best, ledger = measure_costs(program, fresh, splits, [1, 5])
     assert at_work == [1, 1, 5, 5]
     assert ledger.step_seconds_at_width == {"1": 0.5, "5": 0.1}

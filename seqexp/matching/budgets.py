@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from seqexp.costs.measure import training_cost, training_flops
 from seqexp.costs.memory import carry_bytes_by_layer
+from seqexp.costs.memory_needed import TooLarge, require_room
 from seqexp.costs.parameters import count_parameters
-from seqexp.sweeps.costing import training_cost, training_flops
-from seqexp.sweeps.memory_needed import TooLarge, require_room
 from seqexp.training import Experiment, Hyper, Program
 from seqexp.training.batches import batch_shapes, mean_tokens
 from seqexp.training.mesh import group_mesh

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from seqexp.costs import Match, match_width
-from seqexp.costs.matching import match_measured
+from seqexp.matching import Match, match_width
+from seqexp.matching.search import match_measured
 from seqexp.types import SeqexpError
 
 

@@ -7,10 +7,11 @@ import json
 import jax
 import pytest
 
+from seqexp.costs import measure, memory_needed
+from seqexp.costs.memory_needed import TooLarge, require_program, require_room
 from seqexp.costs.memory_there import Room
-from seqexp.sweeps import costing, execute, group_run, memory_needed
-from seqexp.sweeps.budgets import AXES
-from seqexp.sweeps.memory_needed import TooLarge, require_program, require_room
+from seqexp.matching.budgets import AXES
+from seqexp.sweeps import execute, group_run
 from seqexp.sweeps.random_costs import cost_at
 from seqexp.training import Hyper, Program
 from seqexp.training.mesh import group_mesh
@@ -76,7 +77,7 @@ def test_the_bound_is_below_what_the_program_takes():
 
 def test_a_compiled_program_is_compared_before_it_runs(place, monkeypatch):
     """Where the states fit, and the arrays of a step do not."""
-    monkeypatch.setattr(costing, "working_bytes", lambda compiled: 10**15)
+    monkeypatch.setattr(measure, "working_bytes", lambda compiled: 10**15)
     monkeypatch.setattr(Program, "advance", lambda *_: pytest.fail("it ran"))
     refused = execute([point(*place, "model=rnn")])[0]
     assert refused.status == "failed" and "need 1,000 TB at least" in refused.detail

@@ -24,10 +24,10 @@ from seqexp.costs.memory import (
     program_bytes,
     working_bytes,
 )
+from seqexp.costs.memory_needed import TooLarge, require_program
 from seqexp.costs.model_flops import TRAINING, model_flops
 from seqexp.costs.parameters import count_parameters
 from seqexp.costs.timing import Timing, compile_seconds, one_run, seconds
-from seqexp.sweeps.memory_needed import TooLarge, require_program
 from seqexp.training import Experiment, Hyper, Program
 from seqexp.training.batches import mean_tokens
 from seqexp.training.step import MemberState, train_step
