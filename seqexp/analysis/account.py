@@ -80,7 +80,7 @@ def _unknown(study: Study) -> dict[str, str]:
     for files in study.files.values():
         for axis in TABLED:
             if why := files.cost.get("reasons", {}).get(axis.key):
-                models.setdefault((axis.name, str(why)), {})[files.run["model"]] = None
+                models.setdefault((axis.name, str(why)), {})[files.run.model] = None
     told: dict[str, str] = {}
     for (name, why), which in models.items():
         told[name] = "; ".join(filter(None, (told.get(name), f"{listed(list(which))}: {why}")))

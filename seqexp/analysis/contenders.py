@@ -6,7 +6,7 @@ Nothing here reads a test score to choose: which runs stand for a model is settl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from seqexp.analysis.records import UNREADABLE
 from seqexp.analysis.reproducibility import Spread, measurements, spreads
 from seqexp.analysis.statistics import estimate
 from seqexp.runs.naming import Group, flatten, labels, told
+from seqexp.runs.schema import Run
 
 
 class Contender(NamedTuple):
@@ -148,6 +149,5 @@ def goal(runs: pd.DataFrame) -> Goal:
     return "max" if "max" in set(runs["goal"]) else "min"
 
 
-def _architecture(run: Mapping[str, Any]) -> dict[str, str]:
-    settings = flatten({"model": run.get("config", {}).get("model") or {}})
-    return told(settings, run)
+def _architecture(run: Run) -> dict[str, str]:
+    return told(flatten({"model": run.config.get("model") or {}}), run.to_json())

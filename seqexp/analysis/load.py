@@ -19,6 +19,7 @@ from seqexp.analysis.measured import read_measured
 from seqexp.analysis.records import UNREADABLE, Problem, RunFiles, read_run, without_weights
 from seqexp.runs.identity import NOT_RESULT
 from seqexp.runs.naming import Group, Label, flatten, labels, shared, told
+from seqexp.runs.schema import METRICS, RUN
 from seqexp.types import SeqexpError
 
 CURVES = ["run", "step", "examples", "tokens", "seconds", "metric", "value"]
@@ -64,13 +65,13 @@ class Study:
         first = next(
             run for run, of in zip(self.runs["run"], self.runs["study"], strict=True) if of == study
         )
-        return str(self.files[first].run.get("config", {}).get("runs_dir", "runs"))
+        return str(self.files[first].run.config.get("runs_dir", "runs"))
 
     def baselines(self, task_label: str) -> dict[str, float]:
         """The scores on a task that need no model, by name."""
         scores: dict[str, float] = {}
         for run in self.runs["run"][self.runs["task_label"] == task_label]:
-            scores = {**self.files[run].run.get("baselines", {}), **scores}
+            scores = {**self.files[run].run.baselines, **scores}
         return scores
 
 
@@ -117,7 +118,7 @@ def _read(
         except OSError as error:
             raise SeqexpError(f"cannot read {directory} ({error.strerror})") from error
         for folder in inside:
-            if not any(os.path.exists(folder / name) for name in ("run.json", "metrics.jsonl")):
+            if not any(os.path.exists(folder / name) for name in (RUN, METRICS)):
                 if os.access(folder, os.X_OK):
                     continue  # a report, costs, or Hydra's own notes
             read, complaints = read_run(folder)
@@ -125,7 +126,7 @@ def _read(
             if read is None:
                 unread += 1
                 continue
-            run = read.run["id"]
+            run = read.run.id
             if run in files:
                 first = f"{folders[run].parent.name}/{folders[run].name}"
                 what = f"run {run} was read from {first} before; this one is left out"
@@ -134,28 +135,24 @@ def _read(
             curves[run], folders[run] = _curves(read), folder
             # Of many runs the lines would take several times the memory of the table.
             files[run] = read._replace(metrics=[], timing=[])
-    today = {
-        read.run["recorded_group"]: read.run["group"]
-        for read in files.values()
-        if read.run["status"] != UNREADABLE
+    today = {read.run.group: read.group for read in files.values() if read.status != UNREADABLE}
+    # A record without its config is one of the seeds of its siblings.
+    files = {
+        run: read._replace(group=today.get(read.run.group, read.group))
+        for run, read in files.items()
     }
-    for read in files.values():  # a record without its config is one of the seeds of its siblings
-        read.run["group"] = today.get(read.run["recorded_group"], read.run["group"])
     problems += without_weights({folders[run]: read for run, read in files.items()})
     return files, folders, curves, problems, unread
 
 
 def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.DataFrame:
     settings = {run: settings_of(read) for run, read in files.items()}
-    groups = {
-        run: Group(read.run["task"], read.run["model"], read.run["group"])
-        for run, read in files.items()
-    }
+    groups = {run: Group(read.run.task, read.run.model, read.group) for run, read in files.items()}
     members: dict[Group, list[str]] = defaultdict(list)
     for run, read in files.items():
-        if read.run["status"] != UNREADABLE:  # it has no settings to be named by
+        if read.status != UNREADABLE:  # it has no settings to be named by
             members[groups[run]].append(run)
-    seen = {run: told(settings[run], read.run) for run, read in files.items()}
+    seen = {run: told(settings[run], read.run.to_json()) for run, read in files.items()}
     named = labels({g: shared([seen[run] for run in runs]) for g, runs in members.items()})
     label = {run: named.get(group) or _unnamed(group) for run, group in groups.items()}
     rows = [_row(files[run], folders[run], label[run], settings[run]) for run in files]
@@ -182,20 +179,20 @@ def _row(
     files: RunFiles, folder: Path, label: Label, settings: Mapping[str, str]
 ) -> dict[str, Any]:
     run = files.run
-    score = run.get("score") or {}
-    row = {"run": run["id"], "study": folder.parent.name, "folder": folder.name}
-    row |= {"name": run.get("name", run["id"])}
-    row |= {key: run[key] for key in ("model", "task", "seed", "group")}
+    score: dict[str, Any] = {} if run.score is None else run.score.to_json()
+    row = {"run": run.id, "study": folder.parent.name, "folder": folder.name}
+    row |= {"name": run.name}
+    row |= {"model": run.model, "task": run.task, "seed": run.seed, "group": files.group}
     row |= {"task_label": label.task, "label": label.whole, "model_label": label.model}
-    row |= {"status": run["status"]}
+    row |= {"status": files.status}
     row |= {"score": score.get("name"), "goal": score.get("goal"), "score_step": score.get("step")}
     row |= {split: score.get(split) for split in ("valid", "test")}
-    row |= {"test_targets": run.get("test_targets", {}).get(score.get("name"))}
-    row |= {key: run.get(key) for key in ("diverged_step", "error")}
+    row |= {"test_targets": (run.test_targets or {}).get(score.get("name", ""))}
+    row |= {"diverged_step": run.diverged_step, "error": files.error}
     row |= {"architecture": architecture(settings)}
     row |= {key: files.cost.get(key) for key in NUMBERS}
-    row |= {f"valid/{metric}": value for metric, value in run.get("valid", {}).items()}
-    row |= {f"test/{metric}": value for metric, value in run.get("test", {}).items()}
+    row |= {f"valid/{metric}": value for metric, value in run.valid.items()}
+    row |= {f"test/{metric}": value for metric, value in run.test.items()}
     return row | {f"config/{key}": value for key, value in _values(_config(files), "").items()}
 
 
@@ -215,8 +212,7 @@ def settings_of(read: RunFiles) -> dict[str, str]:
 
 
 def _config(read: RunFiles) -> dict[str, Any]:
-    config = read.run.get("config", {})
-    kept = {key: value for key, value in config.items() if key not in NOT_RESULT}
+    kept = {key: value for key, value in read.run.config.items() if key not in NOT_RESULT}
     return kept | {"device": str(read.manifest.get("device_kind"))}
 
 
@@ -267,7 +263,7 @@ def _curves(read: RunFiles) -> pd.DataFrame:
     rows = [np.flatnonzero(known) for _, known in found.values()]
     place = np.concatenate([np.arange(0), *rows])
     columns: dict[str, Any] = {name: column[place] for name, column in at.items()}
-    columns["run"] = pd.Series([read.run["id"]] * len(place), dtype="str")
+    columns["run"] = pd.Series([read.run.id] * len(place), dtype="str")
     names = pd.Series(list(found), dtype="str")
     columns["metric"] = names.repeat([len(row) for row in rows]).array
     columns["value"] = np.concatenate(

@@ -13,6 +13,7 @@ import pandas as pd
 
 from seqexp.analysis.axes import GROWING
 from seqexp.analysis.records import Problem
+from seqexp.runs.schema import COST
 
 FORMAT = 1
 FOLDER = "cost"
@@ -35,7 +36,7 @@ def read_measured(studies: Iterable[Path]) -> tuple[pd.DataFrame, list[Problem]]
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     read_from: dict[tuple[Any, ...], str] = {}
     problems = []
-    for path in (path for study in studies for path in sorted(study.glob(f"{FOLDER}/*/cost.json"))):
+    for path in (path for study in studies for path in sorted(study.glob(f"{FOLDER}/*/{COST}"))):
         where = str(path.relative_to(path.parents[3]))
         try:
             found = list(_rows(json.loads(path.read_bytes())))

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from seqexp.analysis.axes import NUMBERS
 from seqexp.runs.identity import recorded_identity
-
-FORMAT = 1
-RECORDED = ("finished", "diverged", "failed", "running")
-"""What a record may say of a run."""
+from seqexp.runs.schema import (
+    COST,
+    MANIFEST,
+    METRICS,
+    RUN,
+    SAMPLES,
+    TIMING,
+    WEIGHTS,
+    Malformed,
+    Run,
+    Status,
+    is_number,
+)
+from seqexp.runs.store import parse_lines
 
 UNSCORED, UNREADABLE = "unscored", "unreadable"
-STATUSES = (*RECORDED, UNSCORED, UNREADABLE)
-"""How a run ended: "unscored" was trained to the end, but its test score is not finite; of an
-"unreadable" one the record tells whose seed it is, but not how it ended."""
+STATUSES = (*get_args(Status), UNSCORED, UNREADABLE)
+"""How a run ended: as its record says, or "unscored", which was trained to the end, but its test
+score is not finite; of an "unreadable" one the record tells whose seed it is, but not how it
+ended."""
 
 TRAINED = ("finished", UNSCORED)
 """Trained to the end, with a validation score."""
 
 LOST = ("diverged", "failed")
 """Ended before that."""
-
-
-WEIGHTS = "weights.msgpack"
-
-WHOSE = {"id": str, "model": str, "task": str, "seed": int, "group": str}
-"""What a record must say of a run so that its seed is counted."""
 
 
 class Problem(NamedTuple):
@@ -43,9 +47,20 @@ class Problem(NamedTuple):
 
 
 class RunFiles(NamedTuple):
-    """What the files of a run say; empty where a file is missing."""
+    """What the files of a run say; empty where a file is missing.
 
-    run: dict[str, Any]
+    Attributes:
+        run: its record; of an unreadable one no more than whose seed it is.
+        status: how it ended, one of `STATUSES`.
+        error: why there is no test score.
+        group: its group by today's rule, so that seeds of one setting are one group, even if some
+            were named by an earlier rule.
+    """
+
+    run: Run
+    status: str
+    error: str | None
+    group: str
     cost: dict[str, Any]
     manifest: dict[str, Any]
     metrics: list[dict[str, Any]]
@@ -53,32 +68,29 @@ class RunFiles(NamedTuple):
     samples: list[dict[str, Any]]
 
 
-class Unreadable(Exception):
-    """A file that can not be used; the message says why."""
-
-
 def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
     """The files of a run's folder; None where its run.json does not even say whose seed it is."""
     problems: list[Problem] = []
     name = f"{folder.parent.name}/{folder.name}"
-    run: dict[str, Any] = {}
+    value: dict[str, Any] = {}
     try:
-        run = _object(folder / "run.json")
-        _check(run)
-    except Unreadable as error:
-        run = _whose(run or _salvaged(folder / "run.json"))
+        value = _object(folder / RUN)
+        run = Run.from_json(value)
+        status, error = run.status, run.error
+    except Malformed as why:
+        run = _whose(value or _salvaged(folder / RUN))
         fate = "its seed counts without a score" if run else "the run is left out"
-        problems.append(Problem(f"{name}/run.json", f"{error}; {fate}"))
-        if not run:
+        problems.append(Problem(f"{name}/{RUN}", f"{why}; {fate}"))
+        if run is None:
             return None, problems
-        run |= {"status": UNREADABLE, "error": f"unreadable record: {error}"}
-    if run["status"] == "finished" and not _is_number(run["score"].get("test")):
-        run |= {"status": UNSCORED, "error": "test score not finite"}
+        status, error = UNREADABLE, f"unreadable record: {why}"
+    if status == "finished" and not (run.score and is_number(run.score.test)):
+        status, error = UNSCORED, "test score not finite"
 
     def optional(file: str) -> dict[str, Any]:
         try:
             return _object(folder / file) if os.path.exists(folder / file) else {}
-        except Unreadable as error:
+        except Malformed as error:
             problems.append(Problem(f"{name}/{file}", f"{error}; the file is left out"))
             return {}
 
@@ -87,30 +99,27 @@ def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
         problems.extend(Problem(f"{name}/{file}", what) for what in complaints)
         return records
 
-    cost = optional("cost.json")
+    cost = optional(COST)
     odd = [key for key in NUMBERS if not isinstance(cost.get(key), int | float | None)]
     odd += [key for key in ("methods", "reasons") if not isinstance(cost.get(key, {}), dict)]
     for key in odd:
-        problems.append(Problem(f"{name}/cost.json", f"{key} is malformed; it is left out"))
+        problems.append(Problem(f"{name}/{COST}", f"{key} is malformed; it is left out"))
         del cost[key]
-    manifest = optional("manifest.json")
-    curves = (lines(file) for file in ("metrics.jsonl", "timing.jsonl", "samples.jsonl"))
-    run["recorded_group"] = run["group"]
-    recorded = None if run["status"] == UNREADABLE else recorded_identity(run, manifest)
-    if recorded is not None:
-        # Seeds of one setting are one group, even if some were named by an earlier rule.
-        run["group"] = recorded.group
-    read = RunFiles(run, cost, manifest, *curves)
+    manifest = optional(MANIFEST)
+    curves = (lines(file) for file in (METRICS, TIMING, SAMPLES))
+    recorded = recorded_identity(run.config, manifest)
+    group = run.group if recorded is None else recorded.group
+    read = RunFiles(run, status, error, group, cost, manifest, *curves)
     if short := _cut_short(read):
-        problems.append(Problem(f"{name}/metrics.jsonl", short))
+        problems.append(Problem(f"{name}/{METRICS}", short))
     return read, problems
 
 
 def _cut_short(read: RunFiles) -> str:
     """What is missing at the end of the metrics of a run that was trained to the end."""
-    trainer = read.run.get("config", {}).get("trainer")
+    trainer = read.run.config.get("trainer")
     steps = trainer.get("steps") if isinstance(trainer, dict) else None
-    if read.run["status"] not in TRAINED or not isinstance(steps, int):
+    if read.status not in TRAINED or not isinstance(steps, int):
         return ""
     last = read.metrics[-1]["step"] if read.metrics else 0
     return f"ends at step {last:,} of {steps:,}; later records are missing" if last < steps else ""
@@ -121,7 +130,7 @@ def without_weights(folders: Mapping[Path, RunFiles]) -> list[Problem]:
 
     Where no run has any, the records are a copy without them, and nothing is lost.
     """
-    trained = [path for path, read in folders.items() if read.run["status"] in TRAINED]
+    trained = [path for path, read in folders.items() if read.status in TRAINED]
     missing = [path for path in trained if not os.path.exists(path / WEIGHTS)]
     if len(missing) == len(trained):
         return []
@@ -137,18 +146,16 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """
     if not os.path.exists(path):
         return [], []
-    complaints = []
-    records: dict[int, dict[str, Any]] = {}
-    repeated = 0
     try:
-        *whole, rest = path.read_bytes().split(b"\n")
+        found = parse_lines(path.read_bytes())
     except OSError as error:
         return [], [f"can not be read ({error.strerror}); the file is left out"]
-    if rest:
-        complaints.append("the last line is torn; it is left out")
-    for number, record in enumerate(_parsed(whole), start=1):
-        step = record.get("step") if isinstance(record, dict) else None
-        if not isinstance(step, int):
+    complaints = ["the last line is torn; it is left out"] if found.torn else []
+    records: dict[int, dict[str, Any]] = {}
+    repeated = 0
+    for number, record in enumerate(found.records, start=1):
+        step = None if record is None else record.get("step")
+        if record is None or not isinstance(step, int):
             complaints.append(f"line {number} is malformed; it is left out")
             continue
         repeated += step in records
@@ -158,65 +165,26 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     return [records[step] for step in sorted(records)], complaints
 
 
-def _parsed(lines: list[bytes]) -> list[Any]:
-    """Each line as JSON, None where it is malformed."""
-    try:
-        # All at once takes a third of the time, and names are kept once in memory.
-        values = json.loads(b"[" + b",".join(lines) + b"]")
-        if len(values) == len(lines) and all(isinstance(value, dict) for value in values):
-            return values
-    except ValueError:
-        pass
-    return [_value(line) for line in lines]
-
-
-def _value(line: bytes) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
-
-
 def _object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError as error:
-        raise Unreadable("missing") from error
+        raise Malformed("missing") from error
     except OSError as error:
-        raise Unreadable(f"can not be read ({error.strerror})") from error
+        raise Malformed(f"can not be read ({error.strerror})") from error
     except ValueError as error:
-        raise Unreadable("malformed") from error
+        raise Malformed("malformed") from error
     if not isinstance(value, dict):
-        raise Unreadable("malformed")
+        raise Malformed("malformed")
     return value
 
 
-def _check(run: dict[str, Any]) -> None:
-    """Raises Unreadable unless a run.json holds what a report stands on."""
-    if run.get("format") != FORMAT:
-        raise Unreadable(f"format {run.get('format')!r} is not {FORMAT}, the one known here")
-    for key, kind in WHOSE.items():
-        if not isinstance(run.get(key), kind) or run[key] == "":
-            raise Unreadable(f"{key} is missing")
-    if run.get("status") not in RECORDED:
-        raise Unreadable(f"status {run.get('status')!r} is unknown")
-    for key in ("config", "valid", "test", "test_targets", "baselines"):
-        if not isinstance(run.get(key, {}), dict):
-            raise Unreadable(f"{key} is malformed")
-    if not all(_is_number(value) for value in run.get("baselines", {}).values()):
-        raise Unreadable("a baseline is not a number")
-    score = run.get("score")
-    if not isinstance(score, dict | None):
-        raise Unreadable("score is malformed")
-    if run["status"] == "finished" and not _is_score(score):
-        raise Unreadable("it finished without a validation score that is a number")
-
-
-def _whose(run: dict[str, Any]) -> dict[str, Any]:
-    """Whose seed a run is, as far as its record can be believed; empty where that is not known."""
-    told = {key: run.get(key) for key in ("format", *WHOSE)}
-    known = all(isinstance(told[key], kind) and told[key] != "" for key, kind in WHOSE.items())
-    return told if known and told["format"] == FORMAT else {}
+def _whose(value: dict[str, Any]) -> Run | None:
+    """Whose seed a run is, as far as its record can be believed; None where that is not known."""
+    try:
+        return Run.whose(value)
+    except Malformed:
+        return None
 
 
 def _salvaged(path: Path) -> dict[str, Any]:
@@ -227,16 +195,3 @@ def _salvaged(path: Path) -> dict[str, Any]:
         return {}
     entries = re.findall(r'"(\w+)": ?("[^"\\]*"|\d+)(?=[,\s])', text)
     return {key: json.loads(value) for key, value in entries}
-
-
-def _is_score(score: Any) -> bool:
-    return (
-        isinstance(score, dict)
-        and isinstance(score.get("name"), str)
-        and score.get("goal") in ("min", "max")
-        and _is_number(score.get("valid"))
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

@@ -45,7 +45,7 @@ def spreads(study: Study) -> dict[str, Spread]:
     """
     programs: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for files in study.files.values():
-        programs[_program(files.run, files.cost, files.manifest)].append(files.cost)
+        programs[_program(files.run.task, files.cost, files.manifest)].append(files.cost)
     found = {}
     for axis in measured(TABLED):
         squares, freedom = 0.0, 0
@@ -70,11 +70,11 @@ def _distinct(costs: Iterable[float | None]) -> np.ndarray:
     return np.unique(known[np.isfinite(known) & (known > 0)])
 
 
-def _program(run: Mapping[str, Any], cost: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+def _program(task: str, cost: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     """What is counted of a run's program: programs that agree in all of it are taken for one."""
     counted = {
         key: value
         for key, value in cost.items()
         if key not in TEXTS and not any(part in key for part in MEASURED)
     }
-    return json.dumps([run["task"], manifest.get("device_kind"), counted], sort_keys=True)
+    return json.dumps([task, manifest.get("device_kind"), counted], sort_keys=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hydra
+from hydra import version
+from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
@@ -49,17 +51,12 @@ def through_hydra(asked: Asked) -> tuple[list[Outcome], list[Point]]:
     first, then = asked.config_dir or config_folder(), []
     if asked.config_dir is not None:
         then = ["--config-dir", str(config_folder())]
-    previous = sys.argv
-    sys.argv = ["seqexp", *(asked.shows or ["--multirun"]), *then, *spelled(asked)]
+    words = [*(asked.shows or ["--multirun"]), *then, *spelled(asked)]
     failure = None
     try:
-        hydra.main(version_base="1.3", config_path=str(first), config_name=asked.config_name)(
-            task
-        )()
+        _run_application(words, task, first, asked.config_name)
     except Exception as error:
         failure = error  # Of one point as a rule, and then in its record as well.
-    finally:
-        sys.argv = previous
     if asked.shows or points:
         if failure is not None:
             raise failure
@@ -74,6 +71,30 @@ def through_hydra(asked: Asked) -> tuple[list[Outcome], list[Point]]:
     said = str(failure) or type(failure).__name__
     print(f"seqexp: {said.splitlines()[0]}", file=sys.stderr)
     return found
+
+
+def _run_application(
+    words: Sequence[str], task: Callable[[Any], Any], folder: Path, config_name: str
+) -> None:
+    """Run Hydra's own application, as its decorator `main` does for the words of `sys.argv`.
+
+    Args:
+        words: of its command line.
+        task: called with what is composed.
+        folder: of the configs.
+        config_name: the file that composition starts from.
+    """
+    version.setbase("1.3")
+    parser = get_args_parser()
+    # By itself it would take the name of this process.
+    parser.prog = "seqexp"
+    _run_hydra(
+        args=parser.parse_args(words),
+        args_parser=parser,
+        task_function=task,
+        config_path=str(folder),
+        config_name=config_name,
+    )
 
 
 def _recorded(asked: Asked) -> tuple[list[Outcome], list[Point]]:

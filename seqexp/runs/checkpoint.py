@@ -14,7 +14,6 @@ from seqexp.runs import store
 
 CURRENT = "checkpoint.msgpack"
 PREVIOUS = "checkpoint.previous.msgpack"
-WEIGHTS = "weights.msgpack"
 
 _log = logging.getLogger(__name__)
 

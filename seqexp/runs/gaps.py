@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqexp.runs import checkpoint, store
-from seqexp.runs.record import COST, MANIFEST, METRICS, SAMPLES, TIMING
+from seqexp.runs.schema import COST, MANIFEST, METRICS, SAMPLES, TIMING, WEIGHTS
 from seqexp.types import SeqexpError
 
 
@@ -22,7 +22,7 @@ def gaps(directory: Path, run: Mapping[str, Any], thorough: bool = True) -> list
     """
     found = [_object(directory / name) for name in (MANIFEST, COST)]
     finished = run.get("status") == "finished"
-    if finished and not (directory / checkpoint.WEIGHTS).exists():
+    if finished and not (directory / WEIGHTS).exists():
         found.append("its weights are missing")
     elif finished:
         found.append(_weights(directory, run, thorough))
@@ -52,7 +52,7 @@ def _lines(path: Path) -> tuple[list[int], str | None]:
 
 
 def _weights(directory: Path, run: Mapping[str, Any], thorough: bool) -> str | None:
-    path, id = directory / checkpoint.WEIGHTS, run.get("id")
+    path, id = directory / WEIGHTS, run.get("id")
     try:
         # Weights of earlier versions don't say whose they are.
         if thorough:

@@ -67,18 +67,17 @@ class Recorded(NamedTuple):
     group: str
 
 
-def recorded_identity(run: Mapping[str, Any], manifest: Mapping[str, Any]) -> Recorded | None:
+def recorded_identity(config: Any, manifest: Mapping[str, Any]) -> Recorded | None:
     """The identities of a record by today's rule, which may not be the one that it was named by.
 
     Args:
-        run: the object in run.json.
+        config: of the record, which may be damaged.
         manifest: the object in manifest.json.
 
     Returns:
         None where the record does not tell: it is damaged, or a part of its config was redacted.
     """
-    config, hashes = run.get("config"), manifest.get("data_hashes")
-    kind = manifest.get("device_kind")
+    hashes, kind = manifest.get("data_hashes"), manifest.get("device_kind")
     if not (isinstance(config, Mapping) and isinstance(hashes, Mapping) and isinstance(kind, str)):
         return None
     if not config or REDACTED in canonical(config):

@@ -24,7 +24,7 @@ class Known(NamedTuple):
 
 class _Entry(NamedTuple):
     known: Known
-    run: Mapping[str, Any]
+    config: Any
     manifest: Mapping[str, Any]
 
 
@@ -53,10 +53,10 @@ class KnownRuns:
             if entry.known.id in seen:
                 continue
             seen.add(entry.known.id)
-            if recorded_identity(entry.run, entry.manifest) is None:
+            if recorded_identity(entry.config, entry.manifest) is None:
                 self._by_id[entry.known.id] = entry.known
             else:
-                self._entries.setdefault(_family(entry.run["config"]), []).append(entry)
+                self._entries.setdefault(_family(entry.config), []).append(entry)
 
     def find(
         self, identity: str, config: Config, plain: Callable[[Config], Config]
@@ -73,8 +73,7 @@ class KnownRuns:
         if family not in self._found:
             found: dict[str, Known] = {}
             for entry in self._entries.get(family, []):
-                run = {**entry.run, "config": plain(entry.run["config"])}
-                recorded = recorded_identity(run, entry.manifest)
+                recorded = recorded_identity(plain(entry.config), entry.manifest)
                 assert recorded is not None
                 before = found.get(recorded.run)
                 if before is None or _rank(entry.known, recorded.run) > _rank(before, recorded.run):
@@ -104,4 +103,5 @@ def _read(folder: Path) -> _Entry | None:
         manifest = read_json(folder / MANIFEST) or {}
     except (SeqexpError, OSError):
         manifest = {}
-    return _Entry(Known(folder.name, run["id"], is_finished(folder)), run, manifest)
+    known = Known(folder.name, run["id"], is_finished(folder))
+    return _Entry(known, run.get("config"), manifest)

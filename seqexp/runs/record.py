@@ -5,25 +5,29 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from seqexp.runs import checkpoint, store
 from seqexp.runs.attempts import NOTE
 from seqexp.runs.redaction import redact
+from seqexp.runs.schema import (
+    COST,
+    FORMAT,
+    MANIFEST,
+    METRICS,
+    RUN,
+    SAMPLES,
+    TIMING,
+    WEIGHTS,
+    Malformed,
+    Run,
+    Scored,
+    Status,
+)
 from seqexp.runs.wandb_mirror import Mirror, MirroredRun
 from seqexp.types import Score, SeqexpError
-
-FORMAT = 1
-RUN = "run.json"
-MANIFEST = "manifest.json"
-COST = "cost.json"
-METRICS = "metrics.jsonl"
-TIMING = "timing.jsonl"
-SAMPLES = "samples.jsonl"
-
-Status = Literal["running", "finished", "diverged", "failed"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,27 @@ def is_finished(directory: Path) -> bool:
     return run is not None and run.get("status") in ("finished", "diverged")
 
 
+def read_run(directory: Path) -> Run | None:
+    """What the `run.json` in a run's folder tells; None where there is none.
+
+    Raises:
+        SeqexpError: it is damaged, or another version of seqexp wrote it.
+    """
+    path = directory / RUN
+    value = store.read_json(path)
+    if value is None:
+        return None
+    if value.get("format") != FORMAT:
+        raise SeqexpError(
+            f"{path} has format {value.get('format')}, this version reads {FORMAT}; "
+            "delete the folder to run again"
+        )
+    try:
+        return Run.from_json(value)
+    except Malformed as error:
+        raise store.Damaged(f"{path} is damaged ({error})") from error
+
+
 class RunRecord:
     """A run's folder, open for writing.
 
@@ -102,9 +127,9 @@ class RunRecord:
     it `resume_from`. Then `log` after each chunk of steps, and one of `finish`, `diverge`, `fail`.
     """
 
-    def __init__(self, directory: Path, run: dict[str, Any], mirror: Mirror) -> None:
+    def __init__(self, directory: Path, run: Run, mirror: Mirror) -> None:
         self.directory = directory
-        self.run = run
+        self._run = run
         self._mirror = mirror
         self._mirrored = MirroredRun(None)
         self._cost: dict[str, Any] = {}
@@ -129,19 +154,19 @@ class RunRecord:
         Raises:
             SeqexpError: there is none, it is torn, or another version of seqexp wrote it.
         """
-        run = store.read_json(directory / RUN)
+        run = read_run(directory)
         if run is None:
             raise SeqexpError(f"no run in {directory}; start it anew")
-        if run.get("format") != FORMAT:
-            raise SeqexpError(
-                f"{directory / RUN} has format {run.get('format')}, this version reads {FORMAT}; "
-                "delete the folder to run again"
-            )
         return cls(directory, run, mirror)
 
     @property
+    def run(self) -> dict[str, Any]:
+        """What stands in its `run.json`."""
+        return self._run.to_json()
+
+    @property
     def status(self) -> Status:
-        return self.run["status"]
+        return self._run.status
 
     @property
     def is_finished(self) -> bool:
@@ -159,7 +184,7 @@ class RunRecord:
         first = store.read_json(self.directory / MANIFEST) or {}
         resumed = [*first.get("resumed", []), {"step": step, **manifest}]
         store.write_json_atomic(self.directory / MANIFEST, {**first, "resumed": resumed})
-        self.run = _begun(info)
+        self._run = _begun(info)
         self._write_run()
         # A ledger that is damaged is measured again.
         with contextlib.suppress(SeqexpError):
@@ -182,11 +207,11 @@ class RunRecord:
 
     def save_weights(self, step: int, tree: Any) -> None:
         """Keep the weights of `step`, the best so far (arrays as in `checkpoint.save`)."""
-        checkpoint.write(self.directory / checkpoint.WEIGHTS, self.run["id"], step, tree)
+        checkpoint.write(self.directory / WEIGHTS, self._run.id, step, tree)
 
     def save_checkpoint(self, step: int, tree: Any) -> None:
         """Keep all that training needs to go on after `step`, see `checkpoint.save`."""
-        checkpoint.save(self.directory, self.run["id"], step, tree)
+        checkpoint.save(self.directory, self._run.id, step, tree)
 
     def write_cost(self, ledger: Mapping[str, Any]) -> None:
         """Write what the run costs."""
@@ -199,6 +224,7 @@ class RunRecord:
         valid: Mapping[str, float],
         test: Mapping[str, float],
         targets: Mapping[str, float] | None = None,
+        held_out: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         """Close the record: all metrics of the weights of `step`, the best on validation.
 
@@ -207,11 +233,19 @@ class RunRecord:
             valid: their metrics on validation.
             test: and on the test split.
             targets: over how many targets (or their weights) each of the latter is a mean.
+            held_out: their metrics on further splits that were read once, like test.
         """
-        name = self.run["score"]["name"]
-        score = {**self.run["score"], "step": step, "valid": valid[name], "test": test[name]}
-        told = {} if targets is None else {"test_targets": dict(targets)}
-        self._update(status="finished", score=score, valid=dict(valid), test=dict(test), **told)
+        score = self._run.score
+        if score is None:
+            raise SeqexpError(f"{self.directory / RUN} names no score; delete it to run again")
+        self._update(
+            status="finished",
+            score=replace(score, step=step, valid=valid[score.name], test=test[score.name]),
+            valid=dict(valid),
+            test=dict(test),
+            test_targets=targets,
+            held_out=held_out or {},
+        )
         self._finish_mirror()
 
     def diverge(self, step: int) -> None:
@@ -231,7 +265,7 @@ class RunRecord:
         self._mirrored.kill()
 
     def _update(self, **changes: Any) -> None:
-        self.run = {**self.run, **changes}
+        self._run = replace(self._run, **changes)
         self._write_run()
 
     def _write_run(self) -> None:
@@ -240,7 +274,7 @@ class RunRecord:
     def _start_mirror(self) -> None:
         metrics = list(map(self._on_all_axes, store.read(self.directory / METRICS)))
         samples = store.read(self.directory / SAMPLES)
-        self._mirrored = self._mirror.start(self.run, self.directory, metrics, samples)
+        self._mirrored = self._mirror.start(self._run, self.directory, metrics, samples)
 
     def _on_all_axes(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """A record of metrics with all that training took up to it, by its costs, where known."""
@@ -250,37 +284,25 @@ class RunRecord:
         return {**record, **took}
 
     def _finish_mirror(self) -> None:
-        self._mirrored.finish(self.run, self._cost, self.directory)
+        self._mirrored.finish(self._run, self._cost, self.directory)
 
 
-def _begun(info: RunInfo) -> dict[str, Any]:
-    """The `run.json` of a run that has no result yet."""
-    return {
-        "format": FORMAT,
-        "id": info.id,
-        "study": info.study,
-        "name": info.name,
-        "model": info.model,
-        "task": info.task,
-        "seed": info.seed,
-        "group": info.group,
-        "status": "running",
-        "config": redact(info.config),
-        "match": info.match and dict(info.match),
-        "choices": dict(info.choices),
-        "score": {
-            "name": info.score.name,
-            "goal": info.score.goal,
-            "step": None,
-            "valid": None,
-            "test": None,
-        },
-        "valid": {},
-        "test": {},
-        "baselines": dict(info.baselines),
-        "diverged_step": None,
-        "error": None,
-    }
+def _begun(info: RunInfo) -> Run:
+    """A run that has no result yet."""
+    return Run(
+        id=info.id,
+        study=info.study,
+        name=info.name,
+        model=info.model,
+        task=info.task,
+        seed=info.seed,
+        group=info.group,
+        config=redact(info.config),
+        match=info.match,
+        choices=info.choices,
+        score=Scored(info.score.name, info.score.goal),
+        baselines=info.baselines,
+    )
 
 
 def _clear(directory: Path) -> None:

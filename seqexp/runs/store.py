@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,29 @@ class Damaged(SeqexpError):
     def __init__(self, what: str, remedy: str = "delete it to run again") -> None:
         self.what = what
         super().__init__(f"{what}; {remedy}")
+
+
+class Complaint(NamedTuple):
+    """Why a line, counted from 1, holds no record."""
+
+    line: int
+    what: str
+
+
+class Lines(NamedTuple):
+    """A file of JSON lines, as far as it can be read.
+
+    Attributes:
+        lines: the whole ones, without their newlines.
+        records: the object of each; None where it holds none.
+        complaints: of each of those, in order, why not.
+        torn: whether something stands behind the last newline.
+    """
+
+    lines: list[bytes]
+    records: list[dict[str, Any] | None]
+    complaints: list[Complaint]
+    torn: bool
 
 
 def append(path: Path, record: Mapping[str, Any]) -> None:
@@ -50,7 +73,34 @@ def read(path: Path) -> list[dict[str, Any]]:
         Damaged: a line before the last is not a record (the file was damaged, not torn), or the
             file can't be read.
     """
-    return [record for _, record in _numbered(path)]
+    return [record for _, record in _whole(path)]
+
+
+def parse_lines(data: bytes) -> Lines:
+    """The records in the content of a file, whatever state it is in.
+
+    What follows the last newline is a torn line, even if it happens to be whole JSON: one rule for
+    the reader and for the appender.
+    """
+    *lines, rest = data.split(b"\n")
+    try:
+        # All at once takes a third of the time, and names are kept once in memory.
+        values = json.loads(b"[" + b",".join(lines) + b"]")
+        if len(values) == len(lines) and all(isinstance(value, dict) for value in values):
+            return Lines(lines, values, [], bool(rest))
+    except ValueError:
+        pass
+    records: list[dict[str, Any] | None] = []
+    complaints = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            value, what = json.loads(line), "no JSON object"
+        except ValueError as error:
+            value, what = None, str(error)
+        records.append(value if isinstance(value, dict) else None)
+        if records[-1] is None:
+            complaints.append(Complaint(number, what))
+    return Lines(lines, records, complaints, bool(rest))
 
 
 def truncate_after(path: Path, step: int) -> None:
@@ -59,7 +109,7 @@ def truncate_after(path: Path, step: int) -> None:
     So does a torn last line; a file that is not there stays so.
     """
     if path.exists():
-        kept = [line for line, record in _numbered(path) if record["step"] <= step]
+        kept = [line + b"\n" for line, record in _whole(path) if record["step"] <= step]
         write_atomic(path, b"".join(kept))
 
 
@@ -145,23 +195,19 @@ def _finite(value: Any, path: str, nonfinite: list[str]) -> Any:
     return value
 
 
-def _numbered(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
-    # What follows the last newline is a torn line, even if it happens to be whole JSON: one rule
-    # for the reader and for the appender.
-    lines = (_bytes_of(path) or b"").split(b"\n")[:-1]
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            record = json.loads(line)
-            why = None if isinstance(record, dict) else "no JSON object"
-        except ValueError as error:
-            why = str(error)
-        if why is not None:
-            raise Damaged(
-                f"{path}, line {number} is damaged ({why})", "delete the run's folder to rerun it"
-            )
-        records.append((line + b"\n", record))
-    return records
+def _whole(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
+    """The lines of a file and their records, without a torn last line.
+
+    Raises:
+        Damaged: as `read` does.
+    """
+    found = parse_lines(_bytes_of(path) or b"")
+    for number, what in found.complaints:
+        raise Damaged(
+            f"{path}, line {number} is damaged ({what})", "delete the run's folder to rerun it"
+        )
+    pairs = zip(found.lines, found.records, strict=True)
+    return [(line, record) for line, record in pairs if record is not None]
 
 
 def _cut_torn_line(file: IO[bytes]) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqexp.runs import store
 from seqexp.runs.record import run_directory, study_directory
-from seqexp.runs.wandb_files import ARCHIVE, RUN, carried, measured, unpack
+from seqexp.runs.schema import RUN
+from seqexp.runs.wandb_files import ARCHIVE, carried, measured, unpack
 from seqexp.runs.wandb_session import NO_KEY, TAG_LENGTH, has_key, settle_environment
 from seqexp.runs.wandb_study import study_id
 from seqexp.types import SeqexpError, first_line

@@ -11,15 +11,14 @@ from pathlib import Path
 
 from seqexp.runs import store
 from seqexp.runs.redaction import redact, redact_paths
+from seqexp.runs.schema import COST, MANIFEST, METRICS, RUN, SAMPLES, TIMING
 from seqexp.types import SeqexpError
 
 ARCHIVE = "record.zip"
 """One file a run: it takes one request to send or to fetch it, and it is there as a whole or not
 at all."""
 
-RUN = "run.json"
-MANIFEST = "manifest.json"
-CARRIED = (RUN, MANIFEST, "cost.json", "metrics.jsonl", "timing.jsonl", "samples.jsonl")
+CARRIED = (RUN, MANIFEST, COST, METRICS, TIMING, SAMPLES)
 """The record of a run, but for its weights."""
 
 _MEASURED = re.compile(r"cost/[^./\\][^/\\]*/cost\.json")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from seqexp.runs import wandb_session
 from seqexp.runs.redaction import redact
+from seqexp.runs.schema import Run
 from seqexp.runs.wandb_files import carried
 from seqexp.runs.wandb_session import (
     TAG_LENGTH,
@@ -73,23 +74,25 @@ class MirroredRun:
 
         self._surviving(wandb_session.CALL_TIMEOUT, log)
 
-    def finish(self, run: Mapping[str, Any], cost: Mapping[str, Any], directory: Path) -> None:
-        """Close the mirror with the outcome (a `run.json`) and the cost ledger in its summary, and
-        the record in its files, from which `wandb_fetch` makes it again."""
+    def finish(self, run: Run, cost: Mapping[str, Any], directory: Path) -> None:
+        """Close the mirror with the outcome and the cost ledger in its summary, and the record in
+        its files, from which `wandb_fetch` makes it again."""
+        score = run.score
         outcome = {
-            "status": run["status"],
-            "score": {name: run["score"][name] for name in ("step", "valid", "test")},
-            "best": run["valid"],
-            "test": run["test"],
-            "diverged_step": run["diverged_step"],
-            "error": run["error"],
+            "status": run.status,
+            "score": score and {"step": score.step, "valid": score.valid, "test": score.test},
+            "best": run.valid,
+            "test": run.test,
+            "held_out": run.held_out,
+            "diverged_step": run.diverged_step,
+            "error": run.error,
             "cost": cost,
         }
 
         def finish(open_run: wandb.Run) -> None:
             open_run.summary.update(_flat(outcome, ""))
             save_archive(open_run, carried(directory))
-            open_run.finish(exit_code=0 if run["status"] == "finished" else 1)
+            open_run.finish(exit_code=0 if run.status == "finished" else 1)
 
         self._surviving(wandb_session.FINISH_TIMEOUT + wandb_session.CALL_TIMEOUT, finish)
         self._run = None
@@ -162,7 +165,7 @@ class Mirror:
 
     def start(
         self,
-        run: Mapping[str, Any],
+        run: Run,
         directory: Path,
         metrics: Sequence[Mapping[str, Any]],
         samples: Sequence[Mapping[str, Any]],
@@ -173,7 +176,7 @@ class Mirror:
         by one that is complete; online, what the server has not got is sent.
 
         Args:
-            run: what stands in `run.json`.
+            run: what is known of it.
             directory: the run's folder; wandb writes into its subfolder `wandb`.
             metrics: the records so far, with their "flops" and "seconds".
             samples: the samples so far.
@@ -187,7 +190,7 @@ class Mirror:
             return MirroredRun(None)
         # Broad on purpose: a mirror that does not open must not keep a training from starting.
         except Exception as error:
-            _log.warning("wandb failed (%s); %s is not mirrored", first_line(error), run["name"])
+            _log.warning("wandb failed (%s); %s is not mirrored", first_line(error), run.name)
             return MirroredRun(None)
         for record in sorted([*metrics, *samples], key=lambda record: record["step"]):
             if "texts" in record:
@@ -200,18 +203,19 @@ class Mirror:
         """A run of this mirror's project, see `open_run`; it may raise whatever wandb raises."""
         return open_run(self.mode, directory, project=self.project, entity=self.entity, **what)
 
-    def _open(self, run: Mapping[str, Any], directory: Path) -> wandb.Run:
-        names = {name: run[name] for name in ("study", "name", "model", "task", "seed", "group")}
+    def _open(self, run: Run, directory: Path) -> wandb.Run:
+        names = ("study", "name", "model", "task", "seed", "group")
         # With what a width was solved for stands what it reached.
-        match = run.get("match") or run["config"].get("match")
+        match = run.match or run.config.get("match")
+        own = {name: getattr(run, name) for name in names}
         opened = self.open(
             directory,
-            id=run["id"],
-            name=run["name"],
-            group=f"{run['model']}-{run['task']}-{run['group'][:8]}",
+            id=run.id,
+            name=run.name,
+            group=f"{run.model}-{run.task}-{run.group[:8]}",
             job_type="train",
-            tags=tags(run["study"], run["model"], run["task"], *self.tags, *_environment_tags()),
-            config={**redact(run["config"]), "match": match, "run": names},
+            tags=tags(run.study, run.model, run.task, *self.tags, *_environment_tags()),
+            config={**redact(run.config), "match": match, "run": own},
         )
         for axis in AXES:
             opened.define_metric(axis)

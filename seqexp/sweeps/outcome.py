@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seqexp.runs.record import RUN
-from seqexp.runs.store import read_json
+from seqexp.runs.record import RUN, read_run
 from seqexp.sweeps.groups import Planned
 from seqexp.types import SeqexpError
 
@@ -39,18 +39,17 @@ def outcome_of(member: Planned, failed: str | None = None) -> Outcome:
     name, folder = member.info.name, member.directory
     if failed is not None:
         return Outcome(name, folder, "failed", failed, None)
-    try:
-        run = read_json(folder / RUN) or {}
-        score = run["score"]
-        if run["status"] == "failed":
-            return Outcome(name, folder, "failed", run["error"], score["valid"])
-        if run["status"] == "diverged":
-            detail = f"at step {run['diverged_step']}"
-            return Outcome(name, folder, "diverged", detail, score["valid"])
-        detail = f"{score['name']} test {shown(score['test'])}, valid {shown(score['valid'])}"
-        return Outcome(name, folder, "finished", detail, score["valid"])
-    except (SeqexpError, KeyError, TypeError, ValueError):
-        return Outcome(name, folder, "failed", f"{folder / RUN} is gone or damaged", None)
+    with suppress(SeqexpError):
+        run = read_run(folder)
+        if run is not None and (score := run.score) is not None:
+            if run.status == "failed":
+                return Outcome(name, folder, "failed", str(run.error), score.valid)
+            if run.status == "diverged":
+                detail = f"at step {run.diverged_step}"
+                return Outcome(name, folder, "diverged", detail, score.valid)
+            detail = f"{score.name} test {shown(score.test)}, valid {shown(score.valid)}"
+            return Outcome(name, folder, "finished", detail, score.valid)
+    return Outcome(name, folder, "failed", f"{folder / RUN} is gone or damaged", None)
 
 
 def shown(value: float | None) -> str:

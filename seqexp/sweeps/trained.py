@@ -15,8 +15,9 @@ from flax import nnx
 
 from seqexp.runs import checkpoint
 from seqexp.runs.manifest import source_hash
-from seqexp.runs.record import FORMAT, MANIFEST, METRICS, RUN
+from seqexp.runs.record import read_run
 from seqexp.runs.redaction import REDACTED
+from seqexp.runs.schema import MANIFEST, METRICS, RUN, WEIGHTS, Run
 from seqexp.runs.store import Damaged, read, read_json
 from seqexp.sweeps.foreign import foreign_code
 from seqexp.sweeps.outcome import shown
@@ -47,11 +48,11 @@ class TrainedRun:
         model: an nnx module.
     """
 
-    def __init__(self, folder: Path, run: dict[str, Any], point: Point, step: int, tree: Any):
+    def __init__(self, folder: Path, run: Run, point: Point, step: int, tree: Any):
         self.folder = folder
-        self.run = run
-        self.config: dict[str, Any] = run["config"]
-        self.scores: dict[str, dict[str, float]] = {key: run[key] for key in ("valid", "test")}
+        self.run: dict[str, Any] = run.to_json()
+        self.config: dict[str, Any] = self.run["config"]
+        self.scores: dict[str, dict[str, float]] = {key: self.run[key] for key in ("valid", "test")}
         self.metrics = read(folder / METRICS)
         self.step = step
         self._point = point
@@ -210,27 +211,26 @@ def load_run(folder: Path | str) -> TrainedRun:
     """
     refuse_settings()
     folder = Path(folder)
-    run = read_json(folder / RUN)
+    run = read_run(folder)
     if run is None:
         raise SeqexpError(f"no run in {folder}: give the folder of a run, runs/STUDY/ID")
-    if run.get("format") != FORMAT:
-        raise SeqexpError(f"{folder / RUN} has format {run.get('format')}, not {FORMAT}")
-    if run.get("status") == "diverged":
-        raise SeqexpError(f"{folder} diverged at step {run['diverged_step']}: no weights are kept")
-    if run.get("status") != "finished":
+    if run.status == "diverged":
+        raise SeqexpError(f"{folder} diverged at step {run.diverged_step}: no weights are kept")
+    if run.status != "finished":
         raise SeqexpError(
-            f"{folder} is not finished ({run.get('status')}): the command that started it goes on"
+            f"{folder} is not finished ({run.status}): the command that started it goes on"
         )
-    config = run["config"]
+    config = dict(run.config)
     _refuse_redacted({key: config[key] for key in config if key != "task"}, folder)
-    path = folder / checkpoint.WEIGHTS
+    path = folder / WEIGHTS
     try:
         saved = checkpoint.read(path)
     except FileNotFoundError as error:
         raise SeqexpError(f"{path} is missing: rerun=stale trains the run again") from error
     except (OSError, ValueError) as error:
         raise SeqexpError(f"{path} can't be read ({error}): rerun=stale trains it again") from error
-    point = Point(config, run["model"], run["task"], run.get("choices") or {}, run.get("match"))
+    match = None if run.match is None else dict(run.match)
+    point = Point(config, run.model, run.task, run.choices, match)
     trained = TrainedRun(folder, run, point, saved.step, saved.tree)
     _warn_of_other_code(folder, config)
     return trained

@@ -114,12 +114,12 @@ def test_a_null_key_is_as_none_at_all() -> None:
 
 def test_the_identity_of_a_record_is_that_of_its_config() -> None:
     manifest = {"data_hashes": HASHES, "device_kind": "cpu"}
-    recorded = recorded_identity({"config": CONFIG}, manifest)
+    recorded = recorded_identity(CONFIG, manifest)
     assert recorded == (identity(CONFIG, HASHES, "cpu"), group_identity(CONFIG, HASHES, "cpu"))
     secret = {**CONFIG, "task": {**CONFIG["task"], "api_key": "[redacted]"}}
-    assert recorded_identity({"config": secret}, manifest) is None, "two secrets look the same"
-    assert recorded_identity({"config": {}}, manifest) is None
-    assert recorded_identity({"config": CONFIG}, {"device_kind": "cpu"}) is None
+    assert recorded_identity(secret, manifest) is None, "two secrets look the same"
+    assert recorded_identity({}, manifest) is None
+    assert recorded_identity(CONFIG, {"device_kind": "cpu"}) is None
 
 
 def test_every_kept_key_matters() -> None:

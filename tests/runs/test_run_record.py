@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from seqexp.runs import checkpoint, store
-from seqexp.runs.record import FORMAT, RunInfo, RunRecord, is_finished, run_directory
+from seqexp.runs.record import RunInfo, RunRecord, is_finished, run_directory
+from seqexp.runs.schema import FORMAT, WEIGHTS
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.types import Score, SeqexpError
 
@@ -279,7 +280,7 @@ def test_a_killed_training_leaves_a_record_to_resume(tmp_path: Path) -> None:
     loaded = checkpoint.load(directory, "id")
     assert loaded is not None and loaded.step >= acknowledged
     assert (loaded.tree["w"] == loaded.step).all()
-    weights = checkpoint.read(directory / checkpoint.WEIGHTS)
+    weights = checkpoint.read(directory / WEIGHTS)
     assert weights.step >= loaded.step and (weights.tree["w"] == weights.step).all()
     record = RunRecord.open(directory, DISABLED)
     record.resume_from(loaded.step, _info(id="id"), {})

@@ -74,6 +74,16 @@ def test_a_damaged_line_in_the_middle_names_file_and_line(tmp_path: Path) -> Non
         assert "\n" not in str(error.value)
 
 
+def test_what_can_be_read_of_a_damaged_file_is_read(tmp_path: Path) -> None:
+    found = store.parse_lines(b'{"a": 1}\n[2]\n{"a": \n\n{"a": 3}\n{"a": 4}')
+    assert found.records == [{"a": 1}, None, None, None, {"a": 3}] and found.torn
+    assert [line for line, _ in found.complaints] == [2, 3, 4]
+    assert found.complaints[0].what == "no JSON object"
+    assert store.parse_lines(b"") == ([], [], [], False)
+    # Together they would be one object.
+    assert store.parse_lines(b'{"a": 1\n"b": 2}\n').records == [None, None]
+
+
 def test_truncation_keeps_bytes(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     # Spaces that our writer would not leave: the lines must be copied, not written anew.

@@ -9,6 +9,7 @@ import pytest
 
 from seqexp.runs import checkpoint
 from seqexp.runs.record import RunRecord
+from seqexp.runs.schema import WEIGHTS
 from seqexp.runs.store import read
 from seqexp.sweeps import execute, group_run
 from tests.full import full
@@ -150,7 +151,7 @@ def test_a_sibling_s_checkpoint_is_not_trained_on(whole, tmp_path):
     run.write_text(json.dumps({**json.loads(run.read_text()), "name": "x", "score": {}}))
     execute(_points(tmp_path))
     assert deterministic(tmp_path / "a") == deterministic(whole / "finished" / "a")
-    weights = checkpoint.read(tmp_path / "a" / by_seed[1] / checkpoint.WEIGHTS)
+    weights = checkpoint.read(tmp_path / "a" / by_seed[1] / WEIGHTS)
     assert weights.run == by_seed[1]
 
 

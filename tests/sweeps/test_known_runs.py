@@ -68,7 +68,7 @@ def test_the_records_of_an_earlier_release_are_skipped(earlier, monkeypatch, cap
 
 def _identity(folder: Path) -> str:
     recorded = recorded_identity(
-        json.loads((folder / "run.json").read_text()),
+        json.loads((folder / "run.json").read_text())["config"],
         json.loads((folder / "manifest.json").read_text()),
     )
     assert recorded is not None

@@ -148,12 +148,9 @@ def test_what_a_launcher_of_hydras_had_trained_is_told_from_the_records(
     assert seqexp(*sweep, "seed=0") == 0
 
     def elsewhere(**_):
-        def launch():
-            raise RuntimeError("a worker was killed")
+        raise RuntimeError("a worker was killed")
 
-        return lambda task: launch
-
-    monkeypatch.setattr("seqexp.commands.hydra_app.hydra.main", elsewhere)
+    monkeypatch.setattr("seqexp.commands.hydra_app._run_hydra", elsewhere)
     (tmp_path / "a" / "report" / "index.html").unlink()
     capsys.readouterr()
     assert seqexp(*sweep, "seed=0,1", "hydra/launcher=basic") == 1
