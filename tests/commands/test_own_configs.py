@@ -219,8 +219,12 @@ def test_text_with_digits_stays_as_it_is_written(tag):
 def test_other_launchers_and_sweepers_work(plugins, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = [*TINY, "trainer.steps=1", *plugins, f"runs_dir={tmp_path / 'r'}"]
+    typed = ["bin/seqexp", "run", *arguments]
+    monkeypatch.setattr(sys, "argv", typed)
     assert seqexp("run", *arguments) == 0
-    assert len(runs(tmp_path / "r" / "default")) == 1
+    (name,) = runs(tmp_path / "r" / "default")
+    manifest = json.loads((tmp_path / "r" / "default" / name / "manifest.json").read_text())
+    assert manifest["command"] == typed
 
 
 def test_what_hydra_shows(project, capsys, monkeypatch):
