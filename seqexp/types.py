@@ -6,16 +6,17 @@ Shape letters, in every docstring and annotation of the package:
     D  input features   H  hidden units        P  units a cell gives out (H, or its projection)
     C  outputs (classes or values)             V  vocabulary
 
-Layers, models and tasks are batch-first, `[B, T, D]`; `lengths` `[B]` are the true lengths of
-right-padded sequences, and a length of 0 marks an example that is padding as a whole. Cells and
-recurrences unroll time first, `[T, B, D]`, with `real` `[T, B]` in the place of `lengths`.
+Models and tasks are batch-first, `[B, T, D]`; `lengths` `[B]` are the true lengths of right-padded
+sequences, and a length of 0 marks an example that is padding as a whole. Layers, cells and
+recurrences unroll time first, `[T, B, D]`, with `mask` `[T, B]`, True where a step is real, in the
+place of `lengths`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 
@@ -176,63 +177,67 @@ class Task(Protocol):
         ...
 
 
-class Noise(NamedTuple):
-    """What the dropout family draws for one training sequence; None where nothing is dropped.
-
-    Every array has time in front: `[T, ...]` where a step has a draw of its own, `[1, ...]` where
-    one draw serves all steps. Masks are already scaled by 1 / (1 - rate), but for `zone`.
-
-    Attributes:
-        input: `[1 or T, B, D]`, multiplies the input of a step.
-        hidden: `[1 or T, B, P]`, multiplies the previous output where it enters the matrices.
-        update: `[1 or T, B, H]`, multiplies the candidate that is written into the carry.
-        kernel: `[1, P, gates * H]`, multiplies the recurrent kernel.
-        zone: a carry of `[T, B, ...]` booleans, True where the previous value stays.
-    """
-
-    input: Any = None
-    hidden: Any = None
-    update: Any = None
-    kernel: Any = None
-    zone: Any = None
-
-
-@runtime_checkable
-class Cell(Protocol):
-    """A recurrent cell: state explicit, three ways in, which agree (a law)."""
+class Layer(Protocol):
+    """What a stack is made of: time first, `[T, B, D]` in, `[T, B, P]` out."""
 
     in_features: int
-    features: int
     out_features: int
 
-    def initial_carry(self, batch_size: int) -> Carry: ...
+    @property
+    def causal(self) -> bool:
+        """Whether an output depends only on the inputs up to it."""
+        ...
 
-    def step(self, carry: Carry, x: Array, noise: Noise | None = None) -> tuple[Carry, Array]:
-        """One step: `x` `[B, D]` to `y` `[B, P]`. `noise` holds this step's masks, without time."""
+    @property
+    def recurrent_parameters(self) -> tuple[Any, ...]:
+        """The parameters (`nnx.Param`) that multiply the previous output or state, if any."""
+        ...
+
+    def initial_carry(self, batch_size: int, max_length: int) -> Carry:
+        """The carry of an empty past.
+
+        Args:
+            batch_size: B.
+            max_length: steps that it will hold at the most, for layers whose carry grows with them
+                (a key-value cache); a recurrent layer ignores it.
+        """
         ...
 
     def unroll(
         self,
         xs: Array,
-        *,
+        mask: Array | None = None,
         carry: Carry | None = None,
-        real: Array | None = None,
-        noise: Noise | None = None,
-        reverse: bool = False,
+        *,
+        key: Array | None = None,
     ) -> tuple[Array, Carry]:
-        """All steps, time first: `xs` `[T, B, D]` to `ys` `[T, B, P]` and the final carry.
+        """Run whole sequences.
 
-        Where `real` `[T, B]` is False `ys` is 0 and the carry held; `xs` must be finite there, and
-        padding stand on the right. `Recurrent` is the batch-first way in.
+        Args:
+            xs: `[T, B, D]`, finite where `mask` is False.
+            mask: `[T, B]`, False at padding, which stands on the right; None if every step is real.
+            carry: the carry before the first step; None for that of an empty past.
+            key: draws dropout; None for evaluation.
+
+        Returns:
+            `ys` `[T, B, P]`, 0 at padding, and the final carry, which padding does not change.
         """
         ...
 
-    def output(self, carry: Carry) -> Array:
-        """The `[B, P]` part of a carry that the cell gives out."""
+    def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
+        """One step at evaluation: `x` `[B, D]` to `[B, P]`.
+
+        Raises:
+            SeqexpError: for a layer that needs the whole sequence.
+        """
         ...
 
-    def draw(self, key: Array, batch_size: int, steps: int) -> Noise:
-        """The noise of one training sequence; the empty `Noise()` for a bare cell."""
+    def stepwise(self) -> Layer:
+        """The same layer computing `unroll` by `step` after `step` at evaluation.
+
+        Its equations alone, for counting operations and as a reference; itself where it has no
+        other way.
+        """
         ...
 
 

@@ -17,10 +17,12 @@ import numpy as np
 from flax import nnx
 
 from seqexp import cells, layers
+from seqexp.cells.protocol import Cell
 from seqexp.laws.compiling import quick_jit
 from seqexp.layers import DropConnect, RecurrentDropout, Variational, Zoneout
+from seqexp.layers.cell_dropout import CellDropout
 from seqexp.recurrences.masking import time_first
-from seqexp.types import Cell, SeqexpError
+from seqexp.types import SeqexpError
 
 __all__ = ["quick_jit"]
 
@@ -55,15 +57,22 @@ def drawn(make: Callable[[], Any], dtype: Any = np.float64) -> Any:
     )
 
 
-def unroll(cell, xs, *, carry=None, lengths=None, noise=None, reverse=False) -> Any:
-    """A cell's `unroll`, batch-first, as a layer runs it."""
-    xs, real = time_first(xs, lengths)
-    ys, carry = cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=reverse)
+def unroll(cell, xs, *, carry=None, lengths=None, dropout=None, reverse=False) -> Any:
+    """A cell's `unroll`, batch-first, as a stack runs it."""
+    xs, mask = time_first(xs, lengths)
+    ys, carry = cell.unroll(xs, carry=carry, mask=mask, dropout=dropout, reverse=reverse)
+    return jnp.swapaxes(ys, 0, 1), carry
+
+
+def unroll_layer(layer, xs, lengths=None, carry=None, key=None) -> Any:
+    """A layer's `unroll`, batch-first, as a stack runs it."""
+    xs, mask = time_first(xs, lengths)
+    ys, carry = layer.unroll(xs, mask, carry, key=key)
     return jnp.swapaxes(ys, 0, 1), carry
 
 
 def everything(cell: Cell) -> Cell:
-    """The wrappers that each field of the noise needs, inside each other."""
+    """The wrappers that need loops of their own, inside each other."""
     zoned = Zoneout(Variational(cell, input_rate=0.3, hidden_rate=0.4), rate=0.3)
     return DropConnect(zoned, rate=0.4)
 
@@ -75,9 +84,11 @@ def cell_classes() -> dict[str, Any]:
 
 
 def wrapper_names() -> set[str]:
-    """The classes of `seqexp.layers` that wrap a cell and draw noise."""
+    """The classes of `seqexp.layers` that wrap a cell and draw dropout masks."""
     kinds: dict[str, Any] = {name: getattr(layers, name) for name in layers.__all__}
-    return {n for n, kind in kinds.items() if inspect.isclass(kind) and "draw" in vars(kind)}
+    return {
+        n for n, kind in kinds.items() if inspect.isclass(kind) and issubclass(kind, CellDropout)
+    }
 
 
 def bare_cells() -> dict[str, Callable[[], Cell]]:

@@ -77,21 +77,18 @@ class Ours:
         return Answer(np.asarray(outputs), np.asarray(by_input), read(self._merge(gradients)))
 
 
-def build(case: Case, weights: list[list[Weights]]) -> Any:
-    """The layers of a case, with these weights: a `Recurrent`, a `Bidirectional` or a `Stack`."""
+def build(case: Case, weights: list[list[Weights]]) -> Stack:
+    """The layers of a case, with these weights."""
     layers = [
         _layer([_cell(case, features, own) for own in layer])
         for features, layer in zip(case.inputs, weights, strict=True)
     ]
-    if len(layers) == 1:
-        return layers[0]
     return Stack(layers, dropout=0.0, residual=False, norm="none", rngs=nnx.Rngs(0))
 
 
-def read(layers: Any) -> list[list[Weights]]:
-    """The weights of layers, or the gradients that stand in their place."""
-    stacked = layers.layers if isinstance(layers, Stack) else [layers]
-    return [[_read(cell) for cell in _cells(layer)] for layer in stacked]
+def read(stack: Stack) -> list[list[Weights]]:
+    """The weights of a stack, or the gradients that stand in their place."""
+    return [[_read(cell) for cell in _cells(layer)] for layer in stack.layers]
 
 
 def _compute(merge: Any, backward: bool, split: bool, leaves, xs, lengths, cotangent) -> Any:

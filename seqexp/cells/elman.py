@@ -8,11 +8,12 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqexp.cells.initializers import Initializer, gate_kernel
+from seqexp.cells.protocol import DropoutMasks
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import elman
 from seqexp.recurrences.products import affine
 from seqexp.recurrences.scan import scan
-from seqexp.types import Array, Noise, SeqexpError
+from seqexp.types import Array, SeqexpError
 
 
 class ElmanCarry(NamedTuple):
@@ -39,7 +40,7 @@ class Elman(nnx.Module):
         rngs: draws the parameters.
 
     Raises:
-        SeqexpError: for sizes below 1 and unknown names; and, on use, for `noise.update`.
+        SeqexpError: for sizes below 1 and unknown names; and, on use, for `dropout["update"]`.
     """
 
     def __init__(
@@ -69,6 +70,11 @@ class Elman(nnx.Module):
         )
         self.bias = nnx.Param(jnp.zeros(features))
 
+    @property
+    def recurrent_parameters(self) -> tuple[nnx.Param, ...]:
+        """U."""
+        return (self.recurrent_kernel,)
+
     def initial_carry(self, batch_size: int) -> ElmanCarry:
         """Zeros."""
         return ElmanCarry(jnp.zeros((batch_size, self.features), self.bias.dtype))
@@ -77,44 +83,44 @@ class Elman(nnx.Module):
         """`h`."""
         return carry.h
 
-    def draw(self, key: Array, batch_size: int, steps: int) -> Noise:
+    def dropout_masks(self, key: Array, batch_size: int, steps: int) -> DropoutMasks:
         """None of its own."""
-        return Noise()
+        return {}
 
     def step(
-        self, carry: ElmanCarry, x: Array, noise: Noise | None = None
+        self, carry: ElmanCarry, x: Array, dropout: DropoutMasks | None = None
     ) -> tuple[ElmanCarry, Array]:
         """One step: `x` `[B, D]` to `h` `[B, H]`."""
         projected = x @ self.input_kernel[...] + self.bias[...]
-        return self._advance(carry, projected, Noise() if noise is None else noise)
+        return self._advance(carry, projected, dropout or {})
 
     def unroll(
         self,
         xs: Array,
         *,
         carry: ElmanCarry | None = None,
-        real: Array | None = None,
-        noise: Noise | None = None,
+        mask: Array | None = None,
+        dropout: DropoutMasks | None = None,
         reverse: bool = False,
     ) -> tuple[Array, ElmanCarry]:
         """All steps, time first: `xs` `[T, B, D]` to `hs` `[T, B, H]` and the final carry."""
         carry = self.initial_carry(xs.shape[1]) if carry is None else carry
-        noise = Noise() if noise is None else noise
-        if noise.hidden is None and noise.update is None:
+        dropout = dropout or {}
+        if not dropout:
             kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
-            hs, h = elman.unroll(xs, *kernels, carry.h, real, self.activation, reverse)
+            hs, h = elman.unroll(xs, *kernels, carry.h, mask, self.activation, reverse)
             return hs, ElmanCarry(h)
         projected = affine(xs, self.input_kernel[...], self.bias[...])
-        return scan(self._advance, carry, projected, real, noise, reverse)
+        return scan(self._advance, carry, projected, mask, dropout, reverse)
 
     def _advance(
-        self, carry: ElmanCarry, projected: Array, noise: Noise
+        self, carry: ElmanCarry, projected: Array, dropout: DropoutMasks
     ) -> tuple[ElmanCarry, Array]:
-        if noise.update is not None:
+        if "update" in dropout:
             raise SeqexpError(
                 "Elman writes its whole state anew, so it has no update to drop: "
                 "use Variational or Zoneout instead of RecurrentDropout"
             )
-        seen = carry.h if noise.hidden is None else carry.h * noise.hidden
+        seen = carry.h if "hidden" not in dropout else carry.h * dropout["hidden"]
         h = elman.activate(projected + seen @ self.recurrent_kernel[...], self.activation)
         return ElmanCarry(h), h

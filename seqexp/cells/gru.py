@@ -9,11 +9,12 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqexp.cells.initializers import Initializer, gate_kernel
+from seqexp.cells.protocol import DropoutMasks
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import gru
 from seqexp.recurrences.products import affine
 from seqexp.recurrences.scan import scan
-from seqexp.types import Array, Noise, SeqexpError
+from seqexp.types import Array, SeqexpError
 
 Reset = Literal["before", "after"]
 
@@ -73,6 +74,11 @@ class GRU(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(3 * features))
         self.reset_bias = nnx.Param(jnp.zeros(features)) if reset == "after" else None
 
+    @property
+    def recurrent_parameters(self) -> tuple[nnx.Param, ...]:
+        """U."""
+        return (self.recurrent_kernel,)
+
     def initial_carry(self, batch_size: int) -> GRUCarry:
         """Zeros."""
         return GRUCarry(jnp.zeros((batch_size, self.features), self.bias.dtype))
@@ -81,41 +87,45 @@ class GRU(nnx.Module):
         """`h`."""
         return carry.h
 
-    def draw(self, key: Array, batch_size: int, steps: int) -> Noise:
+    def dropout_masks(self, key: Array, batch_size: int, steps: int) -> DropoutMasks:
         """None of its own."""
-        return Noise()
+        return {}
 
-    def step(self, carry: GRUCarry, x: Array, noise: Noise | None = None) -> tuple[GRUCarry, Array]:
+    def step(
+        self, carry: GRUCarry, x: Array, dropout: DropoutMasks | None = None
+    ) -> tuple[GRUCarry, Array]:
         """One step: `x` `[B, D]` to `h` `[B, H]`."""
         projected = x @ self.input_kernel[...] + self.bias[...]
-        return self._advance(carry, projected, Noise() if noise is None else noise)
+        return self._advance(carry, projected, dropout or {})
 
     def unroll(
         self,
         xs: Array,
         *,
         carry: GRUCarry | None = None,
-        real: Array | None = None,
-        noise: Noise | None = None,
+        mask: Array | None = None,
+        dropout: DropoutMasks | None = None,
         reverse: bool = False,
     ) -> tuple[Array, GRUCarry]:
         """All steps, time first: `xs` `[T, B, D]` to `hs` `[T, B, H]` and the final carry."""
         carry = self.initial_carry(xs.shape[1]) if carry is None else carry
-        noise = Noise() if noise is None else noise
-        if noise.hidden is not None or noise.update is not None:
+        dropout = dropout or {}
+        if dropout:
             projected = affine(xs, self.input_kernel[...], self.bias[...])
-            return scan(self._advance, carry, projected, real, noise, reverse)
+            return scan(self._advance, carry, projected, mask, dropout, reverse)
         kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
         if self.reset_bias is None:
-            hs, h = gru.unroll_before(xs, *kernels, carry.h, real, reverse)
+            hs, h = gru.unroll_before(xs, *kernels, carry.h, mask, reverse)
         else:
             bias = self.reset_bias[...]
-            hs, h = gru.unroll_after(xs, *kernels, bias, carry.h, real, reverse)
+            hs, h = gru.unroll_after(xs, *kernels, bias, carry.h, mask, reverse)
         return hs, GRUCarry(h)
 
-    def _advance(self, carry: GRUCarry, projected: Array, noise: Noise) -> tuple[GRUCarry, Array]:
+    def _advance(
+        self, carry: GRUCarry, projected: Array, dropout: DropoutMasks
+    ) -> tuple[GRUCarry, Array]:
         h = carry.h
-        seen = h if noise.hidden is None else h * noise.hidden
+        seen = h if "hidden" not in dropout else h * dropout["hidden"]
         x_gates, x_candidate = gru.split_candidate(projected)
         if self.reset_bias is None:
             gate_kernel, candidate_kernel = gru.split_candidate(self.recurrent_kernel[...])
@@ -125,7 +135,7 @@ class GRU(nnx.Module):
             gates, candidate = gru.split_candidate(seen @ self.recurrent_kernel[...])
             r, z = jnp.split(jax.nn.sigmoid(x_gates + gates), 2, axis=-1)
             n = jnp.tanh(x_candidate + r * (candidate + self.reset_bias[...]))
-        if noise.update is not None:
-            n = n * noise.update
+        if "update" in dropout:
+            n = n * dropout["update"]
         h = z * h + (1 - z) * n
         return GRUCarry(h), h

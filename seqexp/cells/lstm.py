@@ -9,14 +9,15 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqexp.cells.initializers import Initializer, gate_kernel
+from seqexp.cells.protocol import DropoutMasks
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import cudnn, lstm
 from seqexp.recurrences.normalize import normalize
 from seqexp.recurrences.products import project
 from seqexp.recurrences.scan import scan
-from seqexp.types import Array, Noise, SeqexpError
+from seqexp.types import Array, SeqexpError
 
-Kernel = Literal["scan", "cudnn"]
+Implementation = Literal["scan", "cudnn"]
 
 
 class LSTMCarry(NamedTuple):
@@ -58,14 +59,15 @@ class LSTM(nnx.Module):
         coupled: as above.
         layer_norm: as above.
         projection: P; None for none.
-        kernel: what runs the plain LSTM over time: our own "scan", or "cudnn" on an NVIDIA GPU.
+        implementation: what runs the plain LSTM over time: our own "scan", or "cudnn" on an NVIDIA
+            GPU.
         input_init: how W and R start, a name that `initializer` knows or a callable.
         recurrent_init: how U starts, likewise.
         rngs: draws the parameters.
 
     Raises:
-        SeqexpError: for sizes below 1, unknown names, and kernel "cudnn" with a variant or without
-            an NVIDIA GPU.
+        SeqexpError: for sizes below 1, unknown names, and implementation "cudnn" with a variant or
+            without an NVIDIA GPU.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class LSTM(nnx.Module):
         coupled: bool = False,
         layer_norm: bool = False,
         projection: int | None = None,
-        kernel: Kernel = "scan",
+        implementation: Implementation = "scan",
         input_init: str | Initializer = "glorot",
         recurrent_init: str | Initializer = "orthogonal",
         rngs: nnx.Rngs,
@@ -114,8 +116,13 @@ class LSTM(nnx.Module):
             if projection is None
             else nnx.Param(gate_kernel(input_init, rngs.params(), features, projection, gates=1))
         )
-        self.kernel: Kernel = kernel
-        _require_kernel(kernel, self._plain)
+        self.implementation: Implementation = implementation
+        _require_implementation(implementation, self._plain)
+
+    @property
+    def recurrent_parameters(self) -> tuple[nnx.Param, ...]:
+        """U."""
+        return (self.recurrent_kernel,)
 
     def initial_carry(self, batch_size: int) -> LSTMCarry:
         """Zeros."""
@@ -129,34 +136,34 @@ class LSTM(nnx.Module):
         """`h`."""
         return carry.h
 
-    def draw(self, key: Array, batch_size: int, steps: int) -> Noise:
+    def dropout_masks(self, key: Array, batch_size: int, steps: int) -> DropoutMasks:
         """None of its own."""
-        return Noise()
+        return {}
 
     def step(
-        self, carry: LSTMCarry, x: Array, noise: Noise | None = None
+        self, carry: LSTMCarry, x: Array, dropout: DropoutMasks | None = None
     ) -> tuple[LSTMCarry, Array]:
         """One step: `x` `[B, D]` to `h` `[B, P]`."""
-        return self._advance(carry, self._project(x), Noise() if noise is None else noise)
+        return self._advance(carry, self._project(x), dropout or {})
 
     def unroll(
         self,
         xs: Array,
         *,
         carry: LSTMCarry | None = None,
-        real: Array | None = None,
-        noise: Noise | None = None,
+        mask: Array | None = None,
+        dropout: DropoutMasks | None = None,
         reverse: bool = False,
     ) -> tuple[Array, LSTMCarry]:
         """All steps, time first: `xs` `[T, B, D]` to `hs` `[T, B, P]` and the final carry."""
         carry = self.initial_carry(xs.shape[1]) if carry is None else carry
-        noise = Noise() if noise is None else noise
-        if self._plain and noise.hidden is None and noise.update is None:
+        dropout = dropout or {}
+        if self._plain and not dropout:
             kernels = self.input_kernel[...], self.recurrent_kernel[...], self.bias[...]
-            unroll = cudnn.unroll if self.kernel == "cudnn" else lstm.unroll
-            hs, (c, h) = unroll(xs, *kernels, carry.c, carry.h, real, reverse)
+            unroll = cudnn.unroll if self.implementation == "cudnn" else lstm.unroll
+            hs, (c, h) = unroll(xs, *kernels, carry.c, carry.h, mask, reverse)
             return hs, LSTMCarry(c, h)
-        return scan(self._advance, carry, self._project(xs), real, noise, reverse)
+        return scan(self._advance, carry, self._project(xs), mask, dropout, reverse)
 
     @property
     def _plain(self) -> bool:
@@ -173,9 +180,11 @@ class LSTM(nnx.Module):
             projected = normalize(projected) * self.scale_input[...]
         return projected + self.bias[...]
 
-    def _advance(self, carry: LSTMCarry, projected: Array, noise: Noise) -> tuple[LSTMCarry, Array]:
+    def _advance(
+        self, carry: LSTMCarry, projected: Array, dropout: DropoutMasks
+    ) -> tuple[LSTMCarry, Array]:
         c, h = carry
-        seen = h if noise.hidden is None else h * noise.hidden
+        seen = h if "hidden" not in dropout else h * dropout["hidden"]
         recurrent = seen @ self.recurrent_kernel[...]
         if self.layer_norm:
             recurrent = normalize(recurrent) * self.scale_recurrent[...]
@@ -186,8 +195,8 @@ class LSTM(nnx.Module):
         i = jax.nn.sigmoid(i)
         keep = 1 - i if self.coupled else jax.nn.sigmoid(f[0])
         g = jnp.tanh(g)
-        if noise.update is not None:
-            g = g * noise.update
+        if "update" in dropout:
+            g = g * dropout["update"]
         c = keep * c + i * g
         if self.peephole is not None:
             o = o + self.peephole[-1] * c
@@ -200,16 +209,16 @@ class LSTM(nnx.Module):
         return LSTMCarry(c, h), h
 
 
-def _require_kernel(kernel: Kernel, plain: bool) -> None:
-    if kernel not in get_args(Kernel):
-        raise SeqexpError(f"unknown kernel {kernel!r}: use scan or cudnn")
-    if kernel == "cudnn" and not plain:
+def _require_implementation(implementation: Implementation, plain: bool) -> None:
+    if implementation not in get_args(Implementation):
+        raise SeqexpError(f"unknown implementation {implementation!r}: use scan or cudnn")
+    if implementation == "cudnn" and not plain:
         raise SeqexpError(
-            "kernel=cudnn knows the plain LSTM only: leave out peepholes, coupled, layer_norm and "
-            "projection, or use kernel=scan"
+            "implementation=cudnn knows the plain LSTM only: leave out peepholes, coupled, "
+            "layer_norm and projection, or use implementation=scan"
         )
-    if kernel == "cudnn" and not cudnn.available():
+    if implementation == "cudnn" and not cudnn.available():
         raise SeqexpError(
-            f"kernel=cudnn needs an NVIDIA GPU, and JAX runs on {jax.devices()[0].device_kind}: "
-            "use kernel=scan here"
+            "implementation=cudnn needs an NVIDIA GPU, and JAX runs on "
+            f"{jax.devices()[0].device_kind}: use implementation=scan here"
         )

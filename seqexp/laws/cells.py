@@ -18,7 +18,6 @@ import numpy as np
 from seqexp.laws.compiling import quick_jit
 from seqexp.laws.differences import difference
 from seqexp.recurrences.masking import time_first
-from seqexp.types import Cell, Noise
 
 BATCH, STEPS = 3, 5
 RAGGED = (2, 5, 0)
@@ -27,12 +26,12 @@ Lengths = Sequence[int] | None
 
 
 class Case(NamedTuple):
-    """A cell with parameters, inputs `[B, T, D]`, a carry and noise that are drawn."""
+    """A cell with parameters, inputs `[B, T, D]`, a carry and dropout masks that are drawn."""
 
     cell: Any
     xs: Any
     carry: Any
-    noise: Any
+    dropout: Any
 
 
 def case(cell: Any, lengths: Lengths, dtype: Any = np.float64) -> Case:
@@ -47,15 +46,15 @@ def case(cell: Any, lengths: Lengths, dtype: Any = np.float64) -> Case:
     for row, length in enumerate(lengths or []):
         xs[row, length:] = np.nan
     carry = jax.tree.map(draw, jax.eval_shape(lambda: cell.initial_carry(BATCH)))
-    noise = jax.tree.map(
+    dropout = jax.tree.map(
         lambda mask: (
             rng.random(mask.shape) < 0.3
             if mask.dtype == bool
             else np.where(rng.random(mask.shape) < 0.3, 0, 1.5).astype(dtype)
         ),
-        jax.eval_shape(lambda: cell.draw(jax.random.key(0), BATCH, STEPS)),
+        jax.eval_shape(lambda: cell.dropout_masks(jax.random.key(0), BATCH, STEPS)),
     )
-    return Case(cell, xs, carry, noise)
+    return Case(cell, xs, carry, dropout)
 
 
 def unroll_is_step(
@@ -121,9 +120,9 @@ def stepped(drawn: Case) -> Any:
     return drawn.cell.step(drawn.carry, drawn.xs[:, 0])
 
 
-def _unroll(cell: Cell, xs: Any, carry: Any, lengths: Any, noise: Any, reverse: bool) -> Any:
-    xs, real = time_first(xs, lengths)
-    ys, carry = cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=reverse)
+def _unroll(cell: Any, xs: Any, carry: Any, lengths: Any, dropout: Any, reverse: bool) -> Any:
+    xs, mask = time_first(xs, lengths)
+    ys, carry = cell.unroll(xs, carry=carry, mask=mask, dropout=dropout, reverse=reverse)
     return jnp.swapaxes(ys, 0, 1), carry
 
 
@@ -133,24 +132,26 @@ def _weights(array: Any) -> Any:
 
 
 @quick_jit
-def _step(cell: Any, carry: Any, x: Any, noise: Any) -> Any:
-    return cell.step(carry, x, noise)
+def _step(cell: Any, carry: Any, x: Any, dropout: Any) -> Any:
+    return cell.step(carry, x, dropout)
 
 
 @quick_jit
-def _step_gradients(cell: Any, carry: Any, x: Any, noise: Any, cotangents: Any) -> Any:
-    return jax.vjp(lambda cell, *inputs: cell.step(*inputs, noise), cell, carry, x)[1](cotangents)
+def _step_gradients(cell: Any, carry: Any, x: Any, dropout: Any, cotangents: Any) -> Any:
+    return jax.vjp(lambda cell, *inputs: cell.step(*inputs, dropout), cell, carry, x)[1](cotangents)
 
 
-def _noise_at(noise: Noise, t: int, row: int) -> Noise:
-    now = jax.tree.map(lambda mask: mask[min(t, mask.shape[0] - 1)], noise)
-    one_row = jax.tree.map(lambda mask: mask[row : row + 1], now._replace(kernel=None))
-    return one_row._replace(kernel=now.kernel)
+def _masks_at(dropout: Any, t: int, row: int) -> Any:
+    now = jax.tree.map(lambda mask: mask[min(t, mask.shape[0] - 1)], dropout)
+    return {
+        name: mask if name == "kernel" else jax.tree.map(lambda part: part[row : row + 1], mask)
+        for name, mask in now.items()
+    }
 
 
 def _alone(drawn: Case, lengths: Lengths, reverse: bool) -> Any:
     """Each sequence by itself, one true step after the other, and back the same way."""
-    cell, xs, carry, noise = jax.tree.map(np.asarray, tuple(drawn))
+    cell, xs, carry, dropout = jax.tree.map(np.asarray, tuple(drawn))
     ys = np.zeros((BATCH, STEPS, cell.out_features), xs.dtype)
     weight_of_ys = _weights(ys)
     weight_of_final = jax.tree.map(_weights, carry)
@@ -162,7 +163,7 @@ def _alone(drawn: Case, lengths: Lengths, reverse: bool) -> Any:
         now = jax.tree.map(lambda part, one=one: part[one], carry)
         past = []
         for t in reversed(range(length)) if reverse else range(length):
-            inputs = now, xs[one, t], _noise_at(noise, t, row)
+            inputs = now, xs[one, t], _masks_at(dropout, t, row)
             past.append((t, inputs))
             now, ys[one, t] = _step(cell, *inputs)
         finals.append(now)
@@ -180,9 +181,9 @@ def _alone(drawn: Case, lengths: Lengths, reverse: bool) -> Any:
 
 
 @partial(quick_jit, static_argnames="reverse")
-def _pulled_back(cell, xs, carry, noise, lengths, cotangents, reverse) -> Any:
+def _pulled_back(cell, xs, carry, dropout, lengths, cotangents, reverse) -> Any:
     def run(cell, xs, carry):
-        return _unroll(cell, xs, carry, lengths, noise, reverse)
+        return _unroll(cell, xs, carry, lengths, dropout, reverse)
 
     results, pull_back = jax.vjp(run, cell, xs, carry)
     return results, pull_back(cotangents)

@@ -12,7 +12,7 @@ from flax import nnx
 from seqexp.laws import cells, models, tasks
 from seqexp.training.experiment import Experiment
 from seqexp.training.step import build
-from seqexp.types import Cell, SeqexpError, Splits, reason
+from seqexp.types import SeqexpError, Splits, reason
 
 
 class Verdict(NamedTuple):
@@ -102,7 +102,7 @@ def _cells(model: Any) -> list[Any]:
     found: dict[Any, Any] = {}
     inside: set[int] = set()
     for _, module in nnx.iter_modules(model):
-        if id(module) not in inside and isinstance(module, Cell):
+        if id(module) not in inside and hasattr(module, "dropout_masks"):
             inside |= {id(part) for _, part in nnx.iter_modules(module)}
             key = type(module), module.in_features, module.features
             found.setdefault(key, module)

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from seqexp.cells.protocol import Cell, DropoutMasks
 from seqexp.layers.recurrent import Recurrent
-from seqexp.recurrences.chunks import Chunk
-from seqexp.recurrences.masking import backward, time_first
-from seqexp.types import Array, Carry, Cell, Noise, SeqexpError
+from seqexp.recurrences.masking import backward
+from seqexp.recurrences.remat import Remat
+from seqexp.types import Array, Carry, SeqexpError
 
 Merge = Literal["concat", "sum"]
 
@@ -28,11 +29,11 @@ class Bidirectional(nnx.Module):
         together: run both directions in one scan, the cells stacked; for cells that are the same
             but for their numbers. None does so on accelerators, where each step of a scan costs
             the same for two as for one; on a CPU two scans are as fast or faster.
-        chunk: as `Recurrent`'s.
+        remat: as `Recurrent`'s.
 
     Raises:
         SeqexpError: for an unknown merge, cells whose widths don't fit, cells that differ and are
-            to run together, or an impossible chunk.
+            to run together, or an impossible remat.
     """
 
     causal = False
@@ -44,7 +45,7 @@ class Bidirectional(nnx.Module):
         *,
         merge: Merge = "concat",
         together: bool | None = None,
-        chunk: Chunk = None,
+        remat: Remat = None,
     ):
         if merge not in get_args(Merge):
             raise SeqexpError(f"unknown merge {merge!r}: use concat or sum")
@@ -64,59 +65,59 @@ class Bidirectional(nnx.Module):
                 "the two cells differ in more than their numbers, so they cannot run in one scan: "
                 "use cells of one class, width and options, or together=None"
             )
-        self.forward = Recurrent(forward_cell, chunk=chunk)
-        self.backward = Recurrent(backward_cell, reverse=True, chunk=chunk)
+        self.forward = Recurrent(forward_cell, remat=remat)
+        self.backward = Recurrent(backward_cell, reverse=True, remat=remat)
         self.merge: Merge = merge
         on_accelerator = jax.default_backend() != "cpu"
         self.together = alike and on_accelerator if together is None else together
         self.in_features = forward_cell.in_features
         self.out_features = sum(widths) if merge == "concat" else widths[0]
 
-    def initial_carry(self, batch_size: int) -> Carry:
-        """The pair of the cells' carries."""
-        return self.forward.initial_carry(batch_size), self.backward.initial_carry(batch_size)
+    @property
+    def recurrent_parameters(self) -> tuple[Any, ...]:
+        """Those of both cells."""
+        return self.forward.recurrent_parameters + self.backward.recurrent_parameters
 
-    def __call__(
+    def initial_carry(self, batch_size: int, max_length: int) -> Carry:
+        """The pair of the cells' carries, whatever the length."""
+        return tuple(
+            layer.initial_carry(batch_size, max_length) for layer in (self.forward, self.backward)
+        )
+
+    def unroll(
         self,
         xs: Array,
-        lengths: Array | None = None,
+        mask: Array | None = None,
         carry: Carry | None = None,
+        *,
         key: Array | None = None,
     ) -> tuple[Array, Carry]:
         """Run whole sequences.
 
         Args:
-            xs: `[B, T, D]`.
-            lengths: `[B]`; None if every step is real.
-            carry: the pair of carries before the first and after the last step; None for
-                `initial_carry`.
-            key: draws the cells' noise; None for evaluation.
+            xs: `[T, B, D]`, finite at padding.
+            mask: `[T, B]`, False at padding; None if every step is real.
+            carry: the pair of carries before the first and after the last step; None for the
+                cells' initial carries.
+            key: draws the cells' dropout masks; None for evaluation.
 
         Returns:
-            `[B, T, P]`, 0 at padding, and the pair of final carries.
+            `[T, B, P]`, 0 at padding, and the pair of final carries.
         """
-        xs, real = time_first(xs, lengths)
-        ys, carry = self.unroll(xs, real, carry, key)
-        return jnp.swapaxes(ys, 0, 1), carry
-
-    def unroll(
-        self, xs: Array, real: Array | None, carry: Carry | None, key: Array | None
-    ) -> tuple[Array, Carry]:
-        """The same, time first: `xs` `[T, B, D]`, finite at padding, and `real` `[T, B]`."""
         steps, batch_size, _ = xs.shape
-        carries = self.initial_carry(batch_size) if carry is None else carry
+        carries = self.initial_carry(batch_size, steps) if carry is None else carry
         layers = self.forward, self.backward
         keys = (None, None) if key is None else jax.random.split(key)
-        noises = [
-            None if key is None else layer.cell.draw(key, batch_size, steps)
+        dropouts = [
+            {} if key is None else layer.cell.dropout_masks(key, batch_size, steps)
             for layer, key in zip(layers, keys, strict=True)
         ]
         if self.together:
-            ys, carries = self._in_one_scan(xs, real, carries, noises)
+            ys, carries = self._in_one_scan(xs, mask, carries, dropouts)
         else:
             results = [
-                layer.run(xs, real, carry, noise)
-                for layer, carry, noise in zip(layers, carries, noises, strict=True)
+                layer.run(xs, mask, carry, dropout)
+                for layer, carry, dropout in zip(layers, carries, dropouts, strict=True)
             ]
             ys, carries = zip(*results, strict=True)
         if self.merge == "sum":
@@ -124,18 +125,18 @@ class Bidirectional(nnx.Module):
         return jnp.concatenate(ys, axis=-1), carries
 
     def _in_one_scan(
-        self, xs: Array, real: Array | None, carries: Carry, noises: list[Noise | None]
+        self, xs: Array, mask: Array | None, carries: Carry, dropouts: list[DropoutMasks]
     ) -> tuple[tuple[Array, Array], tuple[Carry, Carry]]:
         """Both directions from left to right, the backward one over sequences turned around."""
 
-        def run(cell: Cell, xs: Array, carry: Carry, noise: Noise | None) -> tuple[Array, Carry]:
-            return Recurrent(cell, chunk=self.forward.chunk).run(xs, real, carry, noise)
+        def run(cell: Cell, xs: Array, carry: Carry, dropout: DropoutMasks) -> tuple[Array, Carry]:
+            return Recurrent(cell, remat=self.forward.remat).run(xs, mask, carry, dropout)
 
-        there = self.forward.cell, xs, carries[0], noises[0]
-        back = self.backward.cell, backward(xs, real), carries[1], backward(noises[1], real)
+        there = self.forward.cell, xs, carries[0], dropouts[0]
+        back = self.backward.cell, backward(xs, mask), carries[1], backward(dropouts[1], mask)
         both = jax.tree.map(lambda *parts: jnp.stack(parts), there, back)
         ys, finals = jax.vmap(run)(*both)
-        return (ys[0], backward(ys[1], real)), tuple(
+        return (ys[0], backward(ys[1], mask)), tuple(
             jax.tree.map(lambda part, index=index: part[index], finals) for index in (0, 1)
         )
 
@@ -145,6 +146,11 @@ class Bidirectional(nnx.Module):
             "a bidirectional layer reads the whole sequence, so it cannot go step by step: "
             "use a unidirectional model for decoding"
         )
+
+    def stepwise(self) -> Bidirectional:
+        """The same cells, each scanned over its step."""
+        forward, backward = self.forward.stepwise(), self.backward.stepwise()
+        return Bidirectional(forward.cell, backward.cell, merge=self.merge, together=False)
 
 
 def _form(cell: Cell) -> Any:

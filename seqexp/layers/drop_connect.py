@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-from flax import nnx
 
+from seqexp.cells.protocol import Cell, DropoutMasks
+from seqexp.layers.cell_dropout import CellDropout, rehearse, without
 from seqexp.layers.dropout import keep_mask, require_rate
-from seqexp.layers.noise import rehearse, require_free
-from seqexp.types import Array, Carry, Cell, Noise, SeqexpError
+from seqexp.types import Array, Carry, SeqexpError
 
 
-class DropConnect(nnx.Module):
+class DropConnect(CellDropout):
     """Drop weights between hidden units, the same for all steps and sequences of a batch (Merity
     et al. 2018, https://arxiv.org/abs/1708.02182).
 
@@ -30,54 +30,43 @@ class DropConnect(nnx.Module):
     """
 
     def __init__(self, cell: Cell, *, rate: float):
+        super().__init__(cell)
         require_rate("rate", rate)
-        self.cell = cell
-        self.in_features = cell.in_features
-        self.features = cell.features
-        self.out_features = cell.out_features
         self.rate = rate
         rehearse(self)
 
-    def initial_carry(self, batch_size: int) -> Carry:
-        """The cell's."""
-        return self.cell.initial_carry(batch_size)
-
-    def output(self, carry: Carry) -> Array:
-        """The cell's."""
-        return self.cell.output(carry)
-
-    def draw(self, key: Array, batch_size: int, steps: int) -> Noise:
-        """The cell's noise, with `kernel` `[1, P, gates * H]`."""
-        cell_key, kernel_key = jax.random.split(key)
-        noise = self.cell.draw(cell_key, batch_size, steps)
+    def own_masks(self, keys: list[Array], batch_size: int, steps: int) -> DropoutMasks:
+        """The mask "kernel" `[1, P, gates * H]`."""
         if self.rate == 0:
-            return noise
-        require_free("kernel", noise.kernel)
+            return {}
         shape = 1, *_recurrent_kernel(self.cell).shape
-        return noise._replace(kernel=keep_mask(kernel_key, self.rate, shape))
+        return {"kernel": keep_mask(keys[0], self.rate, shape)}
 
-    def step(self, carry: Carry, x: Array, noise: Noise | None = None) -> tuple[Carry, Array]:
+    def step(
+        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Array]:
         """One step: `x` `[B, D]` to `[B, P]`."""
-        if noise is None or noise.kernel is None:
-            return self.cell.step(carry, x, noise)
-        cell = _masked(self.cell, noise.kernel)
-        return cell.step(carry, x, noise._replace(kernel=None))
+        cell = self.cell
+        if dropout and "kernel" in dropout:
+            cell = _masked(cell, dropout["kernel"])
+            dropout = without(dropout, "kernel")
+        return cell.step(carry, x, dropout)
 
     def unroll(
         self,
         xs: Array,
         *,
         carry: Carry | None = None,
-        real: Array | None = None,
-        noise: Noise | None = None,
+        mask: Array | None = None,
+        dropout: DropoutMasks | None = None,
         reverse: bool = False,
     ) -> tuple[Array, Carry]:
         """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
         cell = self.cell
-        if noise is not None and noise.kernel is not None:
-            cell = _masked(cell, noise.kernel[0])
-            noise = noise._replace(kernel=None)
-        return cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=reverse)
+        if dropout and "kernel" in dropout:
+            cell = _masked(cell, dropout["kernel"][0])
+            dropout = without(dropout, "kernel")
+        return cell.unroll(xs, carry=carry, mask=mask, dropout=dropout, reverse=reverse)
 
 
 def _is_recurrent_kernel(path: tuple[Any, ...]) -> bool:

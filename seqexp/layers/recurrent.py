@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+from typing import Any
+
 from flax import nnx
 
-from seqexp.recurrences.chunks import Chunk, in_chunks, require_chunk
-from seqexp.recurrences.masking import time_first
-from seqexp.types import Array, Carry, Cell, Noise, SeqexpError
+from seqexp.cells.protocol import Cell, DropoutMasks
+from seqexp.cells.stepwise import Stepwise
+from seqexp.recurrences.remat import Remat, checkpointed, require_remat
+from seqexp.types import Array, Carry, SeqexpError
 
 
 class Recurrent(nnx.Module):
@@ -16,76 +18,75 @@ class Recurrent(nnx.Module):
     Args:
         cell: any cell, wrapped or bare.
         reverse: read each sequence from its own last step to its first; outputs stay in place.
-        chunk: keep for the backward pass only every so many steps' carry, "auto" for every
-            sqrt(T), and compute the rest again: O(sqrt T) memory beside inputs and outputs, for
-            one more forward pass. None keeps everything.
+        remat: gradient checkpointing: keep for the backward pass only every so many steps' carry,
+            "auto" for every sqrt(T), and compute the rest again: O(sqrt T) memory beside inputs
+            and outputs, for one more forward pass. None keeps everything.
 
     Raises:
-        SeqexpError: for an impossible chunk.
+        SeqexpError: for an impossible remat.
     """
 
-    def __init__(self, cell: Cell, *, reverse: bool = False, chunk: Chunk = None):
-        require_chunk("chunk", chunk)
+    def __init__(self, cell: Cell, *, reverse: bool = False, remat: Remat = None):
+        require_remat("remat", remat)
         self.cell = cell
         self.in_features = cell.in_features
         self.out_features = cell.out_features
         self.reverse = reverse
-        self.chunk: Chunk = chunk
+        self.remat: Remat = remat
 
     @property
     def causal(self) -> bool:
         """Whether an output depends only on the inputs up to it."""
         return not self.reverse
 
-    def initial_carry(self, batch_size: int) -> Carry:
+    @property
+    def recurrent_parameters(self) -> tuple[Any, ...]:
         """The cell's."""
+        return self.cell.recurrent_parameters
+
+    def initial_carry(self, batch_size: int, max_length: int) -> Carry:
+        """The cell's, whatever the length."""
         return self.cell.initial_carry(batch_size)
 
-    def __call__(
+    def unroll(
         self,
         xs: Array,
-        lengths: Array | None = None,
+        mask: Array | None = None,
         carry: Carry | None = None,
+        *,
         key: Array | None = None,
     ) -> tuple[Array, Carry]:
         """Run whole sequences.
 
         Args:
-            xs: `[B, T, D]`.
-            lengths: `[B]`; None if every step is real.
-            carry: the carry before the first step; None for `initial_carry`.
-            key: draws the cell's noise; None for evaluation.
+            xs: `[T, B, D]`, finite at padding.
+            mask: `[T, B]`, False at padding; None if every step is real.
+            carry: the carry before the first step; None for the cell's initial carry.
+            key: draws the cell's dropout masks; None for evaluation.
 
         Returns:
-            `[B, T, P]`, 0 at padding, and the final carry.
+            `[T, B, P]`, 0 at padding, and the final carry.
         """
-        xs, real = time_first(xs, lengths)
-        ys, carry = self.unroll(xs, real, carry, key)
-        return jnp.swapaxes(ys, 0, 1), carry
-
-    def unroll(
-        self, xs: Array, real: Array | None, carry: Carry | None, key: Array | None
-    ) -> tuple[Array, Carry]:
-        """The same, time first: `xs` `[T, B, D]`, finite at padding, and `real` `[T, B]`."""
         steps, batch_size, _ = xs.shape
-        carry = self.initial_carry(batch_size) if carry is None else carry
-        noise = None if key is None else self.cell.draw(key, batch_size, steps)
-        return self.run(xs, real, carry, noise)
+        carry = self.cell.initial_carry(batch_size) if carry is None else carry
+        dropout = {} if key is None else self.cell.dropout_masks(key, batch_size, steps)
+        return self.run(xs, mask, carry, dropout)
 
     def run(
-        self, xs: Array, real: Array | None, carry: Carry, noise: Noise | None
+        self, xs: Array, mask: Array | None, carry: Carry, dropout: DropoutMasks
     ) -> tuple[Array, Carry]:
-        """The same with noise that is drawn already."""
+        """The same with dropout masks that are drawn already."""
 
         def unroll(
-            xs: Array, carry: Carry, real: Array | None, noise: Noise | None
+            xs: Array, carry: Carry, mask: Array | None, dropout: DropoutMasks
         ) -> tuple[Array, Carry]:
-            return self.cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=self.reverse)
+            return self.cell.unroll(
+                xs, carry=carry, mask=mask, dropout=dropout, reverse=self.reverse
+            )
 
-        if self.chunk is None:
-            return unroll(xs, carry, real, noise)
-        noise = Noise() if noise is None else noise
-        return in_chunks(unroll, carry, xs, real, noise, self.reverse, self.chunk)
+        if self.remat is None:
+            return unroll(xs, carry, mask, dropout)
+        return checkpointed(unroll, carry, xs, mask, dropout, self.reverse, self.remat)
 
     def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
         """One step at evaluation: `x` `[B, D]` to `[B, P]`.
@@ -99,3 +100,7 @@ class Recurrent(nnx.Module):
                 "use a forward one"
             )
         return self.cell.step(carry, x)
+
+    def stepwise(self) -> Recurrent:
+        """The same cell and direction, scanned over the cell's step."""
+        return Recurrent(Stepwise(self.cell), reverse=self.reverse)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import jax
-from flax import nnx
-
+from seqexp.cells.protocol import Cell, DropoutMasks
+from seqexp.layers.cell_dropout import CellDropout, rehearse
 from seqexp.layers.dropout import keep_mask, require_rate
-from seqexp.layers.noise import rehearse, require_free
-from seqexp.types import Array, Carry, Cell, Noise
+from seqexp.types import Array, Carry
 
 
-class RecurrentDropout(nnx.Module):
+class RecurrentDropout(CellDropout):
     """Drop the update of a gated cell, never its memory (Semeniuta et al. 2016,
     https://arxiv.org/abs/1603.05118).
 
@@ -27,44 +25,32 @@ class RecurrentDropout(nnx.Module):
     """
 
     def __init__(self, cell: Cell, *, rate: float):
+        super().__init__(cell)
         require_rate("rate", rate)
-        self.cell = cell
-        self.in_features = cell.in_features
-        self.features = cell.features
-        self.out_features = cell.out_features
         self.rate = rate
         rehearse(self)
 
-    def initial_carry(self, batch_size: int) -> Carry:
-        """The cell's."""
-        return self.cell.initial_carry(batch_size)
-
-    def output(self, carry: Carry) -> Array:
-        """The cell's."""
-        return self.cell.output(carry)
-
-    def draw(self, key: Array, batch_size: int, steps: int) -> Noise:
-        """The cell's noise, with `update` `[T, B, H]`."""
-        cell_key, update_key = jax.random.split(key)
-        noise = self.cell.draw(cell_key, batch_size, steps)
+    def own_masks(self, keys: list[Array], batch_size: int, steps: int) -> DropoutMasks:
+        """The mask "update" `[T, B, H]`."""
         if self.rate == 0:
-            return noise
-        require_free("update", noise.update)
+            return {}
         shape = steps, batch_size, self.features
-        return noise._replace(update=keep_mask(update_key, self.rate, shape))
+        return {"update": keep_mask(keys[0], self.rate, shape)}
 
-    def step(self, carry: Carry, x: Array, noise: Noise | None = None) -> tuple[Carry, Array]:
+    def step(
+        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Array]:
         """One step: `x` `[B, D]` to `[B, P]`; the cell applies the mask."""
-        return self.cell.step(carry, x, noise)
+        return self.cell.step(carry, x, dropout)
 
     def unroll(
         self,
         xs: Array,
         *,
         carry: Carry | None = None,
-        real: Array | None = None,
-        noise: Noise | None = None,
+        mask: Array | None = None,
+        dropout: DropoutMasks | None = None,
         reverse: bool = False,
     ) -> tuple[Array, Carry]:
         """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
-        return self.cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=reverse)
+        return self.cell.unroll(xs, carry=carry, mask=mask, dropout=dropout, reverse=reverse)

@@ -1,40 +1,20 @@
-"""Recurrent layers on top of each other."""
+"""Layers on top of each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from seqexp.layers.dropout import keep_mask, require_rate
-from seqexp.recurrences.masking import time_first
-from seqexp.types import Array, Carry, SeqexpError
+from seqexp.recurrences.masking import time_first, where_mask
+from seqexp.types import Array, Carry, Layer, SeqexpError
 
 Norm = Literal["none", "layer", "rms"]
-
-
-class Layer(Protocol):
-    """What a stack is made of: sequences, time first, in; sequences and a final carry out."""
-
-    in_features: int
-    out_features: int
-
-    @property
-    def causal(self) -> bool: ...
-
-    def initial_carry(self, batch_size: int) -> Carry: ...
-
-    def unroll(
-        self, xs: Array, real: Array | None, carry: Carry | None, key: Array | None
-    ) -> tuple[Array, Carry]:
-        """`xs` `[T, B, D]`, finite where `real` `[T, B]` is False, to `[T, B, P]`, 0 there."""
-        ...
-
-    def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]: ...
 
 
 class Stack(nnx.Module):
@@ -84,9 +64,14 @@ class Stack(nnx.Module):
         """Whether every layer is."""
         return all(layer.causal for layer in self.layers)
 
-    def initial_carry(self, batch_size: int) -> tuple[Carry, ...]:
+    @property
+    def recurrent_parameters(self) -> tuple[Any, ...]:
+        """Those of all layers."""
+        return tuple(own for layer in self.layers for own in layer.recurrent_parameters)
+
+    def initial_carry(self, batch_size: int, max_length: int) -> tuple[Carry, ...]:
         """The tuple of the layers' carries."""
-        return tuple(layer.initial_carry(batch_size) for layer in self.layers)
+        return tuple(layer.initial_carry(batch_size, max_length) for layer in self.layers)
 
     def __call__(
         self,
@@ -95,34 +80,66 @@ class Stack(nnx.Module):
         carry: tuple[Carry, ...] | None = None,
         key: Array | None = None,
     ) -> tuple[Array, tuple[Array, ...], tuple[Carry, ...]]:
-        """Run whole sequences.
+        """Run whole sequences, batch first.
 
         Args:
-            xs: `[B, T, D]`.
+            xs: `[B, T, D]`; what stands at padding never matters.
             lengths: `[B]`; None if every step is real.
-            carry: the layers' carries; None for `initial_carry`.
+            carry: the layers' carries; None for those of an empty past.
             key: draws all dropout; None for evaluation.
 
         Returns:
             `[B, T, P]`, 0 at padding; each layer's own output `[B, T, P]`, before dropout and
             residual; and the layers' final carries.
         """
-        xs, real = time_first(xs, lengths)
+        xs, mask = time_first(xs, lengths)
+        xs, hidden, finals = self._run(xs, mask, carry, key)
+        # Between the layers time stays in front: only the ends are transposed.
+        xs, *hidden = (jnp.swapaxes(ys, 0, 1) for ys in (xs, *hidden))
+        return xs, tuple(hidden), finals
+
+    def unroll(
+        self,
+        xs: Array,
+        mask: Array | None = None,
+        carry: tuple[Carry, ...] | None = None,
+        *,
+        key: Array | None = None,
+    ) -> tuple[Array, tuple[Carry, ...]]:
+        """Run whole sequences, time first, as a layer.
+
+        Args:
+            xs: `[T, B, D]`, finite at padding.
+            mask: `[T, B]`, False at padding; None if every step is real.
+            carry: the layers' carries; None for those of an empty past.
+            key: draws all dropout; None for evaluation.
+
+        Returns:
+            `[T, B, P]`, 0 at padding, and the layers' final carries.
+        """
+        xs, _, finals = self._run(xs, mask, carry, key)
+        return where_mask(mask, xs, jnp.zeros_like(xs)), finals
+
+    def _run(
+        self,
+        xs: Array,
+        mask: Array | None,
+        carry: tuple[Carry, ...] | None,
+        key: Array | None,
+    ) -> tuple[Array, list[Array], tuple[Carry, ...]]:
         depth = len(self.layers)
         carries = [None] * depth if carry is None else carry
         keys = [(None, None)] * depth if key is None else jax.random.split(key, (depth, 2))
         hidden, finals = [], []
         for index, (layer_key, dropout_key) in enumerate(keys):
             inputs = self._normed(index, xs)
-            ys, final = self.layers[index].unroll(inputs, real, carries[index], layer_key)
+            ys, final = self.layers[index].unroll(inputs, mask, carries[index], key=layer_key)
             hidden.append(ys)
             finals.append(final)
             if dropout_key is not None and self.dropout > 0 and index + 1 < depth:
                 ys = ys * keep_mask(dropout_key, self.dropout, ys.shape)
             xs = self._joined(index, xs, ys)
-        # Between the layers time stays in front: nothing is turned over but the ends.
-        xs, *hidden = (jnp.swapaxes(ys, 0, 1) for ys in (xs, *hidden))
-        return xs, tuple(hidden), tuple(finals)
+        return xs, hidden, tuple(finals)
 
     def step(self, carry: tuple[Carry, ...], x: Array) -> tuple[tuple[Carry, ...], Array]:
         """One step at evaluation: `x` `[B, D]` to `[B, P]`.
@@ -136,6 +153,12 @@ class Stack(nnx.Module):
             finals.append(final)
             x = self._joined(index, x, y)
         return tuple(finals), x
+
+    def stepwise(self) -> Stack:
+        """The same stack of layers that go step by step."""
+        copy = jax.tree.map(lambda leaf: leaf, self)
+        copy.layers = nnx.List([layer.stepwise() for layer in copy.layers])
+        return copy
 
     def _normed(self, index: int, xs: Array) -> Array:
         norm = self.norms[index]

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
+from seqexp.cells.protocol import Cell, DropoutMasks
+from seqexp.layers.cell_dropout import CellDropout, rehearse, without
 from seqexp.layers.dropout import require_rate
-from seqexp.layers.noise import rehearse, require_free
 from seqexp.recurrences.scan import scan
-from seqexp.types import Array, Carry, Cell, Noise, SeqexpError
+from seqexp.types import Array, Carry, SeqexpError
 
 
-class Zoneout(nnx.Module):
+class Zoneout(CellDropout):
     """Randomly keep previous values of the carry (Krueger et al. 2017,
     https://arxiv.org/abs/1606.01305).
 
@@ -34,47 +34,35 @@ class Zoneout(nnx.Module):
     """
 
     def __init__(self, cell: Cell, *, rate: float | Mapping[str, float]):
-        self.cell = cell
-        self.in_features = cell.in_features
-        self.features = cell.features
-        self.out_features = cell.out_features
+        super().__init__(cell)
         self.rates = _rates(cell, rate)
         rehearse(self)
 
-    def initial_carry(self, batch_size: int) -> Carry:
-        """The cell's."""
-        return self.cell.initial_carry(batch_size)
-
-    def output(self, carry: Carry) -> Array:
-        """The cell's."""
-        return self.cell.output(carry)
-
-    def draw(self, key: Array, batch_size: int, steps: int) -> Noise:
-        """The cell's noise, with `zone` a carry of `[T, B, ...]` booleans."""
-        cell_key, zone_key = jax.random.split(key)
-        noise = self.cell.draw(cell_key, batch_size, steps)
+    def own_masks(self, keys: list[Array], batch_size: int, steps: int) -> DropoutMasks:
+        """The mask "zone", a carry of `[T, B, ...]` booleans."""
         if not any(self.rates):
-            return noise
-        require_free("zone", noise.zone)
+            return {}
         parts, structure = jax.tree.flatten(self.cell.initial_carry(batch_size))
-        keys = jax.random.split(zone_key, len(parts))
+        part_keys = jax.random.split(keys[0], len(parts))
         zones = [
             jax.random.bernoulli(key, rate, (steps, *part.shape))
-            for key, rate, part in zip(keys, self.rates, parts, strict=True)
+            for key, rate, part in zip(part_keys, self.rates, parts, strict=True)
         ]
-        return noise._replace(zone=jax.tree.unflatten(structure, zones))
+        return {"zone": jax.tree.unflatten(structure, zones)}
 
-    def step(self, carry: Carry, x: Array, noise: Noise | None = None) -> tuple[Carry, Array]:
+    def step(
+        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Array]:
         """One step: `x` `[B, D]` to `[B, P]`."""
         if not any(self.rates):
-            return self.cell.step(carry, x, noise)
-        if noise is None or noise.zone is None:
-            new, _ = self.cell.step(carry, x, noise)
+            return self.cell.step(carry, x, dropout)
+        if not dropout or "zone" not in dropout:
+            new, _ = self.cell.step(carry, x, dropout)
             rates = jax.tree.unflatten(jax.tree.structure(carry), self.rates)
             carry = jax.tree.map(lambda p, old, n: p * old + (1 - p) * n, rates, carry, new)
         else:
-            new, _ = self.cell.step(carry, x, noise._replace(zone=None))
-            carry = jax.tree.map(jnp.where, noise.zone, carry, new)
+            new, _ = self.cell.step(carry, x, without(dropout, "zone"))
+            carry = jax.tree.map(jnp.where, dropout["zone"], carry, new)
         return carry, self.cell.output(carry)
 
     def unroll(
@@ -82,16 +70,15 @@ class Zoneout(nnx.Module):
         xs: Array,
         *,
         carry: Carry | None = None,
-        real: Array | None = None,
-        noise: Noise | None = None,
+        mask: Array | None = None,
+        dropout: DropoutMasks | None = None,
         reverse: bool = False,
     ) -> tuple[Array, Carry]:
         """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
         if not any(self.rates):
-            return self.cell.unroll(xs, carry=carry, real=real, noise=noise, reverse=reverse)
+            return self.cell.unroll(xs, carry=carry, mask=mask, dropout=dropout, reverse=reverse)
         carry = self.initial_carry(xs.shape[1]) if carry is None else carry
-        noise = Noise() if noise is None else noise
-        return scan(self.step, carry, xs, real, noise, reverse)
+        return scan(self.step, carry, xs, mask, dropout or {}, reverse)
 
 
 def _rates(cell: Cell, rate: float | Mapping[str, float]) -> tuple[float, ...]:

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from seqexp.cells.protocol import Cell
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout
 from seqexp.models.pooling import POOLINGS, Pooling, initial_pool, pool, pool_step
-from seqexp.recurrences.chunks import Chunk, require_chunk
-from seqexp.types import Array, Carry, Cell, Prediction, SeqexpError, TaskSpec
+from seqexp.recurrences.remat import Remat, require_remat
+from seqexp.types import Array, Carry, Prediction, SeqexpError, TaskSpec
 
 Merge = Literal["concat", "sum"]
 
@@ -37,7 +38,7 @@ class SequenceModel(nnx.Module):
         pooling: "last", "mean" or "max" over the true steps, where the task asks for one output a
             sequence.
         embed_features: width of the token embedding; None for H. Features are not embedded.
-        chunk: keep for the backward pass only every so many steps' carry, "auto" for every
+        remat: keep for the backward pass only every so many steps' carry, "auto" for every
             sqrt(T), and compute the rest again: less memory for more time. None keeps everything.
         cell_dropout: wraps each cell in a member of the dropout family; None for bare cells.
         rngs: draws the parameters.
@@ -60,12 +61,12 @@ class SequenceModel(nnx.Module):
         norm: Literal["none", "layer", "rms"],
         pooling: Pooling,
         embed_features: int | None = None,
-        chunk: Chunk = None,
+        remat: Remat = None,
         cell_dropout: Callable[[Cell], Cell] | None = None,
         rngs: nnx.Rngs,
     ):
         _check(spec, features, depth, bidirectional, merge, pooling, embed_features)
-        require_chunk("model.chunk", chunk)
+        require_remat("model.remat", remat)
         self.spec = spec
         self.features = features
         self.pooling: Pooling = pooling
@@ -82,9 +83,9 @@ class SequenceModel(nnx.Module):
         layers: list[Recurrent | Bidirectional] = []
         for _ in range(depth):
             if bidirectional:
-                layer = Bidirectional(new_cell(width), new_cell(width), merge=merge, chunk=chunk)
+                layer = Bidirectional(new_cell(width), new_cell(width), merge=merge, remat=remat)
             else:
-                layer = Recurrent(new_cell(width), chunk=chunk)
+                layer = Recurrent(new_cell(width), remat=remat)
             layers.append(layer)
             width = layer.out_features
         self.stack = Stack(layers, dropout=dropout, residual=residual, norm=norm, rngs=rngs)
@@ -139,7 +140,7 @@ class SequenceModel(nnx.Module):
 
     def initial_carry(self, batch_size: int) -> Carry:
         """The carry before the first step: the layers' and the pooling's."""
-        layers = self.stack.initial_carry(batch_size)
+        layers = self.stack.initial_carry(batch_size, self.spec.length)
         return layers, initial_pool(self._step_pooling, batch_size, self.out_features)
 
     def step(self, carry: Carry, inputs: Array) -> tuple[Carry, Array]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.custom_batching import sequential_vmap
 from jax.extend import backend
 
-from seqexp.recurrences.masking import backward, where_real
+from seqexp.recurrences.masking import backward, where_mask
 from seqexp.types import Array, SeqexpError
 
 
@@ -26,7 +26,7 @@ def unroll(
     bias: Array,
     c: Array,
     h: Array,
-    real: Array | None,
+    mask: Array | None,
     reverse: bool,
 ) -> tuple[Array, tuple[Array, Array]]:
     """All steps of a plain LSTM, time first: what `seqexp.recurrences.lstm.unroll` computes.
@@ -41,7 +41,7 @@ def unroll(
         bias: b `[4 * H]`.
         c: `[B, H]`, before the first step.
         h: `[B, H]`, before the first step.
-        real: `[T, B]`, False at padding, which stands on the right; None if nowhere.
+        mask: `[T, B]`, False at padding, which stands on the right; None if nowhere.
         reverse: from the last step to the first.
 
     Returns:
@@ -56,18 +56,19 @@ def unroll(
     for array in (xs, input_kernel, recurrent_kernel, bias, c, h):
         if array.dtype != jnp.float32:
             raise SeqexpError(
-                f"kernel=cudnn computes in float32 only, not {array.dtype}: use kernel=scan"
+                f"implementation=cudnn computes in float32 only, not {array.dtype}: "
+                "use implementation=scan"
             )
     steps, batch_size, _ = xs.shape
-    lengths = jnp.full(batch_size, steps) if real is None else jnp.sum(real, 0)
+    lengths = jnp.full(batch_size, steps) if mask is None else jnp.sum(mask, 0)
 
     def turned(sequences: Array) -> Array:
-        return backward(sequences, real) if reverse else sequences
+        return backward(sequences, mask) if reverse else sequences
 
     # cuDNN's bias is the sum of two.
     weights = [input_kernel.T.ravel(), recurrent_kernel.T.ravel(), bias, jnp.zeros_like(bias)]
     # Both ways: what cuDNN writes at padding, into the gradient of its inputs too, is not defined.
-    inputs = turned(where_real(real, xs, jnp.zeros_like(xs)))
+    inputs = turned(where_mask(mask, xs, jnp.zeros_like(xs)))
     hs, last_h, last_c = _lstm(
         jnp.swapaxes(inputs, 0, 1),
         h[None],
@@ -77,10 +78,10 @@ def unroll(
         jnp.maximum(lengths, 1).astype(jnp.int32),
     )
     hs = turned(jnp.swapaxes(hs, 0, 1))
-    started = None if real is None else lengths > 0
+    started = None if mask is None else lengths > 0
     return (
-        where_real(real, hs, jnp.zeros_like(hs)),
-        where_real(started, (last_c[0], last_h[0]), (c, h)),
+        where_mask(mask, hs, jnp.zeros_like(hs)),
+        where_mask(started, (last_c[0], last_h[0]), (c, h)),
     )
 
 

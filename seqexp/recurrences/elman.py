@@ -7,7 +7,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from seqexp.recurrences.masking import where_real
+from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import affine, affine_gradients, previous, project
 from seqexp.types import Array
 
@@ -25,7 +25,7 @@ def unroll(
     recurrent_kernel: Array,
     bias: Array,
     h: Array,
-    real: Array | None,
+    mask: Array | None,
     activation: Activation,
     reverse: bool,
 ) -> tuple[Array, Array]:
@@ -43,14 +43,14 @@ def unroll(
         recurrent_kernel: U `[H, H]`.
         bias: b `[H]`.
         h: `[B, H]`, before the first step.
-        real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
+        mask: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
         activation: "tanh" or "relu".
         reverse: from the last step to the first.
 
     Returns:
         `hs` `[T, B, H]` and the final `h` `[B, H]`.
     """
-    return _unroll(xs, input_kernel, recurrent_kernel, bias, h, real, activation, reverse)
+    return _unroll(xs, input_kernel, recurrent_kernel, bias, h, mask, activation, reverse)
 
 
 def _primal(
@@ -59,40 +59,40 @@ def _primal(
     recurrent_kernel: Array,
     bias: Array,
     h: Array,
-    real: Array | None,
+    mask: Array | None,
     activation: Activation,
     reverse: bool,
 ) -> tuple[Array, Array]:
     def body(h: Array, inputs: tuple[Array, Array | None]) -> tuple[Array, Array]:
         x, keep = inputs
         new = activate(x + h @ recurrent_kernel, activation)
-        return where_real(keep, new, h), where_real(keep, new, jnp.zeros_like(new))
+        return where_mask(keep, new, h), where_mask(keep, new, jnp.zeros_like(new))
 
     projected = affine(xs, input_kernel, bias)
-    final, hs = jax.lax.scan(body, h, (projected, real), reverse=reverse)
+    final, hs = jax.lax.scan(body, h, (projected, mask), reverse=reverse)
     return hs, final
 
 
-def _forward(xs, input_kernel, recurrent_kernel, bias, h, real, activation, reverse):
-    hs, final = _primal(xs, input_kernel, recurrent_kernel, bias, h, real, activation, reverse)
-    return (hs, final), (xs, input_kernel, recurrent_kernel, h, real, hs)
+def _forward(xs, input_kernel, recurrent_kernel, bias, h, mask, activation, reverse):
+    hs, final = _primal(xs, input_kernel, recurrent_kernel, bias, h, mask, activation, reverse)
+    return (hs, final), (xs, input_kernel, recurrent_kernel, h, mask, hs)
 
 
 def _backward(activation, reverse, residuals, cotangents):
-    xs, input_kernel, recurrent_kernel, first, real, hs = residuals
+    xs, input_kernel, recurrent_kernel, first, mask, hs = residuals
     dhs, dfinal = cotangents
     transposed = recurrent_kernel.T
 
     def body(dh: Array, inputs: tuple[Array, Array, Array | None]) -> tuple[Array, Array]:
         h, dy, keep = inputs
         slope = 1 - h * h if activation == "tanh" else (h > 0).astype(h.dtype)
-        dpre = where_real(keep, (dh + dy) * slope, jnp.zeros_like(dh))
+        dpre = where_mask(keep, (dh + dy) * slope, jnp.zeros_like(dh))
         back = dpre @ transposed
         # A held step passes its gradient on as it is, and there `back` is 0.
-        return back if keep is None else back + where_real(keep, jnp.zeros_like(dh), dh), dpre
+        return back if keep is None else back + where_mask(keep, jnp.zeros_like(dh), dh), dpre
 
-    dfirst, dpre = jax.lax.scan(body, dfinal, (hs, dhs, real), reverse=not reverse)
-    gradients = affine_gradients(previous(hs, first, real, reverse), xs, dpre)
+    dfirst, dpre = jax.lax.scan(body, dfinal, (hs, dhs, mask), reverse=not reverse)
+    gradients = affine_gradients(previous(hs, first, mask, reverse), xs, dpre)
     return project(dpre, input_kernel.T), *gradients, dfirst, None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from seqexp.recurrences.masking import where_real
+from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import (
     affine,
     affine_gradients,
@@ -33,7 +33,7 @@ def unroll_before(
     recurrent_kernel: Array,
     bias: Array,
     h: Array,
-    real: Array | None,
+    mask: Array | None,
     reverse: bool,
 ) -> tuple[Array, Array]:
     """All steps of a GRU that resets before the product, time first.
@@ -48,20 +48,20 @@ def unroll_before(
         recurrent_kernel: U `[H, 3 * H]`.
         bias: b `[3 * H]`.
         h: `[B, H]`, before the first step.
-        real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
+        mask: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
         reverse: from the last step to the first.
 
     Returns:
         `hs` `[T, B, H]` and the final `h` `[B, H]`.
     """
-    return _unroll_before(xs, input_kernel, recurrent_kernel, bias, h, real, reverse)
+    return _unroll_before(xs, input_kernel, recurrent_kernel, bias, h, mask, reverse)
 
 
-def _primal_before(xs, input_kernel, recurrent_kernel, bias, h, real, reverse):
-    return _forward_before(xs, input_kernel, recurrent_kernel, bias, h, real, reverse)[0]
+def _primal_before(xs, input_kernel, recurrent_kernel, bias, h, mask, reverse):
+    return _forward_before(xs, input_kernel, recurrent_kernel, bias, h, mask, reverse)[0]
 
 
-def _forward_before(xs, input_kernel, recurrent_kernel, bias, h, real, reverse):
+def _forward_before(xs, input_kernel, recurrent_kernel, bias, h, mask, reverse):
     gate_kernel, candidate_kernel = split_candidate(recurrent_kernel)
 
     def body(h, inputs):
@@ -71,24 +71,24 @@ def _forward_before(xs, input_kernel, recurrent_kernel, bias, h, real, reverse):
         r, z = jnp.split(gates, 2, axis=-1)
         n = jnp.tanh(x_candidate + (r * h) @ candidate_kernel)
         new = z * h + (1 - z) * n
-        y = where_real(keep, new, jnp.zeros_like(h))
-        return where_real(keep, new, h), (y, gates, n)
+        y = where_mask(keep, new, jnp.zeros_like(h))
+        return where_mask(keep, new, h), (y, gates, n)
 
     projected = affine(xs, input_kernel, bias)
-    final, (hs, gates, ns) = jax.lax.scan(body, h, (projected, real), reverse=reverse)
-    return (hs, final), (xs, input_kernel, recurrent_kernel, h, real, hs, gates, ns)
+    final, (hs, gates, ns) = jax.lax.scan(body, h, (projected, mask), reverse=reverse)
+    return (hs, final), (xs, input_kernel, recurrent_kernel, h, mask, hs, gates, ns)
 
 
 def _backward_before(reverse, residuals, cotangents):
-    xs, input_kernel, recurrent_kernel, first, real, hs, gates, ns = residuals
+    xs, input_kernel, recurrent_kernel, first, mask, hs, gates, ns = residuals
     dhs, dfinal = cotangents
     gate_kernel, candidate_kernel = split_candidate(recurrent_kernel)
-    before = previous(hs, first, real, reverse)
+    before = previous(hs, first, mask, reverse)
 
     def body(dh, inputs):
         gates, n, h, dy, keep = inputs
         r, z = jnp.split(gates, 2, axis=-1)
-        dh_new = where_real(keep, dh + dy, jnp.zeros_like(dh))
+        dh_new = where_mask(keep, dh + dy, jnp.zeros_like(dh))
         dpre_n = dh_new * (1 - z) * (1 - n * n)
         dreset_h = dpre_n @ candidate_kernel.T
         dpre_r = dreset_h * h * r * (1 - r)
@@ -97,11 +97,11 @@ def _backward_before(reverse, residuals, cotangents):
         back = dh_new * z + dreset_h * r + dpre_gates @ gate_kernel.T
         if keep is not None:
             # A held step passes its gradient on as it is, and there the rest is 0.
-            back = back + where_real(keep, jnp.zeros_like(dh), dh)
+            back = back + where_mask(keep, jnp.zeros_like(dh), dh)
         return back, (dpre_gates, dpre_n)
 
     dfirst, (dpre_gates, dpre_n) = jax.lax.scan(
-        body, dfinal, (gates, ns, before, dhs, real), reverse=not reverse
+        body, dfinal, (gates, ns, before, dhs, mask), reverse=not reverse
     )
     r, _ = jnp.split(gates, 2, axis=-1)
     gradients = [
@@ -127,7 +127,7 @@ def unroll_after(
     bias: Array,
     reset_bias: Array,
     h: Array,
-    real: Array | None,
+    mask: Array | None,
     reverse: bool,
 ) -> tuple[Array, Array]:
     """All steps of a GRU that resets after the product, time first.
@@ -143,20 +143,20 @@ def unroll_after(
         bias: b `[3 * H]`.
         reset_bias: a `[H]`, inside the reset.
         h: `[B, H]`, before the first step.
-        real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
+        mask: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
         reverse: from the last step to the first.
 
     Returns:
         `hs` `[T, B, H]` and the final `h` `[B, H]`.
     """
-    return _unroll_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, real, reverse)
+    return _unroll_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, mask, reverse)
 
 
-def _primal_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, real, reverse):
-    return _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, real, reverse)[0]
+def _primal_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, mask, reverse):
+    return _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, mask, reverse)[0]
 
 
-def _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, real, reverse):
+def _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, mask, reverse):
     def body(h, inputs):
         x, keep = inputs
         x_gates, x_candidate = split_candidate(x)
@@ -168,24 +168,24 @@ def _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, real
         new = z * h + (1 - z) * n
         # The output written otherwise than the carry: then XLA's CPU code computes gates and n in
         # kernels of their own even where nothing of them is kept, 2 to 4 times as fast.
-        y = where_real(keep, n + z * (h - n), jnp.zeros_like(h))
-        return where_real(keep, new, h), (y, gates, inner, n)
+        y = where_mask(keep, n + z * (h - n), jnp.zeros_like(h))
+        return where_mask(keep, new, h), (y, gates, inner, n)
 
     projected = affine(xs, input_kernel, bias)
-    final, (hs, gates, inner, ns) = jax.lax.scan(body, h, (projected, real), reverse=reverse)
-    return (hs, final), (xs, input_kernel, recurrent_kernel, h, real, hs, gates, inner, ns)
+    final, (hs, gates, inner, ns) = jax.lax.scan(body, h, (projected, mask), reverse=reverse)
+    return (hs, final), (xs, input_kernel, recurrent_kernel, h, mask, hs, gates, inner, ns)
 
 
 def _backward_after(reverse, residuals, cotangents):
-    xs, input_kernel, recurrent_kernel, first, real, hs, gates, inner, ns = residuals
+    xs, input_kernel, recurrent_kernel, first, mask, hs, gates, inner, ns = residuals
     dhs, dfinal = cotangents
-    before = previous(hs, first, real, reverse)
+    before = previous(hs, first, mask, reverse)
     transposed = recurrent_kernel.T
 
     def body(dh, inputs):
         gates, inner, n, h, dy, keep = inputs
         r, z = jnp.split(gates, 2, axis=-1)
-        dh_new = where_real(keep, dh + dy, jnp.zeros_like(dh))
+        dh_new = where_mask(keep, dh + dy, jnp.zeros_like(dh))
         dpre_n = dh_new * (1 - z) * (1 - n * n)
         dpre_r = dpre_n * inner * r * (1 - r)
         dpre_z = dh_new * (h - n) * z * (1 - z)
@@ -193,11 +193,11 @@ def _backward_after(reverse, residuals, cotangents):
         back = dh_new * z + dinner @ transposed
         if keep is not None:
             # A held step passes its gradient on as it is, and there the rest is 0.
-            back = back + where_real(keep, jnp.zeros_like(dh), dh)
+            back = back + where_mask(keep, jnp.zeros_like(dh), dh)
         return back, (dinner, dpre_n)
 
     dfirst, (dinner, dpre_n) = jax.lax.scan(
-        body, dfinal, (gates, inner, ns, before, dhs, real), reverse=not reverse
+        body, dfinal, (gates, inner, ns, before, dhs, mask), reverse=not reverse
     )
     dgates, _ = split_candidate(dinner)
     dprojected = jnp.concatenate([dgates, dpre_n], axis=-1)

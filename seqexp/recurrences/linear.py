@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 import jax
 import jax.numpy as jnp
 
-from seqexp.recurrences.masking import where_real
+from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import previous
 from seqexp.types import Array, SeqexpError
 
@@ -19,7 +19,7 @@ V = TypeVar("V", Array, Pair)
 
 
 def unroll(
-    a: V, b: V, h: V, real: Array | None, reverse: bool, how: Way | None = None
+    a: V, b: V, h: V, mask: Array | None, reverse: bool, how: Way | None = None
 ) -> tuple[V, V]:
     """All steps of a diagonal linear recurrence, time first, of real or of complex numbers.
 
@@ -40,7 +40,7 @@ def unroll(
             real and imaginary, and then so are `b`, `h` and the results.
         b: `[T, B, H]`.
         h: `[B, H]`, before the first step.
-        real: `[T, B]`, False at padding on the right, where the carry is held and the output 0;
+        mask: `[T, B]`, False at padding on the right, where the carry is held and the output 0;
             None if nowhere.
         reverse: from the last step to the first.
         how: None for "sequential" on a CPU, the faster there but for a constant `a` with long and
@@ -57,25 +57,25 @@ def unroll(
     if how not in ("sequential", "associative"):
         raise SeqexpError(f'how="{how}" is unknown: choose "sequential" or "associative"')
     a = jax.tree.map(lambda part: part.reshape((1,) * (3 - part.ndim) + part.shape), a)
-    return _unroll(a, b, h, real, reverse, how)
+    return _unroll(a, b, h, mask, reverse, how)
 
 
-def _primal(a: V, b: V, h: V, real: Array | None, reverse: bool, how: Way) -> tuple[V, V]:
+def _primal(a: V, b: V, h: V, mask: Array | None, reverse: bool, how: Way) -> tuple[V, V]:
     way = _sequential if how == "sequential" else _associative
-    return way(a, b, h, real, reverse)
+    return way(a, b, h, mask, reverse)
 
 
-def _forward(a, b, h, real, reverse, how):
-    hs, final = _primal(a, b, h, real, reverse, how)
-    return (hs, final), (a, h, real, hs)
+def _forward(a, b, h, mask, reverse, how):
+    hs, final = _primal(a, b, h, mask, reverse, how)
+    return (hs, final), (a, h, mask, hs)
 
 
 def _backward(reverse, how, residuals, cotangents):
-    a, first, real, hs = residuals
+    a, first, mask, hs = residuals
     dhs, dfinal = cotangents
     way = _sequential_backward if how == "sequential" else _associative_backward
-    db, dfirst = way(_conjugate(a), dhs, dfinal, real, not reverse)
-    da = _times(db, _conjugate(_previous(hs, first, real, reverse)))
+    db, dfirst = way(_conjugate(a), dhs, dfinal, mask, not reverse)
+    da = _times(db, _conjugate(_previous(hs, first, mask, reverse)))
     return jax.tree.map(_sum_to, da, a), db, dfirst, None
 
 
@@ -83,54 +83,54 @@ _unroll = jax.custom_vjp(_primal, nondiff_argnums=(4, 5))
 _unroll.defvjp(_forward, _backward)
 
 
-def _sequential(a, b, h, real, reverse):
+def _sequential(a, b, h, mask, reverse):
     varying, constant = _split(a)
 
     def body(h, inputs):
         a, b, keep = inputs
         new = _plus(_times(constant if a is None else a, h), b)
-        return where_real(keep, new, h), where_real(keep, new, _zeros(new))
+        return where_mask(keep, new, h), where_mask(keep, new, _zeros(new))
 
-    final, hs = jax.lax.scan(body, h, (varying, b, real), reverse=reverse)
+    final, hs = jax.lax.scan(body, h, (varying, b, mask), reverse=reverse)
     return hs, final
 
 
-def _sequential_backward(a, dhs, dfinal, real, reverse):
+def _sequential_backward(a, dhs, dfinal, mask, reverse):
     varying, constant = _split(a)
 
     def body(dh, inputs):
         a, dy, keep = inputs
-        db = where_real(keep, _plus(dh, dy), _zeros(dh))
+        db = where_mask(keep, _plus(dh, dy), _zeros(dh))
         back = _times(constant if a is None else a, db)
-        return where_real(keep, back, dh), db
+        return where_mask(keep, back, dh), db
 
-    dfirst, db = jax.lax.scan(body, dfinal, (varying, dhs, real), reverse=reverse)
+    dfirst, db = jax.lax.scan(body, dfinal, (varying, dhs, mask), reverse=reverse)
     return db, dfirst
 
 
-def _associative(a, b, h, real, reverse):
+def _associative(a, b, h, mask, reverse):
     if reverse:
-        a, b, real = jax.tree.map(lambda part: part[::-1], (a, b, real))
-    hs, final = _associative_in_time(a, b, h, real)
+        a, b, mask = jax.tree.map(lambda part: part[::-1], (a, b, mask))
+    hs, final = _associative_in_time(a, b, h, mask)
     return jax.tree.map(lambda part: part[::-1], hs) if reverse else hs, final
 
 
-def _associative_in_time(a, b, h, real):
-    if real is None:
+def _associative_in_time(a, b, h, mask):
+    if mask is None:
         entering = _times(jax.tree.map(lambda part: part[0], a), h)
         hs = _states(a, jax.tree.map(lambda part, first: part.at[0].add(first), b, entering))
         return hs, jax.tree.map(lambda part: part[-1], hs)
-    if jax.tree.leaves(a)[0].shape[:2] == real.shape:
+    if jax.tree.leaves(a)[0].shape[:2] == mask.shape:
         # Products of what stands at padding could overflow, and infinity times 0 is NaN.
-        a = where_real(real, a, _zeros(a))
+        a = where_mask(mask, a, _zeros(a))
     # A constant `a` cannot hold the state through padding: it enters at its first real step.
-    outside = jnp.zeros_like(real[:1])
-    starts = real & ~jnp.concatenate([outside, real[:-1]])
-    ends = real & ~jnp.concatenate([real[1:], outside])
-    entered = where_real(starts, _plus(_times(a, h), b), b)
-    states = _states(a, where_real(real, entered, _zeros(b)))
-    last = jax.tree.map(lambda part: jnp.sum(part, 0), where_real(ends, states, _zeros(states)))
-    return where_real(real, states, _zeros(states)), where_real(jnp.any(real, 0), last, h)
+    outside = jnp.zeros_like(mask[:1])
+    starts = mask & ~jnp.concatenate([outside, mask[:-1]])
+    ends = mask & ~jnp.concatenate([mask[1:], outside])
+    entered = where_mask(starts, _plus(_times(a, h), b), b)
+    states = _states(a, where_mask(mask, entered, _zeros(b)))
+    last = jax.tree.map(lambda part: jnp.sum(part, 0), where_mask(ends, states, _zeros(states)))
+    return where_mask(mask, states, _zeros(states)), where_mask(jnp.any(mask, 0), last, h)
 
 
 def _states(a, b):
@@ -165,11 +165,11 @@ def _interleave(b: Array, even: Array, odd: Array) -> Array:
     return jnp.concatenate([rows, even[-1:]]) if len(b) % 2 else rows
 
 
-def _associative_backward(a, dhs, dfinal, real, reverse):
+def _associative_backward(a, dhs, dfinal, mask, reverse):
     # With dh_t the gradient that comes to h_t from later steps, dh_{t-1} = a_t dh_t + a_t dhs_t.
-    dh, dfirst = _associative(a, _times(a, dhs), dfinal, real, reverse)
-    db = _plus(dhs, _previous(dh, dfinal, real, reverse))
-    return where_real(real, db, _zeros(db)), dfirst
+    dh, dfirst = _associative(a, _times(a, dhs), dfinal, mask, reverse)
+    db = _plus(dhs, _previous(dh, dfinal, mask, reverse))
+    return where_mask(mask, db, _zeros(db)), dfirst
 
 
 def _split(a):
@@ -198,8 +198,8 @@ def _zeros(x):
     return jax.tree.map(jnp.zeros_like, x)
 
 
-def _previous(hs, first, real, reverse):
-    return jax.tree.map(lambda hs, first: previous(hs, first, real, reverse), hs, first)
+def _previous(hs, first, mask, reverse):
+    return jax.tree.map(lambda hs, first: previous(hs, first, mask, reverse), hs, first)
 
 
 def _sum_to(array: Array, like: Array) -> Array:

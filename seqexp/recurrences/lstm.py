@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from seqexp.recurrences.masking import where_real
+from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import affine, affine_gradients, previous, project
 from seqexp.types import Array
 
@@ -26,7 +26,7 @@ def unroll(
     bias: Array,
     c: Array,
     h: Array,
-    real: Array | None,
+    mask: Array | None,
     reverse: bool,
 ) -> tuple[Array, tuple[Array, Array]]:
     """All steps of a plain LSTM, time first.
@@ -47,20 +47,20 @@ def unroll(
         bias: b `[4 * H]`.
         c: `[B, H]`, before the first step.
         h: `[B, H]`, before the first step.
-        real: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
+        mask: `[T, B]`, False where the carry is held and the output 0; None if nowhere.
         reverse: from the last step to the first.
 
     Returns:
         `hs` `[T, B, H]`, and the final `(c, h)`.
     """
-    return _unroll(xs, input_kernel, recurrent_kernel, bias, c, h, real, reverse)
+    return _unroll(xs, input_kernel, recurrent_kernel, bias, c, h, mask, reverse)
 
 
-def _primal(xs, input_kernel, recurrent_kernel, bias, c, h, real, reverse):
-    return _forward(xs, input_kernel, recurrent_kernel, bias, c, h, real, reverse)[0]
+def _primal(xs, input_kernel, recurrent_kernel, bias, c, h, mask, reverse):
+    return _forward(xs, input_kernel, recurrent_kernel, bias, c, h, mask, reverse)[0]
 
 
-def _forward(xs, input_kernel, recurrent_kernel, bias, c, h, real, reverse):
+def _forward(xs, input_kernel, recurrent_kernel, bias, c, h, mask, reverse):
     def body(carry, inputs):
         x, keep = inputs
         c, h = carry
@@ -68,16 +68,16 @@ def _forward(xs, input_kernel, recurrent_kernel, bias, c, h, real, reverse):
         i, f, g, o = gates(pre)
         new_c = f * c + i * g
         new_h = o * jnp.tanh(new_c)
-        held = where_real(keep, (new_c, new_h), carry)
-        return held, (where_real(keep, new_h, jnp.zeros_like(h)), pre, c)
+        held = where_mask(keep, (new_c, new_h), carry)
+        return held, (where_mask(keep, new_h, jnp.zeros_like(h)), pre, c)
 
     projected = affine(xs, input_kernel, bias)
-    final, (hs, pre, c_before) = jax.lax.scan(body, (c, h), (projected, real), reverse=reverse)
-    return (hs, final), (xs, input_kernel, recurrent_kernel, h, real, hs, pre, c_before)
+    final, (hs, pre, c_before) = jax.lax.scan(body, (c, h), (projected, mask), reverse=reverse)
+    return (hs, final), (xs, input_kernel, recurrent_kernel, h, mask, hs, pre, c_before)
 
 
 def _backward(reverse, residuals, cotangents):
-    xs, input_kernel, recurrent_kernel, first_h, real, hs, pre, c_before = residuals
+    xs, input_kernel, recurrent_kernel, first_h, mask, hs, pre, c_before = residuals
     dhs, (dc_final, dh_final) = cotangents
     transposed = recurrent_kernel.T
 
@@ -97,17 +97,17 @@ def _backward(reverse, residuals, cotangents):
             ],
             axis=-1,
         )
-        dpre = where_real(keep, dpre, jnp.zeros_like(dpre))
+        dpre = where_mask(keep, dpre, jnp.zeros_like(dpre))
         back = dpre @ transposed
         if keep is not None:
             # A held step passes its gradient on as it is, and there `back` is 0.
-            back = back + where_real(keep, jnp.zeros_like(dh), dh)
-        return (where_real(keep, dc_new * f, dc), back), dpre
+            back = back + where_mask(keep, jnp.zeros_like(dh), dh)
+        return (where_mask(keep, dc_new * f, dc), back), dpre
 
     (dc, dh), dpre = jax.lax.scan(
-        body, (dc_final, dh_final), (pre, c_before, dhs, real), reverse=not reverse
+        body, (dc_final, dh_final), (pre, c_before, dhs, mask), reverse=not reverse
     )
-    gradients = affine_gradients(previous(hs, first_h, real, reverse), xs, dpre)
+    gradients = affine_gradients(previous(hs, first_h, mask, reverse), xs, dpre)
     return project(dpre, input_kernel.T), *gradients, dc, dh, None
 
 

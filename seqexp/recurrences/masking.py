@@ -14,7 +14,7 @@ def zero_padding(xs: Array, lengths: Array | None) -> Array:
     """`xs` `[B, T, ...]` with zeros from each length `[B]` on, even where NaN stood."""
     if lengths is None:
         return xs
-    return where_real(jnp.arange(xs.shape[1]) < lengths[:, None], xs, jnp.zeros_like(xs))
+    return where_mask(jnp.arange(xs.shape[1]) < lengths[:, None], xs, jnp.zeros_like(xs))
 
 
 def time_first(xs: Array, lengths: Array | None) -> tuple[Array, Array | None]:
@@ -28,37 +28,37 @@ def time_first(xs: Array, lengths: Array | None) -> tuple[Array, Array | None]:
         `xs` `[T, B, D]` with zeros at padding, and `[T, B]`, True where a step is real (None if
         `lengths` is).
     """
-    real = None if lengths is None else jnp.arange(xs.shape[1])[:, None] < lengths[None, :]
-    return jnp.swapaxes(zero_padding(xs, lengths), 0, 1), real
+    mask = None if lengths is None else jnp.arange(xs.shape[1])[:, None] < lengths[None, :]
+    return jnp.swapaxes(zero_padding(xs, lengths), 0, 1), mask
 
 
-def where_real(real: Array | None, new: Any, old: Any) -> Any:
-    """`new` where `real` (it indexes the leading axes of each array), `old` elsewhere."""
-    if real is None:
+def where_mask(mask: Array | None, new: Any, old: Any) -> Any:
+    """`new` where `mask` is True (it indexes the leading axes of each array), `old` elsewhere."""
+    if mask is None:
         return new
 
     def select(a: Array, b: Array) -> Array:
-        return jnp.where(real.reshape(real.shape + (1,) * (a.ndim - real.ndim)), a, b)
+        return jnp.where(mask.reshape(mask.shape + (1,) * (a.ndim - mask.ndim)), a, b)
 
     return jax.tree.map(select, new, old)
 
 
-def backward(sequences: Any, real: Array | None) -> Any:
+def backward(sequences: Any, mask: Array | None) -> Any:
     """Sequences read from their own last step to their first; twice, and they are as before.
 
     Args:
         sequences: a pytree of `[T, B, ...]`. An array `[1, ...]` serves all steps and stays.
-        real: `[T, B]`, False at padding, which stands on the right and stays there; None if
+        mask: `[T, B]`, False at padding, which stands on the right and stays there; None if
             nowhere.
     """
 
     def turn(array: Array) -> Array:
         if array.shape[0] == 1:
             return array
-        if real is None:
+        if mask is None:
             return array[::-1]
-        steps, lengths = jnp.arange(len(array))[:, None], jnp.sum(real, 0)
-        source = jnp.where(real, lengths - 1 - steps, steps)
+        steps, lengths = jnp.arange(len(array))[:, None], jnp.sum(mask, 0)
+        source = jnp.where(mask, lengths - 1 - steps, steps)
         return array[source, jnp.arange(array.shape[1])]
 
     return jax.tree.map(turn, sequences)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from seqexp.recurrences.masking import where_real
+from seqexp.recurrences.masking import where_mask
 from seqexp.types import Array
 
 
@@ -48,13 +48,13 @@ def summed_product(left: Array, right: Array) -> Array:
     return left.reshape(-1, left.shape[-1]).T @ right.reshape(-1, right.shape[-1])
 
 
-def previous(hs: Array, first: Array, real: Array | None, reverse: bool) -> Array:
+def previous(hs: Array, first: Array, mask: Array | None, reverse: bool) -> Array:
     """The state before each real step: outputs `hs` `[T, B, H]` shifted, with `first` put in."""
     if not reverse:
         return jnp.concatenate([first[None], hs[:-1]])
     shifted = jnp.concatenate([hs[1:], first[None]])
-    if real is None:
+    if mask is None:
         return shifted
     # Reading backward, a sequence starts at its own last step, behind which padding stands.
-    inside = jnp.concatenate([real[1:], jnp.zeros_like(real[:1])])
-    return where_real(inside, shifted, jnp.broadcast_to(first, shifted.shape))
+    inside = jnp.concatenate([mask[1:], jnp.zeros_like(mask[:1])])
+    return where_mask(inside, shifted, jnp.broadcast_to(first, shifted.shape))

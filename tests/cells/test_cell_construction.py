@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 from seqexp.cells import GRU, LSTM, Elman
-from seqexp.types import Noise, SeqexpError
+from seqexp.types import SeqexpError
 from tests.variants import bare_cells, cell_classes, drawn
 
 
@@ -67,7 +67,7 @@ def test_initial_carry_is_zero_and_holds_the_output(name):
     new, y = cell.step(carry, jnp.ones((2, cell.in_features)))
     assert y.shape == (2, cell.out_features)
     np.testing.assert_array_equal(cell.output(new), y)
-    assert cell.draw(jax.random.key(0), 2, 5) == Noise()
+    assert cell.dropout_masks(jax.random.key(0), 2, 5) == {}
 
 
 @pytest.mark.parametrize("name", cell_classes())
@@ -95,4 +95,4 @@ def test_unknown_options_are_refused(kind, options, message):
 def test_elman_has_no_update_to_drop():
     cell = Elman(2, 3, rngs=nnx.Rngs(0))
     with pytest.raises(SeqexpError, match="no update to drop"):
-        cell.unroll(jnp.ones((2, 1, 2)), noise=Noise(update=jnp.ones((2, 1, 3))))
+        cell.unroll(jnp.ones((2, 1, 2)), dropout={"update": jnp.ones((2, 1, 3))})

@@ -164,12 +164,12 @@ def test_a_model_with_one_answer_reads_out_once():
     )
 
 
-@pytest.mark.parametrize("chunk", [None, 2])
-def test_both_directions_and_wrapped_cells_and_chunks(chunk):
-    both = built(LSTM, ONE, bidirectional=True, depth=2, chunk=chunk)
+@pytest.mark.parametrize("remat", [None, 2])
+def test_both_directions_and_wrapped_cells_and_checkpoints(remat):
+    both = built(LSTM, ONE, bidirectional=True, depth=2, remat=remat)
     layers = lstm(D, H).times(2) + lstm(2 * H, H).times(2)
     assert over(ONE, both) == layers.times(T) + readout(2 * H)
-    zoned = built(LSTM, ONE, cell_dropout=partial(Zoneout, rate=0.1), chunk=chunk)
+    zoned = built(LSTM, ONE, cell_dropout=partial(Zoneout, rate=0.1), remat=remat)
     zoneout = Flops(elementwise=3 * 2 * H)
     assert over(ONE, zoned) == (lstm(D, H) + zoneout).times(T) + readout(H)
 

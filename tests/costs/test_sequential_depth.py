@@ -181,8 +181,8 @@ def test_directions_do_not_wait_for_each_other():
     assert depth_of(LSTM, 7, bidirectional=True) == 7 * 7 + READOUT
 
 
-def test_chunks_are_as_deep_as_the_whole():
-    assert depth_of(LSTM, 9, chunk=3) == depth_of(LSTM, 9)
+def test_checkpointed_segments_are_as_deep_as_the_whole():
+    assert depth_of(LSTM, 9, remat=3) == depth_of(LSTM, 9)
 
 
 @pytest.mark.parametrize("steps", [2, 16, 128])

@@ -17,8 +17,8 @@ class Doubled(GRU):
 class Padded(GRU):
     """Reads padding as if it were real."""
 
-    def unroll(self, xs, *, carry=None, real=None, noise=None, reverse=False):
-        return super().unroll(xs, carry=carry, noise=noise, reverse=reverse)
+    def unroll(self, xs, *, carry=None, mask=None, dropout=None, reverse=False):
+        return super().unroll(xs, carry=carry, dropout=dropout, reverse=reverse)
 
 
 class Ahead(GRU):

@@ -12,7 +12,7 @@ from flax import nnx
 
 from seqexp.cells import GRU, LSTM, Elman
 from seqexp.layers import DropConnect, RecurrentDropout, Variational, Zoneout, dropout
-from seqexp.types import Noise, SeqexpError
+from seqexp.types import SeqexpError
 from tests import variants
 from tests.variants import WRAPPERS, drawn, quick_jit, wrapper_names
 
@@ -34,7 +34,7 @@ def sequences(batch=B):
 
 @partial(quick_jit, static_argnames=("batch", "steps"))
 def draw(cell, batch, steps):
-    return cell.draw(KEY, batch, steps)
+    return cell.dropout_masks(KEY, batch, steps)
 
 
 @partial(quick_jit, static_argnames="rate")
@@ -43,8 +43,8 @@ def plain(xs, rate):
 
 
 @quick_jit
-def unroll(cell, xs, noise=None):
-    return variants.unroll(cell, xs, noise=noise)
+def unroll(cell, xs, dropout=None):
+    return variants.unroll(cell, xs, dropout=dropout)
 
 
 def test_the_table_of_variants_has_every_wrapper():
@@ -52,7 +52,7 @@ def test_the_table_of_variants_has_every_wrapper():
 
 
 @pytest.mark.parametrize(
-    "wrap, field, shape",
+    "wrap, name, shape",
     [
         (lambda c: Variational(c, input_rate=0.5, hidden_rate=0), "input", (1, B, D)),
         (lambda c: Variational(c, input_rate=0, hidden_rate=0.5), "hidden", (1, B, H)),
@@ -60,29 +60,29 @@ def test_the_table_of_variants_has_every_wrapper():
         (lambda c: DropConnect(c, rate=0.5), "kernel", (1, H, 4 * H)),
     ],
 )
-def test_each_draws_its_own_field_once_a_sequence_or_once_a_step(wrap, field, shape):
-    noise = draw(wrap(lstm()), B, T)
-    mask = getattr(noise, field)
+def test_each_draws_its_own_mask_once_a_sequence_or_once_a_step(wrap, name, shape):
+    masks = draw(wrap(lstm()), B, T)
+    assert set(masks) == {name}
+    mask = masks[name]
     assert mask.shape == shape
     assert set(np.unique(mask)) == {0, 2}
-    assert noise._replace(**{field: None}) == Noise()
     if shape[0] == T:
         assert any(np.any(mask[0] != later) for later in mask[1:])
 
 
 def test_zoneout_draws_every_part_at_every_step():
-    zone = draw(Zoneout(lstm(), rate=0.5), B, T).zone
+    zone = draw(Zoneout(lstm(), rate=0.5), B, T)["zone"]
     assert zone.c.shape == zone.h.shape == (T, B, H)
     assert zone.c.dtype == zone.h.dtype == bool
     assert np.any(zone.c[0] != zone.c[1]) and np.any(zone.c != zone.h)
 
 
 def test_masks_keep_their_mean_and_their_rate():
-    mask = draw(RecurrentDropout(lstm(), rate=0.3), 100, 100).update
+    mask = draw(RecurrentDropout(lstm(), rate=0.3), 100, 100)["update"]
     assert abs(np.mean(mask == 0) - 0.3) < 0.01
     np.testing.assert_allclose(mask.max(), 1 / 0.7, rtol=1e-6)
     assert abs(mask.mean() - 1) < 0.01
-    zone = draw(Zoneout(lstm(), rate={"c": 0.5, "h": 0.1}), 100, 100).zone
+    zone = draw(Zoneout(lstm(), rate={"c": 0.5, "h": 0.1}), 100, 100)["zone"]
     assert abs(zone.c.mean() - 0.5) < 0.01 and abs(zone.h.mean() - 0.1) < 0.01
 
 
@@ -96,11 +96,11 @@ def test_a_steps_masks_do_not_depend_on_how_far_the_batch_is_padded():
 
 def test_variational_masks_fall_on_inputs_and_on_hidden_units_entering_the_matrix():
     cell, xs = elman(), sequences()
-    noise = draw(Variational(cell, input_rate=0.5, hidden_rate=0.5), B, T)
-    ys, _ = unroll(Variational(cell, input_rate=0.5, hidden_rate=0.5), xs, noise)
+    masks = draw(Variational(cell, input_rate=0.5, hidden_rate=0.5), B, T)
+    ys, _ = unroll(Variational(cell, input_rate=0.5, hidden_rate=0.5), xs, masks)
     h, expected = np.zeros((B, H)), []
     for t in range(T):
-        seen = xs[:, t] * noise.input[0], h * noise.hidden[0]
+        seen = xs[:, t] * masks["input"][0], h * masks["hidden"][0]
         h = np.tanh(
             seen[0] @ cell.input_kernel[...] + seen[1] @ cell.recurrent_kernel[...] + cell.bias[...]
         )
@@ -113,8 +113,8 @@ def test_recurrent_dropout_falls_on_the_update_and_never_on_the_memory():
     carry = jax.tree.map(lambda part: part + 0.5, cell.initial_carry(B))
     x = jnp.asarray(sequences()[:, 0])
     (c_full, _), _ = cell.step(carry, x)
-    (c_none, _), _ = cell.step(carry, x, Noise(update=jnp.zeros((B, H))))
-    (c_twice, _), _ = cell.step(carry, x, Noise(update=jnp.full((B, H), 2.0)))
+    (c_none, _), _ = cell.step(carry, x, {"update": jnp.zeros((B, H))})
+    (c_twice, _), _ = cell.step(carry, x, {"update": jnp.full((B, H), 2.0)})
     pre = x @ cell.input_kernel[...] + carry.h @ cell.recurrent_kernel[...] + cell.bias[...]
     forget = jax.nn.sigmoid(pre[:, H : 2 * H])
     np.testing.assert_allclose(c_none, forget * carry.c, atol=1e-6)
@@ -125,7 +125,7 @@ def test_recurrent_dropout_of_a_gru_keeps_the_state_that_the_gate_keeps():
     cell = drawn(lambda: GRU(D, H, rngs=nnx.Rngs(0)), np.float32)
     carry = jax.tree.map(lambda part: part + 0.5, cell.initial_carry(B))
     x = jnp.asarray(sequences()[:, 0])
-    (h,), _ = cell.step(carry, x, Noise(update=jnp.zeros((B, H))))
+    (h,), _ = cell.step(carry, x, {"update": jnp.zeros((B, H))})
     pre = x @ cell.input_kernel[...] + carry.h @ cell.recurrent_kernel[...] + cell.bias[...]
     np.testing.assert_allclose(h, jax.nn.sigmoid(pre[:, H : 2 * H]) * carry.h, atol=1e-6)
 
@@ -136,8 +136,8 @@ def test_zoned_out_units_keep_their_value_and_the_others_the_cells():
     carry = jax.tree.map(lambda part: part + 0.5, bare.initial_carry(B))
     x = jnp.asarray(sequences()[:, 0])
     new, _ = bare.step(carry, x)
-    zone = jax.tree.map(lambda mask: mask[0], draw(cell, B, T)).zone
-    zoned, y = cell.step(carry, x, Noise(zone=zone))
+    zone = jax.tree.map(lambda mask: mask[0], draw(cell, B, T))["zone"]
+    zoned, y = cell.step(carry, x, {"zone": zone})
     for part in ("c", "h"):
         kept, old = getattr(zone, part), getattr(carry, part)
         assert 0 < kept.sum() < kept.size
@@ -161,11 +161,11 @@ def test_zoneout_takes_a_rate_for_each_part():
 def test_drop_connect_masks_the_recurrent_kernel_alone():
     bare, xs = lstm(), sequences()
     cell = DropConnect(bare, rate=0.5)
-    noise = draw(cell, B, T)
+    masks = draw(cell, B, T)
     before = np.array(bare.recurrent_kernel[...])
-    ys, final = unroll(cell, xs, noise)
+    ys, final = unroll(cell, xs, masks)
     np.testing.assert_array_equal(bare.recurrent_kernel[...], before)
-    bare.recurrent_kernel[...] = before * np.asarray(noise.kernel[0])
+    bare.recurrent_kernel[...] = before * np.asarray(masks["kernel"][0])
     jax.tree.map(np.testing.assert_array_equal, (ys, final), unroll(bare, xs))
 
 
@@ -199,10 +199,10 @@ NO_DROPOUT = {
 def test_rate_zero_draws_nothing_and_changes_nothing(name):
     bare, xs = lstm(), sequences()
     cell = NO_DROPOUT[name](bare)
-    noise = draw(cell, B, T)
-    assert noise == Noise()
+    masks = draw(cell, B, T)
+    assert masks == {}
     expected = unroll(bare, xs)
-    jax.tree.map(np.testing.assert_array_equal, unroll(cell, xs, noise), expected)
+    jax.tree.map(np.testing.assert_array_equal, unroll(cell, xs, masks), expected)
 
 
 @pytest.mark.parametrize("name", sorted(set(WRAPPERS) - {"Zoneout"}))
@@ -220,19 +220,19 @@ def test_the_order_of_wrappers_does_not_matter_to_what_they_do():
         inward = wrap(inward)
     for wrap in reversed(wraps):
         outward = wrap(outward)
-    noise = draw(inward, B, T)
-    assert all(field is not None for field in noise)
+    masks = draw(inward, B, T)
+    assert set(masks) == {"input", "hidden", "update", "kernel", "zone"}
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6),
-        unroll(inward, xs, noise),
-        unroll(outward, xs, noise),
+        unroll(inward, xs, masks),
+        unroll(outward, xs, masks),
     )
 
 
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_two_wrappers_of_a_kind_are_refused(name):
     wrap = WRAPPERS[name]
-    with pytest.raises(SeqexpError, match="two wrappers of one cell both draw noise"):
+    with pytest.raises(SeqexpError, match="two wrappers of one cell both draw the dropout mask"):
         wrap(DropConnect(wrap(lstm()), rate=0))
 
 

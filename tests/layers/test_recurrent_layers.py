@@ -12,7 +12,7 @@ from seqexp.cells import GRU, LSTM
 from seqexp.layers import Bidirectional, Recurrent, Variational
 from seqexp.types import SeqexpError
 from tests.full import full
-from tests.variants import drawn, everything, quick_jit
+from tests.variants import drawn, everything, quick_jit, unroll_layer
 
 D, H, B, T = 3, 4, 3, 5
 LENGTHS = np.array([2, 5, 0])
@@ -47,7 +47,7 @@ def padded(xs, lengths, filler):
 
 @quick_jit
 def run(layer, xs, lengths=None, carry=None, key=None):
-    return layer(xs, lengths, carry, key)
+    return unroll_layer(layer, xs, lengths, carry, key)
 
 
 def agree(found, expected):
@@ -74,7 +74,7 @@ def test_more_padding_changes_neither_results_nor_gradients(name):
     @quick_jit
     def gradients(layer, xs):
         def loss(layer, xs):
-            ys, carry = layer(xs, LENGTHS)
+            ys, carry = unroll_layer(layer, xs, LENGTHS)
             return sum((part**2).sum() for part in [ys, *jax.tree.leaves(carry)])
 
         return jax.value_and_grad(loss, argnums=(0, 1))(layer, xs)
@@ -96,7 +96,7 @@ def test_more_padding_changes_neither_results_nor_gradients(name):
 )
 def test_what_says_that_it_is_causal_is_and_nothing_else(name, causal, steps):
     layer = LAYERS[name]()
-    gradient = quick_jit(jax.grad(lambda xs: layer(xs)[0][:, 2].sum()))(sequences())
+    gradient = quick_jit(jax.grad(lambda xs: unroll_layer(layer, xs)[0][:, 2].sum()))(sequences())
     assert [t for t in range(T) if gradient[:, t].any()] == steps
     assert layer.causal is causal
 
@@ -113,26 +113,26 @@ def test_a_bidirectional_layer_is_its_two_cells():
     agree(ys, there + back)
 
 
-def noisy():
+def dropped():
     return drawn(lambda: everything(LSTM(D, H, rngs=nnx.Rngs(0))))
 
 
 @pytest.mark.parametrize("lengths", [full(None, id="full"), pytest.param(LENGTHS, id="ragged")])
 @pytest.mark.parametrize("merge", ["concat", full("sum")])
 def test_both_directions_in_one_scan_are_those_of_two(merge, lengths):
-    """Outputs, final carries and gradients, in float64 and with every kind of noise."""
+    """Outputs, final carries and gradients, in float64 and with every kind of dropout."""
     xs = sequences().astype(np.float64)
 
     @quick_jit
     def gradients(layer, xs):
         def score(layer, xs):
-            results = layer(xs, lengths, key=jax.random.key(0))
+            results = unroll_layer(layer, xs, lengths, key=jax.random.key(0))
             return sum(jnp.sum(jnp.sin(part)) for part in jax.tree.leaves(results)), results
 
         return jax.grad(score, argnums=(0, 1), has_aux=True)(layer, xs)
 
     with jax.enable_x64(True):
-        forward, backward = noisy(), jax.tree.map(lambda leaf: -leaf, noisy())
+        forward, backward = dropped(), jax.tree.map(lambda leaf: -leaf, dropped())
         one, two = (
             gradients(Bidirectional(forward, backward, merge=merge, together=together), xs)
             for together in (True, False)
@@ -145,9 +145,9 @@ def test_both_directions_in_one_scan_are_those_of_two(merge, lengths):
 def test_both_directions_together_are_one_loop():
     def loops(together):
         layer = Bidirectional(gru(), gru(), together=together)
-        return str(jax.make_jaxpr(lambda xs: layer(xs, jnp.asarray(LENGTHS)))(sequences())).count(
-            "scan["
-        )
+        return str(
+            jax.make_jaxpr(lambda xs: unroll_layer(layer, xs, jnp.asarray(LENGTHS)))(sequences())
+        ).count("scan[")
 
     assert (loops(True), loops(False)) == (1, 2)
 
@@ -171,9 +171,9 @@ def test_a_sequence_in_two_halves_is_the_whole():
 @pytest.mark.parametrize("name", ["reverse", "concat"])
 def test_a_given_carry_is_where_each_direction_starts(name):
     layer, xs = LAYERS[name](), sequences()
-    carry = jax.tree.map(lambda part: part + 0.5, layer.initial_carry(B))
+    carry = jax.tree.map(lambda part: part + 0.5, layer.initial_carry(B, T))
     given, _ = run(layer, xs, LENGTHS, carry)
-    default, _ = run(layer, xs, LENGTHS, layer.initial_carry(B))
+    default, _ = run(layer, xs, LENGTHS, layer.initial_carry(B, T))
     agree(default, run(layer, xs, LENGTHS)[0])
     assert not np.allclose(given[0, 1], default[0, 1])
 
@@ -181,24 +181,24 @@ def test_a_given_carry_is_where_each_direction_starts(name):
 def test_stepping_is_running():
     layer, xs = LAYERS["forward"](), sequences()
     expected, _ = run(layer, xs)
-    carry = layer.initial_carry(B)
+    carry = layer.initial_carry(B, T)
     for t in range(T):
         carry, y = layer.step(carry, xs[:, t])
         agree(y, expected[:, t])
 
 
-def test_a_key_draws_noise_and_no_key_none():
+def test_a_key_draws_dropout_and_no_key_none():
     xs, key = sequences(), jax.random.key(0)
     bare = gru()
     layer = Recurrent(Variational(bare, input_rate=0.5, hidden_rate=0.5))
     agree(run(layer, xs)[0], run(Recurrent(bare), xs)[0])
-    noisy = run(layer, xs, key=key)[0]
-    assert not np.allclose(noisy, run(layer, xs)[0])
-    agree(noisy, run(layer, xs, key=key)[0])
-    assert not np.allclose(noisy, run(layer, xs, key=jax.random.key(1))[0])
+    dropped = run(layer, xs, key=key)[0]
+    assert not np.allclose(dropped, run(layer, xs)[0])
+    agree(dropped, run(layer, xs, key=key)[0])
+    assert not np.allclose(dropped, run(layer, xs, key=jax.random.key(1))[0])
 
 
-def test_the_two_directions_draw_their_own_noise():
+def test_the_two_directions_draw_their_own_dropout():
     cell = Variational(gru(), input_rate=0.5, hidden_rate=0)
     ys, _ = run(Bidirectional(cell, cell), sequences(steps=1), key=jax.random.key(0))
     assert not np.allclose(ys[..., :H], ys[..., H:])
@@ -208,7 +208,7 @@ def test_the_two_directions_draw_their_own_noise():
 def test_what_needs_the_whole_sequence_refuses_to_step(name):
     layer = LAYERS[name]()
     with pytest.raises(SeqexpError, match="cannot go step by step"):
-        layer.step(layer.initial_carry(B), sequences()[:, 0])
+        layer.step(layer.initial_carry(B, T), sequences()[:, 0])
 
 
 @pytest.mark.parametrize(

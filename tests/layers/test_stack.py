@@ -15,7 +15,7 @@ from seqexp.cells import GRU
 from seqexp.laws.compiling import fast_options
 from seqexp.layers import Bidirectional, Recurrent, Stack
 from seqexp.types import SeqexpError
-from tests.variants import drawn, quick_jit
+from tests.variants import drawn, quick_jit, unroll_layer
 
 D, H, B, T = 3, 4, 3, 5
 LENGTHS = np.array([2, 5, 0])
@@ -46,6 +46,11 @@ def run(module, xs, lengths=None, carry=None, key=None):
     return module(xs, lengths, carry, key)
 
 
+@quick_jit
+def run_layer(layer, xs, lengths=None):
+    return unroll_layer(layer, xs, lengths)
+
+
 def agree(found, expected):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), found, expected)
 
@@ -72,7 +77,7 @@ def test_a_stack_is_its_layers_on_top_of_each_other(residual, norm):
             inputs = layer_norm(xs, parameters.scale[...], parameters.bias[...])
         if norm == "rms":
             inputs = rms_norm(xs, parameters.scale[...])
-        out, final = run(layer, inputs.astype(np.float32), LENGTHS)
+        out, final = run_layer(layer, inputs.astype(np.float32), LENGTHS)
         agree((hidden[index], carry[index]), (out, final))
         xs = np.asarray(xs + out if residual and index > 0 else out)
     agree(ys, xs)
@@ -100,7 +105,7 @@ def test_stepping_is_running():
     module = stack(dropout=0.5, residual=True, norm="layer")
     xs = np.nan_to_num(sequences())
     expected, _, final = run(module, xs)
-    carry = module.initial_carry(B)
+    carry = module.initial_carry(B, T)
     for t in range(T):
         carry, y = quick_jit(lambda carry, x: module.step(carry, x))(carry, xs[:, t])
         agree(y, expected[:, t])
@@ -124,7 +129,7 @@ def test_dropout_falls_between_layers_only():
     assert not np.allclose(ys, expected)
     agree(ys, hidden[1])
     assert ys.all(), "the last layer's output is dropped nowhere"
-    dropped = run(plain.layers[1], np.zeros_like(hidden[0]))[0]
+    dropped = run_layer(plain.layers[1], np.zeros_like(hidden[0]))[0]
     always = run(stack(dropout=0.999999, depth=2), xs, key=KEY)[0]
     agree(always, dropped)
 
@@ -182,7 +187,7 @@ def test_a_stack_is_causal_if_all_its_layers_are():
     assert not mixed.causal
     assert (mixed.in_features, mixed.out_features) == (D, H)
     with pytest.raises(SeqexpError, match="cannot go step by step"):
-        mixed.step(mixed.initial_carry(B), jnp.zeros((B, D)))
+        mixed.step(mixed.initial_carry(B, T), jnp.zeros((B, D)))
 
 
 @pytest.mark.parametrize(

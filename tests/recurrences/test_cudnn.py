@@ -22,9 +22,9 @@ from seqexp.cells import LSTM
 from seqexp.costs import Flops, count
 from seqexp.layers import Bidirectional, Recurrent
 from seqexp.recurrences import cudnn, lstm
-from seqexp.types import Noise, SeqexpError
+from seqexp.types import SeqexpError
 from tests.full import full
-from tests.variants import drawn, quick_jit
+from tests.variants import drawn, quick_jit, unroll_layer
 
 T, B, D, H = 5, 4, 3, 2
 RAGGED = np.arange(T)[:, None] < np.array([3, 0, T, 1])
@@ -57,7 +57,7 @@ def spoilt(array, lengths):
 
 
 @pytest.fixture
-def kernel(monkeypatch):
+def cudnn_or_reference(monkeypatch):
     """cuDNN, or what stands for it."""
     if ON_GPU:
         with jax.default_matmul_precision("highest"):
@@ -77,15 +77,15 @@ def arrays(steps=T, batch=B, inputs=D, units=H, seed=0):
     shapes = [(steps, batch, inputs), (inputs, 4 * units), (units, 4 * units), (4 * units,)]
     drawn = [rng.normal(0, 0.7, shape) for shape in (*shapes, (batch, units), (batch, units))]
     for kernel in drawn[1:3]:
-        kernel /= np.sqrt(len(kernel))  # Larger ones are chaotic over many steps.
+        kernel /= np.sqrt(len(cudnn_or_reference))  # Larger ones are chaotic over many steps.
     return [array.astype(np.float32) for array in drawn]
 
 
-def with_gradients(unroll, real, reverse):
+def with_gradients(unroll, mask, reverse):
     """A function of the arrays that gives outputs, final carry, and a gradient for each."""
 
     def score(inputs):
-        results = unroll(*inputs, real, reverse)
+        results = unroll(*inputs, mask, reverse)
         return sum(jnp.sum(jnp.sin(part)) for part in jax.tree.leaves(results)), results
 
     return jax.value_and_grad(score, has_aux=True)
@@ -99,16 +99,16 @@ def agree(got, want, tolerance=TOLERANCE):
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("real", [None, RAGGED], ids=["full", "ragged"])
-def test_outputs_final_carry_and_gradients_are_those_of_the_scan(kernel, real, reverse):
+@pytest.mark.parametrize("mask", [None, RAGGED], ids=["full", "ragged"])
+def test_outputs_final_carry_and_gradients_are_those_of_the_scan(cudnn_or_reference, mask, reverse):
     ours, theirs = (
-        quick_jit(with_gradients(module.unroll, real, reverse))(arrays())
+        quick_jit(with_gradients(module.unroll, mask, reverse))(arrays())
         for module in (lstm, cudnn)
     )
     agree(theirs, ours)
 
 
-def test_members_under_vmap_are_each_alone(kernel):
+def test_members_under_vmap_are_each_alone(cudnn_or_reference):
     members = [arrays(seed=seed) for seed in range(2)]
     run = with_gradients(cudnn.unroll, RAGGED, True)
     together = quick_jit(jax.vmap(run))(jax.tree.map(lambda *parts: np.stack(parts), *members))
@@ -122,44 +122,45 @@ def cell(**options):
 
 LAYERS = {
     "recurrent": lambda **options: Recurrent(cell(**options)),
-    "in chunks": lambda **options: Recurrent(cell(**options), reverse=True, chunk=2),
+    "checkpointed": lambda **options: Recurrent(cell(**options), reverse=True, remat=2),
     "bidirectional": lambda **options: Bidirectional(cell(**options), cell(**options)),
     "together": lambda **options: Bidirectional(cell(**options), cell(**options), together=True),
 }
 
 
 @pytest.mark.parametrize(
-    "name", [full(name) if name in ("in chunks", "bidirectional") else name for name in LAYERS]
+    "name", [full(name) if name in ("checkpointed", "bidirectional") else name for name in LAYERS]
 )
-def test_layers_run_on_either_kernel(kernel, name):
+def test_layers_run_on_either_implementation(cudnn_or_reference, name):
     xs, lengths = np.swapaxes(arrays()[0], 0, 1), RAGGED.sum(0)
 
     def gradients(layer):
         graph, params = nnx.split(layer)
 
         def score(params, xs):
-            ys, carry = nnx.merge(graph, params)(xs, lengths)
+            ys, carry = unroll_layer(nnx.merge(graph, params), xs, lengths)
             return sum(jnp.sum(jnp.sin(part)) for part in (ys, *jax.tree.leaves(carry))), ys
 
         run = jax.value_and_grad(score, (0, 1), has_aux=True)
         assert ("rnn_fwd" in str(jax.make_jaxpr(run)(params, xs))) == (layer is theirs)
         return quick_jit(run)(params, xs)
 
-    ours, theirs = LAYERS[name](), LAYERS[name](kernel="cudnn")
+    ours, theirs = LAYERS[name](), LAYERS[name](implementation="cudnn")
     agree(gradients(theirs), gradients(ours))
 
 
-def test_noise_inside_a_step_goes_by_the_scan(kernel):
-    masks = Noise(hidden=2 * jnp.ones((1, B, H)))
+def test_dropout_inside_a_step_goes_by_the_scan(cudnn_or_reference):
+    masks = {"hidden": 2 * jnp.ones((1, B, H))}
     ours, theirs = (
-        quick_jit(cell(kernel=name).unroll)(arrays()[0], noise=masks) for name in ("scan", "cudnn")
+        quick_jit(cell(implementation=name).unroll)(arrays()[0], dropout=masks)
+        for name in ("scan", "cudnn")
     )
     agree(theirs, ours, tolerance=0)
 
 
-def test_flops_are_the_products_of_the_scan_and_nearly_all_else(kernel):
+def test_flops_are_the_products_of_the_scan_and_nearly_all_else(cudnn_or_reference):
     inputs = arrays(7, 3, 40, 64)
-    runs = (partial(module.unroll, real=None, reverse=False) for module in (lstm, cudnn))
+    runs = (partial(module.unroll, mask=None, reverse=False) for module in (lstm, cudnn))
     ours, theirs = (count(run, *inputs) for run in runs)
     assert theirs == Flops(
         matmul=2 * 7 * 3 * (40 + 64 + 1) * 4 * 64,
@@ -177,9 +178,9 @@ def test_flops_are_the_products_of_the_scan_and_nearly_all_else(kernel):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"kernel": "fast"}, "unknown kernel 'fast': use scan or cudnn"),
+        ({"implementation": "fast"}, "unknown implementation 'fast': use scan or cudnn"),
         *(
-            ({"kernel": "cudnn", **variant}, "plain LSTM only: leave out peepholes")
+            ({"implementation": "cudnn", **variant}, "plain LSTM only: leave out peepholes")
             for variant in (
                 {"peepholes": True},
                 {"coupled": True},
@@ -199,8 +200,8 @@ def test_other_devices_than_nvidias_are_refused(monkeypatch, platform, version):
     monkeypatch.setattr(jax, "default_backend", lambda: platform)
     client = SimpleNamespace(platform_version=version)
     monkeypatch.setattr(cudnn.backend, "get_backend", lambda: client)
-    with pytest.raises(SeqexpError, match="needs an NVIDIA GPU.*use kernel=scan"):
-        LSTM(D, H, kernel="cudnn", rngs=nnx.Rngs(0))
+    with pytest.raises(SeqexpError, match="needs an NVIDIA GPU.*use implementation=scan"):
+        LSTM(D, H, implementation="cudnn", rngs=nnx.Rngs(0))
     client.platform_version = "PJRT C API\ncuda 12080"
     assert cudnn.available() == (platform == "gpu")
 
@@ -208,19 +209,19 @@ def test_other_devices_than_nvidias_are_refused(monkeypatch, platform, version):
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float64])
 def test_anything_but_float32_is_refused(dtype):
     inputs: Any = [array.astype(dtype) for array in arrays()]
-    with pytest.raises(SeqexpError, match="computes in float32 only.*use kernel=scan"):
-        cudnn.unroll(*inputs, real=None, reverse=False)
+    with pytest.raises(SeqexpError, match="computes in float32 only.*use implementation=scan"):
+        cudnn.unroll(*inputs, mask=None, reverse=False)
 
 
 @pytest.mark.skipif(not ON_GPU, reason="needs an NVIDIA GPU: without one, cuDNN itself is untested")
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("ragged", [False, True])
-def test_cudnn_is_our_scan_at_a_size_of_use(kernel, ragged, reverse):
+def test_cudnn_is_our_scan_at_a_size_of_use(cudnn_or_reference, ragged, reverse):
     steps, batch, inputs, units = 60, 33, 20, 64
     lengths = np.random.default_rng(1).integers(0, steps + 1, batch)
-    real = np.arange(steps)[:, None] < lengths if ragged else None
+    mask = np.arange(steps)[:, None] < lengths if ragged else None
     ours, theirs = (
-        jax.jit(with_gradients(module.unroll, real, reverse))(arrays(steps, batch, inputs, units))
+        jax.jit(with_gradients(module.unroll, mask, reverse))(arrays(steps, batch, inputs, units))
         for module in (lstm, cudnn)
     )
     agree(theirs, ours)

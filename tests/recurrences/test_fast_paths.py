@@ -17,7 +17,7 @@ from seqexp.recurrences import elman, gru, lstm
 from tests.variants import quick_jit
 
 T, B, D, H = 4, 2, 5, 3
-REAL = np.arange(T)[:, None] < np.array([T, 2])
+MASK = np.arange(T)[:, None] < np.array([T, 2])
 
 
 def shapes_of(gates, *more):
@@ -50,7 +50,7 @@ def test_gradients_are_those_of_finite_differences(name):
     inputs = arrays(shapes)
     with jax.enable_x64(True):
         run = quick_jit(
-            jax.value_and_grad(lambda inputs: score(unroll(*inputs, real=REAL, reverse=False)))
+            jax.value_and_grad(lambda inputs: score(unroll(*inputs, mask=MASK, reverse=False)))
         )
         _, gradients = run(inputs)
         for index, direction in enumerate(arrays(shapes, seed=1)):
@@ -67,7 +67,7 @@ def test_the_gradients_of_kernels_and_bias_are_one_product_after_the_loop(name):
     unroll, shapes = PATHS[name]
 
     def loss(*inputs):
-        return jnp.sum(unroll(*inputs, real=REAL, reverse=False)[0])
+        return jnp.sum(unroll(*inputs, mask=MASK, reverse=False)[0])
 
     jaxpr = jax.make_jaxpr(jax.grad(loss, argnums=(1, 2, 3)))(*arrays(shapes)).jaxpr
     inside, outside = products(jaxpr, in_loop=False)
@@ -97,7 +97,7 @@ def test_members_under_vmap_are_each_alone(name):
     members = [arrays(shapes, seed) for seed in range(2)]
 
     def gradients(inputs):
-        return jax.value_and_grad(lambda inputs: score(unroll(*inputs, real=REAL, reverse=False)))(
+        return jax.value_and_grad(lambda inputs: score(unroll(*inputs, mask=MASK, reverse=False)))(
             inputs
         )
 

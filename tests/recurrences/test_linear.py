@@ -17,7 +17,7 @@ from tests.full import full
 from tests.variants import quick_jit
 
 T, B, H = 7, 3, 2
-REAL = np.arange(T)[:, None] < np.array([T, 4, 0])
+MASK = np.arange(T)[:, None] < np.array([T, 4, 0])
 WAYS = get_args(linear.Way)
 
 ways = pytest.mark.parametrize("how", WAYS)
@@ -33,7 +33,7 @@ def draw(a_shape, is_complex, steps=T, seed=0) -> list[Any]:
     return [(re, im) if is_complex else re for re, im in parts]
 
 
-def slow(inputs, real, reverse) -> Any:
+def slow(inputs, mask, reverse) -> Any:
     """The equation step by step, on arrays of numpy or JAX; complex numbers as such."""
     is_complex = isinstance(inputs[1], tuple)
     a, b, h = (re + 1j * im for re, im in inputs) if is_complex else inputs
@@ -41,7 +41,7 @@ def slow(inputs, real, reverse) -> Any:
     a = a + 0 * b
     hs: list[Any] = [h] * len(b)
     for t in reversed(steps) if reverse else steps:
-        keep = 1 if real is None else 1 * real[t][:, None]
+        keep = 1 if mask is None else 1 * mask[t][:, None]
         new = a[t] * h + b[t]
         hs[t] = keep * new
         h = keep * new + (1 - keep) * h
@@ -51,9 +51,9 @@ def slow(inputs, real, reverse) -> Any:
     return stacked, h
 
 
-def fast(inputs, real, reverse, how):
+def fast(inputs, mask, reverse, how):
     a, b, h = inputs
-    return linear.unroll(a, b, h, real, reverse, how)
+    return linear.unroll(a, b, h, mask, reverse, how)
 
 
 def score(results):
@@ -71,17 +71,17 @@ def assert_close(got, want):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("real", [None, REAL], ids=["full", "ragged"])
+@pytest.mark.parametrize("mask", [None, MASK], ids=["full", "ragged"])
 @directions
 @numbers
 @pytest.mark.parametrize("a_shape", [(T, B, H), (H,), full((T, 1, H)), full((1, B, 1))])
-def test_states_and_gradients_are_those_of_a_loop(a_shape, is_complex, reverse, real):
+def test_states_and_gradients_are_those_of_a_loop(a_shape, is_complex, reverse, mask):
     inputs = draw(a_shape, is_complex)
-    runs = [partial(slow, real=real, reverse=reverse)]
-    runs += [partial(fast, real=real, reverse=reverse, how=how) for how in WAYS]
+    runs = [partial(slow, mask=mask, reverse=reverse)]
+    runs += [partial(fast, mask=mask, reverse=reverse, how=how) for how in WAYS]
     with jax.enable_x64(True):
         want, *got = quick_jit(lambda inputs: [with_gradients(run, inputs) for run in runs])(inputs)
-    assert_close(want[0], slow(inputs, real, reverse))
+    assert_close(want[0], slow(inputs, mask, reverse))
     for results in got:
         assert_close(results, want)
 
@@ -92,7 +92,7 @@ def test_states_and_gradients_are_those_of_a_loop(a_shape, is_complex, reverse, 
 def test_gradients_are_those_of_finite_differences(how, is_complex, reverse):
     inputs = draw((T, B, H), is_complex)
     with jax.enable_x64(True):
-        run = jax.jit(partial(fast, real=REAL, reverse=reverse, how=how))
+        run = jax.jit(partial(fast, mask=MASK, reverse=reverse, how=how))
         check_grads(run, (inputs,), order=1, modes=["rev"], atol=1e-7, rtol=1e-7, eps=1e-5)
 
 
@@ -100,14 +100,14 @@ def test_gradients_are_those_of_finite_differences(how, is_complex, reverse):
 @directions
 def test_what_stands_at_padding_never_matters(how, reverse):
     clean = draw((T, B, H), False)
-    dirty = [np.where(REAL[..., None], x, 1e200) for x in clean[:2]] + clean[2:]
+    dirty = [np.where(MASK[..., None], x, 1e200) for x in clean[:2]] + clean[2:]
     with jax.enable_x64(True):
-        run = quick_jit(partial(with_gradients, partial(fast, real=REAL, reverse=reverse, how=how)))
+        run = quick_jit(partial(with_gradients, partial(fast, mask=MASK, reverse=reverse, how=how)))
         want, got = run(clean), run(dirty)
     assert_close(got, want)
     (hs, final), (da, db, dh) = got
     for array in (hs, da, db):
-        np.testing.assert_array_equal(array[~REAL], 0)
+        np.testing.assert_array_equal(array[~MASK], 0)
     np.testing.assert_array_equal(final[2], clean[2][2])
     np.testing.assert_array_equal(dh[2], np.cos(clean[2][2]))
 
@@ -123,7 +123,7 @@ def test_long_memories_stay_exact(how, is_complex, reverse):
     angle = rng.uniform(-np.pi, np.pi, size.shape)
     a = (size * np.cos(angle), size * np.sin(angle)) if is_complex else size
     with jax.enable_x64(True):
-        got = quick_jit(partial(fast, real=None, reverse=reverse, how=how))([a, b, h])
+        got = quick_jit(partial(fast, mask=None, reverse=reverse, how=how))([a, b, h])
     assert_close(got, slow([a, b, h], None, reverse))
 
 
@@ -154,7 +154,7 @@ def test_one_step(how, reverse):
     a, b, h = inputs = draw((1, B, H), False, steps=1)
     with jax.enable_x64(True):
         results, gradients = quick_jit(
-            partial(with_gradients, partial(fast, real=None, reverse=reverse, how=how))
+            partial(with_gradients, partial(fast, mask=None, reverse=reverse, how=how))
         )(inputs)
     state = a[0] * h + b[0]
     slope = 2 * np.cos(state)
@@ -165,7 +165,7 @@ def test_one_step(how, reverse):
 @ways
 def test_members_under_vmap_are_each_alone(how):
     members = [draw((H,), False, seed=seed) for seed in range(2)]
-    run = partial(with_gradients, partial(fast, real=REAL, reverse=False, how=how))
+    run = partial(with_gradients, partial(fast, mask=MASK, reverse=False, how=how))
     with jax.enable_x64(True):
         stacked = jax.tree.map(lambda *parts: np.stack(parts), *members)
         together = quick_jit(jax.vmap(run))(stacked)

@@ -1,0 +1,73 @@
+"""What a recurrent cell is, and the dropout masks that it takes in training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from seqexp.types import Array, Carry
+
+DropoutMasks = Mapping[str, Any]
+"""Dropout masks of one training sequence by the name of what they fall on; {} drops nothing.
+
+Every array has time in front: `[T, ...]` where a step has a draw of its own, `[1, ...]` where one
+draw serves all steps. Masks are already scaled by 1 / (1 - rate), but for "zone".
+
+- "input" `[1 or T, B, D]` multiplies the input of a step.
+- "hidden" `[1 or T, B, P]` multiplies the previous output where it enters the matrices.
+- "update" `[1 or T, B, H]` multiplies the candidate that is written into the carry.
+- "kernel" `[1, P, gates * H]` multiplies the recurrent kernel.
+- "zone", a carry of `[T, B, ...]` booleans, is True where the previous value stays.
+"""
+
+
+class Cell(Protocol):
+    """A recurrent cell: state explicit; `unroll` is `step` after `step` (a law)."""
+
+    in_features: int
+    features: int
+    out_features: int
+
+    @property
+    def recurrent_parameters(self) -> tuple[Any, ...]:
+        """The parameters (`nnx.Param`) that multiply the previous output or state."""
+        ...
+
+    def initial_carry(self, batch_size: int) -> Carry: ...
+
+    def output(self, carry: Carry) -> Array:
+        """The `[B, P]` part of a carry that the cell gives out."""
+        ...
+
+    def dropout_masks(self, key: Array, batch_size: int, steps: int) -> DropoutMasks:
+        """The dropout masks of one training sequence; {} for a bare cell."""
+        ...
+
+    def step(
+        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Array]:
+        """One step: `x` `[B, D]` to `y` `[B, P]`; `dropout` are its masks, without time."""
+        ...
+
+    def unroll(
+        self,
+        xs: Array,
+        *,
+        carry: Carry | None = None,
+        mask: Array | None = None,
+        dropout: DropoutMasks | None = None,
+        reverse: bool = False,
+    ) -> tuple[Array, Carry]:
+        """All steps, time first.
+
+        Args:
+            xs: `[T, B, D]`, finite at padding.
+            carry: before the first step; None for `initial_carry`.
+            mask: `[T, B]`, False at padding, which stands on the right; None if every step is real.
+            dropout: the sequence's dropout masks; None for evaluation.
+            reverse: from the last step to the first.
+
+        Returns:
+            `ys` `[T, B, P]`, 0 at padding, and the final carry, held at padding.
+        """
+        ...
