@@ -101,6 +101,7 @@ def _cells(model: Any) -> list[Any]:
     """One outermost cell of each class and shape."""
     found: dict[Any, Any] = {}
     inside: set[int] = set()
+    module: Any
     for _, module in nnx.iter_modules(model):
         if id(module) not in inside and hasattr(module, "dropout_masks"):
             inside |= {id(part) for _, part in nnx.iter_modules(module)}

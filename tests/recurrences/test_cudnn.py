@@ -77,7 +77,7 @@ def arrays(steps=T, batch=B, inputs=D, units=H, seed=0):
     shapes = [(steps, batch, inputs), (inputs, 4 * units), (units, 4 * units), (4 * units,)]
     drawn = [rng.normal(0, 0.7, shape) for shape in (*shapes, (batch, units), (batch, units))]
     for kernel in drawn[1:3]:
-        kernel /= np.sqrt(len(cudnn_or_reference))  # Larger ones are chaotic over many steps.
+        kernel /= np.sqrt(len(kernel))  # Larger ones are chaotic over many steps.
     return [array.astype(np.float32) for array in drawn]
 
 
