@@ -3,26 +3,32 @@
 Shape letters, in every docstring and annotation of the package:
 
     B  batch            T  time steps          N  examples of a split    M  members of a group
-    D  input features   H  hidden units        P  units a cell gives out (H, or its projection)
-    C  outputs (classes or values)             V  vocabulary
+    D  input features   H  hidden units        P  units a layer gives    C  outputs (classes or
+    V  vocabulary       U  steps of an answer of its own length             values)
 
 Models and tasks are batch-first, `[B, T, D]`; `lengths` `[B]` are the true lengths of right-padded
-sequences, and a length of 0 marks an example that is padding as a whole. Layers, cells and
-recurrences unroll time first, `[T, B, D]`, with `mask` `[T, B]`, True where a step is real, in the
-place of `lengths`.
+sequences, and a length of 0 marks an example that is padding as a whole. Recurrences, cells and
+layers are time first, `[T, B, D]`, with a `mask` `[T, B]` in the place of `lengths`. A mask is True
+where a step is real.
+
+A new layer is a class with the methods of `Layer`; a new task a subclass of `Task`. This file is
+all that either needs to know.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 Array = jax.Array
 Carry = Any
-"""What a recurrent layer keeps from one step to the next: a pytree of `[B, ...]` arrays."""
+"""What a layer keeps from one step to the next: a pytree of `[B, ...]` arrays."""
 
 
 class SeqexpError(Exception):
@@ -41,19 +47,40 @@ def reason(error: BaseException) -> str:
     return said if isinstance(error, SeqexpError) or said == kind else f"{kind}: {said}"
 
 
-class Batch(NamedTuple):
-    """A batch of sequences, or a whole split with N in the place of B.
+class Sequences(NamedTuple):
+    """Right-padded sequences.
 
     Attributes:
-        inputs: `[B, T]` integer tokens, or `[B, T, D]` float features.
-        targets: `[B]` or `[B, C]` for one answer a sequence, `[B, T]` or `[B, T, C]` for one
-            a step.
-        lengths: `[B]` int32, true lengths; 0 for an example that is only padding.
+        values: `[B, T]` integer tokens, or `[B, T, D]` float features.
+        lengths: `[B]` int32, true lengths; 0 for an example that is padding as a whole.
     """
 
-    inputs: Array
-    targets: Array
+    values: Array
     lengths: Array
+
+    @property
+    def mask(self) -> Array:
+        """`[B, T]`, True where a step is real.
+
+        >>> Sequences(np.zeros((2, 3)), np.array([3, 1])).mask.tolist()
+        [[True, True, True], [True, False, False]]
+        """
+        return np.arange(self.values.shape[1], dtype=np.int32) < self.lengths[:, None]  # type: ignore
+
+
+class Batch(NamedTuple):
+    """A batch of examples, or a whole split with N in the place of B.
+
+    Attributes:
+        inputs: what the model reads.
+        targets: what the task measures against, a pytree of `[B, ...]` arrays; no model sees it.
+        prefix: what a model reads beside the inputs where the answer has a length of its own: the
+            answer shifted right by one step, behind the spec's `start` (teacher forcing).
+    """
+
+    inputs: Sequences
+    targets: Any
+    prefix: Sequences | None = None
 
 
 class Mean(NamedTuple):
@@ -63,7 +90,22 @@ class Mean(NamedTuple):
     weight: Array
 
 
-Metrics = Mapping[str, Mean]
+Sums = Mapping[str, Any]
+"""What a task measures of a batch: pytrees of arrays that add up over batches, by name."""
+
+
+def means(sums: Sums) -> dict[str, float]:
+    """The value of each `Mean` among sums; what weighs nothing is not a number.
+
+    >>> means({"loss": Mean(np.float64(3), np.float64(2)), "confusion": np.eye(2)})
+    {'loss': 1.5}
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            name: float(np.divide(each.total, each.weight))
+            for name, each in sums.items()
+            if isinstance(each, Mean)
+        }
 
 
 @dataclass(frozen=True)
@@ -75,28 +117,113 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """Integers from 0 to `size` - 1."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Features:
+    """`size` floats a step."""
+
+    size: int
+
+
+@dataclass(frozen=True)
 class TaskSpec:
     """What a task asks of a model.
 
     Attributes:
-        inputs: "tokens" (integers below `input_size`) or "features" (`input_size` floats a step).
-        input_size: V or D.
-        outputs: one answer a "sequence" (`[B, C]`) or one a "step" (`[B, T, C]`).
+        inputs: tokens or features, each with its size.
+        answer: one answer a "sequence" (outputs `[B, C]`), one a "step" of the inputs
+            (`[B, T, C]`), or a "free" one: a sequence of its own length, written token by token
+            (`[B, U, C]`, one output for each step of the prefix).
         output_size: C.
-        length: T, the number of steps that the task's arrays are padded to.
+        max_length: the most steps T of any inputs.
         causal: the output at a step may only depend on the inputs up to it.
-        targets: class "labels" (integers below `output_size`, one an answer), "values"
-            (`output_size` numbers an answer), or what the task's "own" `measure` makes of them;
+        targets: class "labels" (integers below `output_size`, one an output), "values"
+            (`output_size` numbers an output), or what the task's "own" `measure` makes of them;
             None for labels where they are integers of that shape, and values elsewhere.
+        max_answer_length: the most steps U of a free answer, its end included; else None.
+        start: the token that the prefix of a free answer begins with.
+        end: the token that ends a free answer. Both are among the C outputs.
     """
 
-    inputs: Literal["tokens", "features"]
-    input_size: int
-    outputs: Literal["sequence", "step"]
+    inputs: Tokens | Features
+    answer: Literal["sequence", "step", "free"]
     output_size: int
-    length: int
+    max_length: int
     causal: bool
     targets: Literal["labels", "values", "own"] | None = None
+    max_answer_length: int | None = None
+    start: int | None = None
+    end: int | None = None
+
+    def __post_init__(self) -> None:
+        of_free = self.max_answer_length, self.start, self.end
+        if self.answer != "free" and of_free != (None, None, None):
+            raise SeqexpError(
+                f"a task with one answer a {self.answer} has no max_answer_length, start or end: "
+                'leave them out, or use answer="free"'
+            )
+        if self.answer == "free" and (
+            self.max_answer_length is None
+            or self.max_answer_length < 1
+            or not all(t is not None and 0 <= t < self.output_size for t in (self.start, self.end))
+        ):
+            raise SeqexpError(
+                "a task with free answers needs max_answer_length of at least 1, and start and end "
+                f"tokens from 0 to {self.output_size - 1}, not {of_free}"
+            )
+
+    def answer_shape(self, batch: Batch) -> tuple[int, ...]:
+        """The shape of the outputs less C: `(B,)`, `(B, T)`, or `(B, U)` for free answers."""
+        if self.answer == "free":
+            assert batch.prefix is not None
+            return batch.prefix.values.shape[:2]
+        return batch.inputs.values.shape[: 2 if self.answer == "step" else 1]
+
+    def answer_mask(self, batch: Batch) -> Array:
+        """Where an output counts: booleans of `answer_shape`."""
+        if self.answer == "free":
+            assert batch.prefix is not None
+            return batch.prefix.mask
+        return batch.inputs.mask if self.answer == "step" else batch.inputs.lengths > 0
+
+    def example(self, batch_size: int, length: int | None = None) -> Batch:
+        """A batch in shape alone (`jax.ShapeDtypeStruct`); targets of the task's "own" are `()`.
+
+        Args:
+            batch_size: B.
+            length: T; None for `max_length`. Free answers have `max_answer_length`.
+
+        >>> spec = TaskSpec(Features(2), "sequence", 10, max_length=5, causal=False)
+        >>> batch = spec.example(batch_size=3)
+        >>> batch.inputs.values.shape, batch.targets.shape
+        ((3, 5, 2), (3,))
+        """
+
+        def array(shape: tuple[int, ...], integers: bool) -> Any:
+            return jax.ShapeDtypeStruct(shape, jnp.int32 if integers else jnp.float32)
+
+        def sequences(kind: Tokens | Features, steps: int) -> Sequences:
+            tokens = isinstance(kind, Tokens)
+            trailing = () if tokens else (kind.size,)
+            values = array((batch_size, steps, *trailing), tokens)
+            return Sequences(values, array((batch_size,), True))
+
+        inputs = sequences(self.inputs, length or self.max_length)
+        prefix = None
+        if self.max_answer_length is not None:
+            prefix = sequences(Tokens(self.output_size), self.max_answer_length)
+        batch = Batch(inputs, (), prefix)
+        shape = self.answer_shape(batch)
+        if self.targets == "own":
+            return batch
+        if self.targets == "values":
+            return batch._replace(targets=array((*shape, self.output_size), False))
+        return batch._replace(targets=array(shape, True))
 
 
 @dataclass(frozen=True)
@@ -114,67 +241,135 @@ class Text:
     length: int
 
 
-class Stream(Protocol):
+class Bucket(NamedTuple):
+    """The static shape of some of a stream's batches: B examples of T steps."""
+
+    batch_size: int
+    length: int
+
+
+class Stream(ABC):
     """Training examples without end; a pytree, so that its arrays enter a program as arguments.
 
-    All randomness comes from the key and the step number: nothing needs saving to resume.
+    All randomness comes from the key and the step number: nothing needs saving to resume. Batches
+    of several shapes have a bucket for each. Which bucket a step takes is the same for all members
+    of a group, whatever their seeds, so that members side by side run one branch of the program.
     """
+
+    @abstractmethod
+    def buckets(self, batch_size: int) -> tuple[Bucket, ...]:
+        """The shapes of its batches, each once; a single one where all have the same."""
+
+    @abstractmethod
+    def batch(self, plan: Any, key: Array, step: Array, bucket: Bucket) -> Batch:
+        """The batch of a step, whose bucket is given: the same for the same key and step, whatever
+        was asked before."""
+
+    def order(self, first_step: Array, max_steps: int, batch_size: int) -> Array:
+        """The buckets of the next steps, `[max_steps]` int32 places in `buckets`."""
+        return jnp.zeros(max_steps, jnp.int32)
 
     def plan(self, key: Array, first_step: Array, max_steps: int, batch_size: int) -> Any:
         """What the next `max_steps` steps share (an order of the examples), computed once."""
-        ...
-
-    def batch(self, plan: Any, key: Array, step: Array, batch_size: int) -> Batch:
-        """The batch of a step: the same for the same key and step, whatever was asked before."""
-        ...
+        return None
 
     def steps_per_epoch(self, batch_size: int) -> int | None:
         """Steps that see every example once; None where examples are generated."""
-        ...
+        return None
 
-    def all_examples(self) -> Batch | None:
-        """All that it draws from, to be checked before training; None where that has no end."""
-        ...
+    def all_examples(self) -> tuple[Batch, ...] | None:
+        """All that it draws from, a part for each bucket, to be checked before training; None where
+        that has no end."""
+        return None
 
 
 class Splits(NamedTuple):
-    """A task's data: an endless training stream, and two splits that are evaluated whole."""
+    """A task's data.
+
+    Attributes:
+        train: an endless stream.
+        held_out: splits that are evaluated whole, each as batches of one or several padded
+            lengths: "valid", by which weights are chosen, "test", and others that are read once
+            like it, such as "length 4x".
+    """
 
     train: Stream
-    valid: Batch
-    test: Batch
+    held_out: Mapping[str, tuple[Batch, ...]]
 
 
-class Task(Protocol):
+class Prediction(NamedTuple):
+    """What a model gives.
+
+    Attributes:
+        outputs: logits or values, of the spec's `answer_shape` with C behind.
+        hidden: the `[B, T, P]` outputs of each layer, for whoever watches them (XLA drops what
+            nobody reads).
+    """
+
+    outputs: Array
+    hidden: tuple[Array, ...]
+
+
+class Task(ABC):
     """What goes in, what comes out, how it is judged. One class a family, one YAML file a task."""
 
     @property
-    def spec(self) -> TaskSpec: ...
+    @abstractmethod
+    def spec(self) -> TaskSpec:
+        """What it asks of a model."""
 
     @property
-    def score(self) -> Score: ...
+    @abstractmethod
+    def score(self) -> Score:
+        """The metric that decides."""
+
+    @abstractmethod
+    def load(self) -> Splits:
+        """The data. Raises SeqexpError, naming the file and the remedy, where it is missing."""
+
+    @abstractmethod
+    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
+        """All that is measured of a batch, traced; "loss", a `Mean`, is what is trained.
+
+        Padding weighs nothing. What is no mean (a confusion matrix, counts) is a pytree of sums.
+        """
+
+    def summarize(self, sums: Sums) -> Mapping[str, float]:
+        """The metrics of a split, on the host, of its sums in float64: by default its means.
+
+        F1, perplexity and the like are exact so: they are made of the sums of all batches.
+        """
+        return means(sums)
+
+    @property
+    def decoding(self) -> Literal["greedy"] | None:
+        """How what `judge` reads is decoded; None where nothing is."""
+        return None
+
+    def judge(self, generated: Sequences, batch: Batch) -> Mapping[str, float]:
+        """Further metrics of a split, on the host, of what was decoded (BLEU, error rates).
+
+        Args:
+            generated: numpy, of all examples of a split. Free answers are written token by token,
+                up to their end, which is not among them; of other answers the largest output of
+                each sequence (`[N, 1]`) or step.
+            batch: numpy, the same examples, shorter arrays padded with zeros.
+        """
+        return {}
 
     @property
     def baselines(self) -> Mapping[str, float]:
         """Scores that need no model, by name (for example the loss of always predicting 1)."""
-        ...
+        return {}
 
     @property
     def text(self) -> Text | None:
         """How to sample text, for language models; None elsewhere."""
-        ...
+        return None
 
     def data_hashes(self) -> Mapping[str, str]:
         """sha256 of every file that the data comes from; empty where it is generated."""
-        ...
-
-    def load(self) -> Splits:
-        """The data. Raises SeqexpError, naming the file and the remedy, where it is missing."""
-        ...
-
-    def measure(self, outputs: Array, batch: Batch) -> Metrics:
-        """All metrics of a batch; "loss" is the one that is trained. Padding weighs nothing."""
-        ...
+        return {}
 
 
 class Layer(Protocol):
@@ -190,7 +385,7 @@ class Layer(Protocol):
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:
-        """The parameters (`nnx.Param`) that multiply the previous output or state, if any."""
+        """The parameters (`nnx.Param`) that multiply the previous output or state; () for none."""
         ...
 
     def initial_carry(self, batch_size: int, max_length: int) -> Carry:
@@ -198,8 +393,8 @@ class Layer(Protocol):
 
         Args:
             batch_size: B.
-            max_length: steps that it will hold at the most, for layers whose carry grows with them
-                (a key-value cache); a recurrent layer ignores it.
+            max_length: the most steps that it will hold, for layers whose carry grows with them (a
+                key-value cache); a recurrent layer ignores it.
         """
         ...
 
@@ -211,56 +406,66 @@ class Layer(Protocol):
         *,
         key: Array | None = None,
     ) -> tuple[Array, Carry]:
-        """Run whole sequences.
+        """All steps at once.
 
         Args:
-            xs: `[T, B, D]`, finite where `mask` is False.
-            mask: `[T, B]`, False at padding, which stands on the right; None if every step is real.
-            carry: the carry before the first step; None for that of an empty past.
+            xs: `[T, B, D]`, finite at padding, which stands on the right.
+            mask: `[T, B]`; None where every step is real.
+            carry: the carry before the first step; None for an empty past.
             key: draws dropout; None for evaluation.
 
         Returns:
-            `ys` `[T, B, P]`, 0 at padding, and the final carry, which padding does not change.
+            `[T, B, P]`, 0 at padding, and the final carry, which padding does not change.
         """
         ...
 
     def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
         """One step at evaluation: `x` `[B, D]` to `[B, P]`.
 
-        Raises:
-            SeqexpError: for a layer that needs the whole sequence.
+        Raises SeqexpError for a layer that needs the whole sequence.
         """
         ...
 
     def stepwise(self) -> Layer:
-        """The same layer computing `unroll` by `step` after `step` at evaluation.
-
-        Its equations alone, for counting operations and as a reference; itself where it has no
-        other way.
-        """
+        """The same layer, at evaluation, computing `unroll` by `step` after `step`: its equations
+        alone, to count operations. Itself where it has no other way."""
         ...
-
-
-class Prediction(NamedTuple):
-    """What a model gives.
-
-    Attributes:
-        outputs: `[B, C]` or `[B, T, C]`: logits or values, as the task's spec asks.
-        hidden: the `[B, T, P]` hidden states of each layer, for whoever watches them (XLA drops
-            what nobody reads).
-    """
-
-    outputs: Array
-    hidden: tuple[Array, ...]
 
 
 class Model(Protocol):
     """A sequence model, built for a TaskSpec. `key` draws dropout; None means evaluation."""
 
-    def __call__(self, inputs: Array, lengths: Array, key: Array | None = None) -> Prediction: ...
+    def __call__(
+        self, inputs: Sequences, prefix: Sequences | None = None, *, key: Array | None = None
+    ) -> Prediction:
+        """Run whole sequences. What stands at padding never matters."""
+        ...
 
-    def initial_carry(self, batch_size: int) -> Carry: ...
+    def prefill(self, inputs: Sequences) -> Carry:
+        """Read what is given, before decoding; inputs of length 0 are an empty past.
 
-    def step(self, carry: Carry, inputs: Array) -> tuple[Carry, Array]:
-        """One step of decoding: `[B]` tokens or `[B, D]` features to `[B, C]` outputs."""
+        Raises SeqexpError for a model that reads whole sequences only and cannot decode.
+        """
+        ...
+
+    def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
+        """One step of decoding: `[B]` tokens or `[B, D]` features to `[B, C]` outputs.
+
+        `x` is the next input, or the next token of a free answer. Outputs for one answer a sequence
+        are those of the sequence so far.
+        """
+        ...
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers it is made of; () for a model of another make."""
+        ...
+
+    def parameter_parts(self) -> Mapping[str, tuple[Any, ...]]:
+        """Its parameters (`nnx.Param`) by part: "recurrent", "embedding", "readout"; the rest is in
+        none."""
+        ...
+
+    def stepwise(self) -> Model:
+        """The same model with each layer `stepwise`; itself where there is no other way."""
         ...

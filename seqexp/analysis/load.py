@@ -17,7 +17,7 @@ import pandas as pd
 from seqexp.analysis.axes import NUMBERS
 from seqexp.analysis.measured import read_measured
 from seqexp.analysis.records import UNREADABLE, Problem, RunFiles, read_run, without_weights
-from seqexp.runs.identity import NOT_RESULT
+from seqexp.runs.identity import NOT_RESULT, with_todays_names
 from seqexp.runs.naming import Group, Label, flatten, labels, shared, told
 from seqexp.runs.schema import METRICS, RUN
 from seqexp.types import SeqexpError
@@ -212,7 +212,8 @@ def settings_of(read: RunFiles) -> dict[str, str]:
 
 
 def _config(read: RunFiles) -> dict[str, Any]:
-    kept = {key: value for key, value in read.run.config.items() if key not in NOT_RESULT}
+    config = with_todays_names(read.run.config)
+    kept = {key: value for key, value in config.items() if key not in NOT_RESULT}
     return kept | {"device": str(read.manifest.get("device_kind"))}
 
 

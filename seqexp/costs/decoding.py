@@ -6,24 +6,26 @@ import time
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from seqexp.costs.timing import one_run, seconds, summarize
-from seqexp.types import Array, Model, SeqexpError
+from seqexp.types import Array, Batch, Model, SeqexpError, Sequences
 
 
-def decode_seconds(model: Model, inputs: Array, *, steps: int) -> float | None:
-    """Median seconds from handing a step its inputs to having its outputs.
+def decode_seconds(model: Model, inputs: Sequences, x: Array, *, steps: int) -> float | None:
+    """Median seconds from handing a step its token to having its outputs.
 
     `model.step` is compiled and called from a Python loop that feeds the carry back and waits for
     each output, as decoding does: the cost of the call itself is in it.
 
     Args:
         model: the sequence model, a pytree of its arrays.
-        inputs: of one step and B sequences, `[B]` tokens or `[B, D]` features, given at every step.
+        inputs: B sequences that it has read before, in shape: the carry starts at zeros.
+        x: of one step, `[B]` tokens or `[B, D]` features, given at every step.
         steps: how many steps are timed, after one that is not.
 
     Returns:
-        None for a model that cannot decode (it refuses `step` with a SeqexpError).
+        None for a model that cannot decode (it refuses with a SeqexpError).
 
     Raises:
         SeqexpError: for fewer than 1 step.
@@ -34,41 +36,43 @@ def decode_seconds(model: Model, inputs: Array, *, steps: int) -> float | None:
     arrays, structure = jax.tree.flatten(model)
 
     @jax.jit
-    def step(arrays: Any, carry: Any, inputs: Array) -> Any:
-        return jax.tree.unflatten(structure, arrays).step(carry, inputs)
+    def step(arrays: Any, carry: Any, x: Array) -> Any:
+        return jax.tree.unflatten(structure, arrays).step(carry, x)
 
     try:
-        carry, outputs = step(arrays, model.initial_carry(len(inputs)), inputs)
+        shapes = jax.eval_shape(model.prefill, inputs)
+        carry = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        carry, outputs = step(arrays, carry, x)
     except SeqexpError:
         return None
     jax.block_until_ready(outputs)
     runs = []
     for _ in range(steps):
         start = time.perf_counter()
-        carry, outputs = step(arrays, carry, inputs)
+        carry, outputs = step(arrays, carry, x)
         jax.block_until_ready(outputs)
         runs.append(time.perf_counter() - start)
     return summarize(runs).median
 
 
-def prefill_seconds(model: Model, inputs: Array, lengths: Array, *, spend: float) -> float:
+def prefill_seconds(model: Model, batch: Batch, *, spend: float) -> float:
     """Median seconds of one compiled forward pass over whole sequences, at evaluation.
 
     Args:
         model: the sequence model, a pytree of its arrays.
-        inputs: `[B, T]` tokens or `[B, T, D]` features.
-        lengths: `[B]`, true lengths.
+        batch: its inputs, and prefix where there is one, are read.
         spend: about how many seconds of passes are timed: at least 5 passes and at most 100, after
             two that are not.
     """
     arrays, structure = jax.tree.flatten(model)
 
     @jax.jit
-    def prefill(arrays: Any, inputs: Array, lengths: Array) -> Array:
-        return jax.tree.unflatten(structure, arrays)(inputs, lengths).outputs
+    def prefill(arrays: Any, inputs: Sequences, prefix: Sequences | None) -> Array:
+        return jax.tree.unflatten(structure, arrays)(inputs, prefix).outputs
 
-    once = seconds(prefill, arrays, inputs, lengths, repeats=1).median
-    runs = [one_run(prefill, arrays, inputs, lengths) for _ in range(_repeats(spend / once))]
+    read = arrays, batch.inputs, batch.prefix
+    once = seconds(prefill, *read, repeats=1).median
+    runs = [one_run(prefill, *read) for _ in range(_repeats(spend / once))]
     return summarize(runs).median
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,9 +29,18 @@ from seqexp.costs.model_flops import TRAINING, model_flops
 from seqexp.costs.parameters import count_parameters
 from seqexp.costs.timing import Timing, compile_seconds, one_run, seconds
 from seqexp.training import Experiment, Hyper, Program
-from seqexp.training.batches import mean_tokens
+from seqexp.training.batches import batch_shapes, bucket_shares, mean_tokens
 from seqexp.training.step import MemberState, train_step
-from seqexp.types import Batch, SeqexpError, Splits
+from seqexp.types import (
+    Array,
+    Batch,
+    Bucket,
+    SeqexpError,
+    Sequences,
+    Splits,
+    Stream,
+    TaskSpec,
+)
 
 REPEATS = 9
 SECONDS_A_REPEAT = 0.15
@@ -88,19 +97,18 @@ def measure_costs(
     """
     figures = Figures()
     program = _training_times(figures, program, fresh, splits, widths)
-    params, split = jax.device_put(fresh[0].params), splits.valid
-    model = nnx.merge(program.graphdef, params)
-    tokens = mean_tokens(splits.train, program.experiment.batch_size)
+    model = nnx.merge(program.graphdef, jax.device_put(fresh[0].params))
+    held = Held.of(program.experiment.task.spec, splits)
     figures.take(
         "parameters recurrent_parameters embedding_parameters readout_parameters",
         count_parameters,
-        params,
+        model,
     )
-    figures.take("context_length carry_bytes carry_bytes_by_layer", _carry, model, split)
-    _model_flops(figures, model, program.batch, tokens, split)
-    _training_flops(figures, program, fresh[0], tokens)
-    _inference_flops(figures, program, fresh[0], split)
-    _inference_times(figures, model, split)
+    figures.take("context_length carry_bytes carry_bytes_by_layer", _carry, model, held)
+    _model_flops(figures, model, program, splits, held)
+    _training_flops(figures, program, fresh[0], splits)
+    _inference_flops(figures, program, model, held)
+    _inference_times(figures, model, held)
     return program, CostLedger(**figures.found, reasons=figures.reasons)
 
 
@@ -114,10 +122,12 @@ def not_known(ledger: CostLedger) -> list[str]:
 
 
 def training_flops(
-    experiment: Experiment, graphdef: nnx.GraphDef, state: MemberState, batch: Batch
-) -> int:
-    """FLOPs of one training step on a batch; shapes in place of arrays do."""
-    return count(_training_step(experiment, graphdef), state, batch).total
+    experiment: Experiment, graphdef: nnx.GraphDef, state: MemberState, stream: Stream
+) -> float:
+    """FLOPs of one training step, over the buckets by their shares; the state may be shapes."""
+    step, size = _training_step(experiment, graphdef), experiment.batch_size
+    batches, shares = batch_shapes(stream, size), bucket_shares(stream, size)
+    return _by_share(shares, {b: count(step, state, batches[b]).total for b in batches})
 
 
 def _training_times(
@@ -134,12 +144,12 @@ def _training_times(
         if _exhausted(error):
             raise  # Training would need the same memory.
         program = program.at_width(widths[0])
-        figures.found["slice_width"] = program.slice_width
+        figures.found["slice_width"] = program.slices.width
         figures.lack(TIMES, error)
         return program
     tokens = mean_tokens(splits.train, program.experiment.batch_size)
     figures.found |= {
-        "slice_width": program.slice_width,
+        "slice_width": program.slices.width,
         "compile_seconds": training.compile_seconds,
         "first_step_seconds": training.first_step_seconds,
         "step_seconds": training.step.median,
@@ -155,98 +165,178 @@ def _training_times(
     return program
 
 
-def _carry(model: Any, split: Batch) -> tuple[int, int, dict[str, int]]:
-    context_length = split.inputs.shape[1]
-    places = carry_bytes_by_layer(model, split.inputs[:1, 0], context_length)
-    return context_length, sum(places.values()), places
+class Held(NamedTuple):
+    """What inference is measured on: the validation split.
+
+    Attributes:
+        spec: of the task.
+        part: of its parts, the one of the longest inputs.
+        inputs: true steps of an example's inputs in the mean.
+        prefix: those of its prefix.
+    """
+
+    spec: TaskSpec
+    part: Batch
+    inputs: float
+    prefix: float
+
+    @classmethod
+    def of(cls, spec: TaskSpec, splits: Splits) -> Held:
+        """Of a task's data."""
+        parts = splits.held_out["valid"]
+        longest = max(parts, key=lambda part: part.inputs.values.shape[1])
+        return cls(spec, longest, _mean_length(parts, "inputs"), _mean_length(parts, "prefix"))
+
+    @property
+    def tokens(self) -> float:
+        """True steps that are read of an example, in the mean."""
+        return self.inputs + self.prefix
+
+    @property
+    def context_length(self) -> int:
+        """T."""
+        return self.part.inputs.values.shape[1]
+
+    def first(self, batch_size: int) -> Batch:
+        """So many examples, the first ones repeated."""
+        return jax.tree.map(
+            lambda a: jnp.asarray(np.resize(a[:batch_size], (batch_size, *a.shape[1:]))), self.part
+        )
+
+    def next_step(self, batch: Batch) -> Array:
+        """What a step of decoding is given: the first of the inputs, or of a free answer."""
+        read = batch.inputs if batch.prefix is None else batch.prefix
+        return read.values[:, 0]
 
 
-def _model_flops(figures: Figures, model: Any, batch: Batch, tokens: float, split: Batch) -> None:
+def _mean_length(parts: Sequence[Batch], name: Literal["inputs", "prefix"]) -> float:
+    read = [getattr(part, name) for part in parts]
+    lengths = [np.asarray(each.lengths) for each in read if each is not None]
+    return float(np.mean(np.concatenate(lengths))) if lengths else 0.0
+
+
+def _carry(model: Any, held: Held) -> tuple[int, int, dict[str, int]]:
+    places = carry_bytes_by_layer(model, held.spec.example(1, held.context_length).inputs)
+    return held.context_length, sum(places.values()), places
+
+
+def _model_flops(
+    figures: Figures, model: Any, program: Program, splits: Splits, held: Held
+) -> None:
     """Of the equations, at the mean length: a recurrent model's FLOPs are linear in the length."""
-    size, read = batch.lengths.shape[0], float(np.mean(np.asarray(split.lengths)))
+    size = program.experiment.batch_size
+    tokens = mean_tokens(splits.train, size)
 
     def forward(length: float, times: float, tokens: float) -> tuple[float, float]:
-        steps = max(1, round(length))
-        inputs = jax.ShapeDtypeStruct((1, steps, *split.inputs.shape[2:]), split.inputs.dtype)
-        flops = times * (model_flops(model, inputs).total / steps)
+        example = held.spec.example(1, max(1, round(length)))
+        read = example.inputs.values.shape[1]
+        if example.prefix is not None:
+            steps = max(1, round(held.prefix))
+            values = jax.ShapeDtypeStruct((1, steps), jnp.int32)
+            example = example._replace(prefix=example.prefix._replace(values=values))
+            read += steps
+        flops = times * (model_flops(model, example).total / read)
         return flops, flops * tokens
 
     inference = "model_inference_flops_per_token model_inference_flops_per_step"
-    figures.take(inference, forward, read, 1, size * read)
+    figures.take(inference, forward, held.inputs, 1, size * held.tokens)
     training = "model_training_flops_per_token model_training_flops_per_step"
-    figures.take(training, forward, tokens / size, TRAINING, tokens)
+    shares = bucket_shares(splits.train, size)
+    examples = _by_share(shares, {bucket: bucket.batch_size for bucket in shares})
+    figures.take(training, forward, tokens / examples - held.prefix, TRAINING, tokens)
 
 
-def _training_flops(figures: Figures, program: Program, state: MemberState, tokens: float) -> None:
-    """Of the program on one of training's own batches, and its depth, on the same jaxpr."""
-    step = _training_step(program.experiment, program.graphdef)
-    trace = cache(partial(jax.make_jaxpr(step), state, program.batch))
+def _training_flops(figures: Figures, program: Program, state: MemberState, splits: Splits) -> None:
+    """Of the program on training's own batches, and its depth, on the same jaxprs."""
+    step, size = _training_step(program.experiment, program.graphdef), program.experiment.batch_size
+    shares, tokens = bucket_shares(splits.train, size), mean_tokens(splits.train, size)
+    trace = cache(lambda bucket: jax.make_jaxpr(step)(state, program.batches[bucket]))
 
-    def flops() -> tuple[float, int, dict[str, int]]:
-        counted = count_jaxpr(trace())
-        return counted.total / tokens, counted.total, asdict(counted)
+    def flops() -> tuple[float, float, dict[str, float]]:
+        counted = {bucket: asdict(count_jaxpr(trace(bucket))) for bucket in shares}
+        kinds = next(iter(counted.values()))
+        by_kind = {
+            kind: _by_share(shares, {bucket: counted[bucket][kind] for bucket in shares})
+            for kind in kinds
+        }
+        total = sum(by_kind.values())
+        return total / tokens, total, by_kind
 
     names = "training_flops_per_token training_flops_per_step training_flops_by_kind"
     figures.take(names, flops)
-    figures.take("training_sequential_depth", lambda: jaxpr_depth(trace()))
+    depth = "training_sequential_depth"
+    figures.take(depth, lambda: max(jaxpr_depth(trace(bucket)) for bucket in shares))
 
 
-def _inference_flops(figures: Figures, program: Program, state: MemberState, split: Batch) -> None:
+def _by_share(shares: Mapping[Bucket, float], each: Mapping[Bucket, Any]) -> Any:
+    """A mean over the steps of all buckets; a whole number stays one where there is one bucket."""
+    if len(each) == 1:
+        return next(iter(each.values()))
+    return sum(shares[bucket] * value for bucket, value in each.items())
+
+
+def _inference_flops(figures: Figures, program: Program, model: Any, held: Held) -> None:
     """Of the program on a batch like those of a split, and its depth, on the same jaxpr."""
-    graphdef, size = program.graphdef, program.experiment.batch_size
-    batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), split)
+    size, state = program.experiment.batch_size, nnx.state(model)
+    batch = jax.tree.map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), held.part)
 
-    def forward(params: Any, batch: Batch) -> Any:
-        return nnx.merge(graphdef, params)(batch.inputs, batch.lengths).outputs
+    def forward(state: Any, batch: Batch) -> Any:
+        return nnx.merge(program.graphdef, state)(batch.inputs, batch.prefix).outputs
 
-    trace = cache(partial(jax.make_jaxpr(forward), state.params, batch))
+    trace = cache(partial(jax.make_jaxpr(forward), state, batch))
 
     def flops() -> tuple[float, int]:
         counted = count_jaxpr(trace()).total
-        return counted / (size * float(np.mean(np.asarray(split.lengths)))), counted
+        return counted / (size * held.tokens), counted
 
     figures.take("inference_flops_per_token inference_flops_per_step", flops)
     figures.take("inference_sequential_depth", lambda: jaxpr_depth(trace()))
-    figures.take("decode_flops_per_token", _decode_flops, graphdef, state.params, split)
+    figures.take("decode_flops_per_token", _decode_flops, program.graphdef, state, held)
 
 
-def _decode_flops(graphdef: nnx.GraphDef, params: Any, split: Batch) -> int:
-    def step(params: Any, inputs: Any) -> Any:
-        model = nnx.merge(graphdef, params)
-        return model.step(model.initial_carry(1), inputs)
+def _decode_flops(graphdef: nnx.GraphDef, state: Any, held: Held) -> int:
+    def step(state: Any, carry: Any, x: Any) -> Any:
+        return nnx.merge(graphdef, state).step(carry, x)
 
     try:
-        jaxpr = jax.make_jaxpr(step)(params, split.inputs[:1, 0])
+        one = held.first(1)
+        carry = jax.eval_shape(nnx.merge(graphdef, state).prefill, one.inputs)
+        jaxpr = jax.make_jaxpr(step)(state, carry, held.next_step(one))
     except SeqexpError as error:
         raise SeqexpError(CANNOT_DECODE) from error
     return count_jaxpr(jaxpr).total
 
 
-def _inference_times(figures: Figures, model: Any, split: Batch) -> None:
-    length = split.inputs.shape[1]
-    first_steps = np.asarray(split.inputs[:DECODE_BATCH, 0])
-    many = jnp.asarray(np.resize(first_steps, (DECODE_BATCH, *first_steps.shape[1:])))
+def _inference_times(figures: Figures, model: Any, held: Held) -> None:
+    def whole(batch_size: int) -> Batch:
+        batch = held.first(batch_size)
+
+        def full(read: Sequences) -> Sequences:
+            return read._replace(lengths=jnp.full_like(read.lengths, read.values.shape[1]))
+
+        prefix = None if batch.prefix is None else full(batch.prefix)
+        return batch._replace(inputs=full(batch.inputs), prefix=prefix)
 
     def prefill() -> tuple[float, float]:
-        whole = jnp.full(1, length)
-        took = prefill_seconds(model, split.inputs[:1], whole, spend=PREFILL_SECONDS)
-        return took, length / took
+        took = prefill_seconds(model, whole(1), spend=PREFILL_SECONDS)
+        return took, held.context_length / took
 
     figures.take("prefill_seconds prefill_tokens_per_second", prefill)
 
-    def decode(inputs: Any) -> float:
-        took = decode_seconds(model, inputs, steps=DECODE_STEPS)
+    def decode(batch_size: int) -> float:
+        batch = whole(batch_size)
+        took = decode_seconds(model, batch.inputs, held.next_step(batch), steps=DECODE_STEPS)
         if took is None:
             raise SeqexpError(CANNOT_DECODE)
         return took
 
-    figures.take("decode_seconds_per_token", decode, many[:1])
-    figures.take("decode_tokens_per_second", lambda: DECODE_BATCH / decode(many))
+    figures.take("decode_seconds_per_token", decode, 1)
+    figures.take("decode_tokens_per_second", lambda: DECODE_BATCH / decode(DECODE_BATCH))
 
 
 def _training_step(experiment: Experiment, graphdef: nnx.GraphDef) -> Callable[..., Any]:
     def step(state: MemberState, batch: Batch) -> Any:
-        return train_step(experiment, graphdef, state, Hyper(0, 0.0, 0.0, 0.0), batch)
+        return train_step(experiment, graphdef, state, Hyper.example(), batch)
 
     return step
 
@@ -267,8 +357,7 @@ def _fastest(
             break  # Wider slices need more memory still.
         tried[width] = cost.step.median
         # By slices, not by members, for the last slice takes as long where it is half empty.
-        slices = -(-candidate.members // candidate.slice_size)
-        whole_group = slices * width * cost.step.median
+        whole_group = candidate.slices.count * width * cost.step.median
         if best is None or whole_group < best[0]:
             best = whole_group, candidate, cost
     assert best is not None
@@ -288,7 +377,7 @@ def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCos
     Raises:
         TooLarge: the program needs more memory than there is; it has not run.
     """
-    first, width = program.first_slice(), program.slice_width
+    first, width = program.first_slice(), program.slices.width
     device = program.mesh.devices.flat[0]
     beside = Figures()
     held_before = beside.take("peak_device_bytes", peak_device_bytes, device)

@@ -6,45 +6,41 @@ from typing import Any
 
 import jax
 
-from seqexp.types import Array, Model, SeqexpError
+from seqexp.types import Carry, Model, SeqexpError, Sequences
 
 
-def carry_bytes(model: Model) -> int:
+def carry_shapes(model: Model, inputs: Sequences) -> Carry:
+    """The carry behind inputs, in shape; nothing is computed.
+
+    Of a model that reads whole sequences only and cannot decode, the carries of its layers.
+    """
+    try:
+        return jax.eval_shape(model.prefill, inputs)
+    except SeqexpError:
+        B, T = inputs.values.shape[:2]
+        layers = model.layers
+        return jax.eval_shape(lambda: (tuple(layer.initial_carry(B, T) for layer in layers), ()))
+
+
+def carry_bytes(model: Model, inputs: Sequences) -> int:
     """Bytes of one sequence's carry: what the model remembers between two steps.
 
-    The carry is evaluated abstractly (`jax.eval_shape`), so nothing is allocated.
+    Args:
+        model: the sequence model.
+        inputs: those of one sequence, which it has read; shapes do.
     """
-    return tree_bytes(jax.eval_shape(lambda: model.initial_carry(1)))
+    return tree_bytes(carry_shapes(model, inputs))
 
 
-def carry_bytes_by_layer(
-    model: Model, inputs: Array | jax.ShapeDtypeStruct, context_length: int
-) -> dict[str, int]:
-    """Bytes of one sequence's carry behind so many steps, by its place in the carry.
+def carry_bytes_by_layer(model: Model, inputs: Sequences) -> dict[str, int]:
+    """The same by the place in the carry.
 
     A place is where a part stands in nested tuples, its fields not told apart: in the carry of a
     `SequenceModel`, "0.l" is layer l ("0.l.0" and "0.l.1" the two directions of one) and "1" what
     the pooling keeps.
-
-    Steps are evaluated abstractly, and only for as long as they change the shapes of the carry: a
-    recurrent model's are the same at any length, where a cache that grows would be followed.
-
-    Args:
-        model: the sequence model. One that cannot decode has the carry that it starts with.
-        inputs: one step's, `[1]` tokens or `[1, D]` features; shapes do.
-        context_length: how many steps the model has read.
     """
-    carry = jax.eval_shape(lambda: model.initial_carry(1))
-    for _ in range(context_length):
-        try:
-            after, _ = jax.eval_shape(model.step, carry, inputs)
-        except SeqexpError:
-            break
-        if _shapes(after) == _shapes(carry):
-            break
-        carry = after
     places: dict[str, int] = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(carry):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(carry_shapes(model, inputs)):
         place = _place(path)
         places[place] = places.get(place, 0) + tree_bytes(leaf)
     return places
@@ -95,7 +91,3 @@ def _place(path: tuple[Any, ...]) -> str:
 def tree_bytes(tree: Any) -> int:
     """Bytes of all arrays of a pytree; shapes in place of arrays do."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
-
-
-def _shapes(tree: Any) -> list[Any]:
-    return [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree)]

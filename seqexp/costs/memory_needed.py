@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 
 from seqexp.costs.memory import tree_bytes
 from seqexp.costs.memory_there import Room, device_room, host_room
-from seqexp.costs.parameters import count_parameters
+from seqexp.costs.parameters import count_all
 from seqexp.training import Experiment, Hyper
 from seqexp.training.step import init_member
 from seqexp.types import SeqexpError, Splits
@@ -40,13 +40,13 @@ def require_room(
     Raises:
         TooLarge: with the size, and what is there.
     """
-    state = jax.eval_shape(partial(init_member, experiment, Hyper(0, 0.0, 0.0, 0.0)))
+    state = jax.eval_shape(partial(init_member, experiment, Hyper.example()))
     rows, columns = mesh.devices.shape
     on_each = 2 * -(-members // rows) * tree_bytes(state) + tree_bytes(state.params)
     # A user's stream may hold other things than arrays.
     data = sum(getattr(leaf, "nbytes", 0) for leaf in jax.tree.leaves(splits))
     what = (
-        f"{count_parameters(state.params).total:,} parameters, with gradients, optimizer state and "
+        f"{count_all(state.params):,} parameters, with gradients, optimizer state and "
         f"a step's results for {members} at once"
     )
     remedy = "use a smaller model" + (" or fewer seeds at once" if members > 1 else "")

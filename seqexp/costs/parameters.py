@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from flax import nnx
 
@@ -14,7 +15,7 @@ class Parameters(NamedTuple):
     Attributes:
         total: all of them, one that is shared counted once.
         recurrent: those that multiply the previous output or state.
-        embedding: the token table.
+        embedding: the token tables.
         readout: the last layer.
     """
 
@@ -24,31 +25,20 @@ class Parameters(NamedTuple):
     readout: int
 
 
-def count_parameters(model: nnx.Module | nnx.State) -> Parameters:
-    """Count the `nnx.Param`s of a model, real or abstract (`nnx.eval_shape`).
-
-    A parameter belongs to a part by an attribute name on its path: `recurrent...` (any name that
-    starts so, as `recurrent_kernel`), `embed` or `readout`.
-
-    Args:
-        model: the module, or its state.
-    """
+def count_all(model: nnx.Module | nnx.State) -> int:
+    """All `nnx.Param`s of a module or its state, real or abstract; a shared one once."""
     state = model if isinstance(model, nnx.State) else nnx.state(model)
-    sizes = {
-        tuple(map(str, path)): math.prod(parameter.shape)
-        for path, parameter in nnx.to_flat_state(nnx.filter_state(state, nnx.Param))
-    }
+    parameters = nnx.to_flat_state(nnx.filter_state(state, nnx.Param))
+    return sum(math.prod(parameter.shape) for _, parameter in parameters)
 
-    def under(name: str) -> int:
-        return sum(size for path, size in sizes.items() if name in path)
 
-    return Parameters(
-        total=sum(sizes.values()),
-        recurrent=sum(
-            size
-            for path, size in sizes.items()
-            if any(name.startswith("recurrent") for name in path)
-        ),
-        embedding=under("embed"),
-        readout=under("readout"),
-    )
+def count_parameters(model: Any) -> Parameters:
+    """Count the `nnx.Param`s of a model, real or abstract, by the parts that it tells."""
+    parts: Mapping[str, tuple[Any, ...]] = model.parameter_parts()
+
+    def of(part: str) -> int:
+        # A parameter that two layers share is one.
+        once = {id(parameter): parameter for parameter in parts.get(part, ())}
+        return sum(math.prod(parameter.shape) for parameter in once.values())
+
+    return Parameters(count_all(model), of("recurrent"), of("embedding"), of("readout"))

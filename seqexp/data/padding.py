@@ -1,4 +1,4 @@
-"""Right padding: from sequences of different lengths to one array, and which steps are true."""
+"""Right padding: from sequences of different lengths to one array."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from seqexp.types import Array, Batch, SeqexpError
+from seqexp.types import Batch, SeqexpError, Sequences
 
 
 def pad(sequences: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,16 +35,11 @@ def pad(sequences: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, np.nd
 def consecutive_windows(tokens: np.ndarray, length: int) -> Batch:
     """`[n]` tokens cut into windows that predict each but the first exactly once, the last padded.
 
-    >>> inputs, targets, lengths = consecutive_windows(np.array([5, 6, 7, 8]), length=2)
+    >>> (inputs, lengths), targets, _ = consecutive_windows(np.array([5, 6, 7, 8]), length=2)
     >>> inputs.tolist(), targets.tolist(), lengths.tolist()
     ([[5, 6], [7, 0]], [[6, 7], [8, 0]], [2, 1])
     """
     starts = range(0, len(tokens) - 1, length)
     inputs, lengths = pad([tokens[:-1][start : start + length] for start in starts], length)
     targets, _ = pad([tokens[1:][start : start + length] for start in starts], length)
-    return Batch(jnp.asarray(inputs), jnp.asarray(targets), jnp.asarray(lengths))
-
-
-def true_steps(lengths: Array, steps: int) -> Array:
-    """`[B, T]` booleans, True where t < length."""
-    return jnp.arange(steps, dtype=jnp.int32) < lengths[:, None]
+    return Batch(Sequences(jnp.asarray(inputs), jnp.asarray(lengths)), jnp.asarray(targets))

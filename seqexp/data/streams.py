@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqexp.data.padding import consecutive_windows
-from seqexp.types import Array, Batch, SeqexpError
+from seqexp.types import Array, Batch, Bucket, SeqexpError, Sequences, Stream
 
 
 class Orders(NamedTuple):
@@ -32,7 +32,7 @@ class Orders(NamedTuple):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Examples:
+class Examples(Stream):
     """A finite set of examples, in a new order each epoch; an epoch's incomplete batch is dropped.
 
     With S = N // B steps an epoch, step s takes B examples of `permutation(fold_in(key, s // S))`.
@@ -51,7 +51,7 @@ class Examples:
         steps = self.steps_per_epoch(batch_size)
         first_epoch = jnp.asarray(first_step, jnp.int32) // steps
         epochs = first_epoch + jnp.arange((max_steps - 1) // steps + 2, dtype=jnp.int32)
-        examples = jnp.arange(self.split.lengths.shape[0], dtype=jnp.int32)
+        examples = jnp.arange(_count(self.split), dtype=jnp.int32)
 
         def order(epoch: Array) -> Array:
             return jax.random.permutation(jax.random.fold_in(key, epoch), examples)
@@ -60,17 +60,21 @@ class Examples:
         # depend on how many epochs were planned with it.
         return Orders(first_epoch, jax.lax.map(order, epochs))
 
-    def batch(self, plan: Orders, key: Array, step: Array, batch_size: int) -> Batch:
+    def buckets(self, batch_size: int) -> tuple[Bucket]:
+        """One, as long as the arrays."""
+        return (Bucket(batch_size, self.split.inputs.values.shape[1]),)
+
+    def batch(self, plan: Orders, key: Array, step: Array, bucket: Bucket) -> Batch:
         """The examples of a step; `plan` must cover it."""
-        steps = self.steps_per_epoch(batch_size)
-        epoch, place = jnp.divmod(jnp.asarray(step, jnp.int32), steps)
+        B = bucket.batch_size
+        epoch, place = jnp.divmod(jnp.asarray(step, jnp.int32), self.steps_per_epoch(B))
         order = plan.examples[epoch - plan.first_epoch]
-        chosen = jax.lax.dynamic_slice_in_dim(order, place * batch_size, batch_size)
+        chosen = jax.lax.dynamic_slice_in_dim(order, place * B, B)
         return jax.tree.map(lambda array: array[chosen], self.split)
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """N // B. Raises SeqexpError where one batch needs more examples than there are."""
-        count = self.split.lengths.shape[0]
+        count = _count(self.split)
         if not 1 <= batch_size <= count:
             raise SeqexpError(
                 f"batch_size is {batch_size}, but the training split has {count} examples; "
@@ -78,14 +82,14 @@ class Examples:
             )
         return count // batch_size
 
-    def all_examples(self) -> Batch:
+    def all_examples(self) -> tuple[Batch]:
         """The split."""
-        return self.split
+        return (self.split,)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Windows:
+class Windows(Stream):
     """Windows of one long token sequence at uniformly random offsets, for next-token models.
 
     With tokens a b c d e f, length 3 and offset 1: inputs b c d, targets c d e.
@@ -98,30 +102,26 @@ class Windows:
     tokens: Array
     length: int = field(metadata={"static": True})
 
-    def plan(self, key: Array, first_step: Array, max_steps: int, batch_size: int) -> None:
-        """Nothing: windows are drawn independently."""
+    def buckets(self, batch_size: int) -> tuple[Bucket]:
+        """One, of the windows' length."""
+        return (Bucket(batch_size, self.length),)
 
-    def batch(self, plan: None, key: Array, step: Array, batch_size: int) -> Batch:
+    def batch(self, plan: None, key: Array, step: Array, bucket: Bucket) -> Batch:
         """B windows, `[B, T]`, with offsets drawn by `fold_in(key, step)`."""
-        key = jax.random.fold_in(key, step)
-        offsets = jax.random.randint(
-            key, (batch_size, 1), 0, self.tokens.shape[0] - self.length, jnp.int32
-        )
+        key, B = jax.random.fold_in(key, step), bucket.batch_size
+        offsets = jax.random.randint(key, (B, 1), 0, self.tokens.shape[0] - self.length, jnp.int32)
         windows = self.tokens[offsets + jnp.arange(self.length + 1, dtype=jnp.int32)]
-        lengths = jnp.full((batch_size,), self.length, jnp.int32)
-        return Batch(windows[:, :-1], windows[:, 1:], lengths)
+        lengths = jnp.full((B,), self.length, jnp.int32)
+        return Batch(Sequences(windows[:, :-1], lengths), windows[:, 1:])
 
-    def steps_per_epoch(self, batch_size: int) -> None:
-        """None: random windows overlap, so no number of steps sees each token once."""
-
-    def all_examples(self) -> Batch:
+    def all_examples(self) -> tuple[Batch]:
         """Consecutive windows, which hold each token."""
-        return consecutive_windows(np.asarray(self.tokens), self.length)
+        return (consecutive_windows(np.asarray(self.tokens), self.length),)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Generated:
+class Generated(Stream):
     """Examples drawn inside the program, new ones each step.
 
     Attributes:
@@ -130,14 +130,16 @@ class Generated:
 
     make: Callable[[Array, int], Batch] = field(metadata={"static": True})
 
-    def plan(self, key: Array, first_step: Array, max_steps: int, batch_size: int) -> None:
-        """Nothing: examples are drawn independently."""
+    def buckets(self, batch_size: int) -> tuple[Bucket]:
+        """One, of the length that `make` gives."""
+        shapes = jax.eval_shape(lambda: self.make(jax.random.key(0), batch_size))
+        return (Bucket(batch_size, shapes.inputs.values.shape[1]),)
 
-    def batch(self, plan: None, key: Array, step: Array, batch_size: int) -> Batch:
+    def batch(self, plan: None, key: Array, step: Array, bucket: Bucket) -> Batch:
         """`make(fold_in(key, step), B)`."""
-        return self.make(jax.random.fold_in(key, step), batch_size)
+        return self.make(jax.random.fold_in(key, step), bucket.batch_size)
 
-    def split(self, seed: int, count: int) -> Batch:
+    def split(self, seed: int, count: int) -> tuple[Batch]:
         """A split that never changes: `make(key(seed), count)`.
 
         Raises:
@@ -146,11 +148,10 @@ class Generated:
         key = jax.random.key(seed, impl="threefry2x32")
         shapes = jax.eval_shape(lambda key: self.make(key, count), key)
         # Asked of numpy, for XLA may end the process, or never deliver.
-        np.empty(2 * sum(leaf.size * leaf.dtype.itemsize for leaf in shapes), np.uint8)
-        return self.make(key, count)
+        leaves = jax.tree.leaves(shapes)
+        np.empty(2 * sum(leaf.size * leaf.dtype.itemsize for leaf in leaves), np.uint8)
+        return (self.make(key, count),)
 
-    def steps_per_epoch(self, batch_size: int) -> None:
-        """None: no example comes twice."""
 
-    def all_examples(self) -> None:
-        """None: there is no end of them."""
+def _count(split: Batch) -> int:
+    return split.inputs.lengths.shape[0]

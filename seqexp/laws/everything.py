@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from seqexp.laws import cells, models, tasks
+from seqexp.laws import layers, models, tasks
 from seqexp.training.experiment import Experiment
 from seqexp.training.step import build
 from seqexp.types import SeqexpError, Splits, reason
@@ -24,9 +24,9 @@ class Verdict(NamedTuple):
 
 
 def check(experiment: Experiment, splits: Splits) -> Iterator[Verdict]:
-    """Every law, over the model, its cells, and the task.
+    """Every law, over the model, its layers, and the task.
 
-    Models and cells are checked in float64 where they can compute in it.
+    Models and layers are checked in float64 where they can compute in it.
     """
     model = nnx.eval_shape(lambda: build(experiment, 0))
     name = type(model).__name__
@@ -34,8 +34,8 @@ def check(experiment: Experiment, splits: Splits) -> Iterator[Verdict]:
         of = _precise(models.case(model, experiment.task.spec, np.float64))
         if of is not None:
             yield from _verdicts(f"{name}, float64", models.LAWS, of)
-        for cell in _cells(model):
-            yield from _cell_verdicts(cell)
+        for layer in _kinds(model):
+            yield from _layer_verdicts(layer)
     if of is None:
         of = models.case(model, experiment.task.spec)
         yield from _verdicts(f"{name}, float32", models.LAWS, of)
@@ -72,48 +72,36 @@ def _tried(law: Callable[[], str | None]) -> str | None:
         return reason(error)
 
 
-def _cell_verdicts(cell: Any) -> Iterator[Verdict]:
-    """In float64, or in float32 where the cell insists on it."""
-    kind = type(cell).__name__
-    dtype = np.float64
+def _layer_verdicts(layer: Any) -> Iterator[Verdict]:
+    """In float64, or in float32 where the layer insists on it."""
+    name = _named(layer)
     try:
-        drawn = cells.case(cell, None)
-        outputs = jax.eval_shape(lambda: cells.stepped(drawn))
+        of = layers.case(layer)
     except Exception as error:  # Code of a user's own, which may do anything.
-        yield Verdict(kind, "a step can be taken", reason(error))
+        yield Verdict(name, "it can be unrolled", reason(error))
         return
-    if any(leaf.dtype == np.float32 for leaf in jax.tree.leaves(outputs)):
-        dtype = np.float32
-    laws = {
-        "unroll is step": lambda: cells.unroll_is_step(cell, None, dtype=dtype),
-        "unroll of padded sequences is step": lambda: cells.unroll_is_step(
-            cell, cells.RAGGED, dtype=dtype
-        ),
-        "unroll in reverse is step": lambda: cells.unroll_is_step(cell, None, True, dtype=dtype),
-        "two halves are the whole": lambda: cells.halves_are_the_whole(cell, dtype=dtype),
-        "no step looks ahead": lambda: cells.looks_ahead(cell),
-    }
-    for law, broken in laws.items():
-        yield Verdict(f"{kind}, {np.dtype(dtype)}", law, _tried(broken))
+    yield from _verdicts(f"{name}, {of.xs.dtype}", layers.LAWS, of)
 
 
-def _cells(model: Any) -> list[Any]:
-    """One outermost cell of each class and shape."""
+def _named(layer: Any) -> str:
+    """A layer's class, and that of what it runs over time."""
+    inside = [type(part).__name__ for _, part in nnx.iter_children(layer)]
+    return type(layer).__name__ + (f" of {inside[0]}" if inside else "")
+
+
+def _kinds(model: Any) -> list[Any]:
+    """One of the layers of each class and shape."""
     found: dict[Any, Any] = {}
-    inside: set[int] = set()
-    module: Any
-    for _, module in nnx.iter_modules(model):
-        if id(module) not in inside and hasattr(module, "dropout_masks"):
-            inside |= {id(part) for _, part in nnx.iter_modules(module)}
-            key = type(module), module.in_features, module.features
-            found.setdefault(key, module)
+    for layer in model.layers:
+        leaves, structure = jax.tree.flatten(layer)
+        found.setdefault((structure, tuple(leaf.shape for leaf in leaves)), layer)
     return list(found.values())
 
 
 def _precise(of: models.Case) -> models.Case | None:
     """The case, unless its model computes in float32 whatever it is given."""
     try:
-        outputs = jax.eval_shape(of.model, of.inputs, of.lengths).outputs
+        outputs = jax.eval_shape(of.model, of.batch.inputs, of.batch.prefix).outputs
     except (TypeError, ValueError):
         return None
     return of if outputs.dtype == np.float64 else None

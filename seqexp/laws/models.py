@@ -10,40 +10,55 @@ import numpy as np
 
 from seqexp.laws.compiling import quick_jit
 from seqexp.laws.differences import difference
-from seqexp.types import SeqexpError, TaskSpec
+from seqexp.training.random_batch import random_batch
+from seqexp.types import Batch, Features, SeqexpError, Sequences, TaskSpec
 
-STEPS = 6
+STEPS, ANSWER_STEPS = 6, 5
 
 
 class Case(NamedTuple):
-    """A model and sequences of three lengths, the first of which fills the arrays.
+    """A model and examples of three lengths, the first of which fills the arrays.
 
     Attributes:
         model: with parameters that nothing is zero in.
         spec: that it was built for.
-        inputs: `[3, T]` tokens or `[3, T, D]` features.
-        lengths: `[3]`.
+        batch: of three examples.
     """
 
     model: Any
     spec: TaskSpec
-    inputs: np.ndarray
-    lengths: np.ndarray
+    batch: Batch
 
-    def outputs(self, inputs: Any, lengths: Any = None) -> np.ndarray:
+    @property
+    def read(self) -> str:
+        """What of the batch an output stands at a step of: "inputs", or a free answer's prefix."""
+        return "prefix" if self.spec.answer == "free" else "inputs"
+
+    @property
+    def by_step(self) -> bool:
+        """Whether there is an output a step."""
+        return self.spec.answer != "sequence"
+
+    def outputs(self, batch: Batch) -> np.ndarray:
         """Of the model at evaluation, zero where padding is."""
-        return _true(self, _evaluate(self.model, inputs, self._or_all(lengths)), lengths)
+        mask = np.asarray(self.spec.answer_mask(batch))[..., None]
+        return np.where(mask, np.asarray(_evaluate(self.model, batch)), 0)
 
-    def gradients(self, inputs: Any, key: Any = None) -> Any:
+    def gradients(self, batch: Batch, key: Any = None) -> Any:
         """Of a sum of the true outputs by the parameters."""
-        return _gradients(self.model, inputs, self.lengths, self.spec.outputs == "step", key)
+        return _by_parameters(self.model, self.spec, batch, key)
 
-    def _or_all(self, lengths: Any) -> Any:
-        return self.lengths if lengths is None else lengths
+    def unpadded(self) -> Batch:
+        """The same examples, each as long as the arrays."""
+
+        def full(read: Sequences) -> Sequences:
+            return read._replace(lengths=np.full_like(read.lengths, read.values.shape[1]))
+
+        return _on_sequences(full, self.batch)
 
 
 def case(model: Any, spec: TaskSpec, dtype: Any = np.float32) -> Case:
-    """Inputs for a model, and parameters that are drawn: zeros would hide mistakes.
+    """A batch for a model, and parameters that are drawn: zeros would hide mistakes.
 
     Args:
         model: in form alone (`nnx.eval_shape`); no initializer is compiled.
@@ -51,7 +66,6 @@ def case(model: Any, spec: TaskSpec, dtype: Any = np.float32) -> Case:
         dtype: of parameters and features.
     """
     rng = np.random.default_rng(0)
-    steps = min(STEPS, spec.length)
 
     def draw(leaf: Any) -> Any:
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
@@ -59,56 +73,87 @@ def case(model: Any, spec: TaskSpec, dtype: Any = np.float32) -> Case:
         wide = leaf.shape[0] if len(leaf.shape) > 1 else 4
         return (rng.normal(0, 1, leaf.shape) / np.sqrt(wide)).astype(dtype)
 
-    if spec.inputs == "tokens":
-        inputs = rng.integers(0, spec.input_size, (3, steps)).astype(np.int32)
-    else:
-        inputs = rng.normal(size=(3, steps, spec.input_size)).astype(dtype)
-    lengths = np.array([steps, (steps + 1) // 2, 1], np.int32)
-    return Case(jax.tree.map(draw, model), spec, inputs, lengths)
+    steps, U = min(STEPS, spec.max_length), min(ANSWER_STEPS, spec.max_answer_length or 0)
+    batch = random_batch(
+        spec,
+        3,
+        steps,
+        lengths=[steps, (steps + 1) // 2, 1],
+        answer_lengths=[U, 1, (U + 1) // 2],
+        dtype=dtype,
+    )
+    if batch.prefix is not None:
+        batch = batch._replace(prefix=batch.prefix._replace(values=batch.prefix.values[:, :U]))
+    return Case(jax.tree.map(draw, model), spec, batch._replace(targets=()))
 
 
 def outputs_have_the_form_of_the_spec(of: Case) -> str | None:
-    """`[B, C]` or `[B, T, C]`, finite."""
-    lead = of.inputs.shape[: 2 if of.spec.outputs == "step" else 1]
-    outputs = _evaluate(of.model, of.inputs, of.lengths)
-    if outputs.shape != (*lead, of.spec.output_size):
-        return f"{list(outputs.shape)}, and the spec asks for {[*lead, of.spec.output_size]}"
-    return None if np.isfinite(of.outputs(of.inputs)).all() else "not finite"
+    """`[B, C]`, `[B, T, C]` or `[B, U, C]`, finite."""
+    asked = (*of.spec.answer_shape(of.batch), of.spec.output_size)
+    outputs = _evaluate(of.model, of.batch)
+    if outputs.shape != asked:
+        return f"{list(outputs.shape)}, and the spec asks for {list(asked)}"
+    return None if np.isfinite(of.outputs(of.batch)).all() else "not finite"
 
 
 def steps_are_the_whole(of: Case) -> str | None:
-    """Decoding step by step gives what one pass over the sequence gives."""
-    try:
-        carry, outputs = of.model.initial_carry(len(of.inputs)), []
-        for t in range(of.inputs.shape[1]):
-            carry, y = _step(of.model, carry, of.inputs[:, t])
-            outputs.append(np.asarray(y))
-    except SeqexpError as error:
-        return f"a causal task, and the model cannot decode: {error}" if of.spec.causal else None
-    full = np.full(len(of.inputs), of.inputs.shape[1], np.int32)
-    whole = np.asarray(_evaluate(of.model, of.inputs, full))
-    stepped = np.stack(outputs, 1) if of.spec.outputs == "step" else outputs[-1]
-    return difference(stepped, whole)
+    """Decoding step by step gives what one pass over the sequence gives, also behind a prefill."""
+    whole = of.unpadded() if of.read == "inputs" else of.batch
+    expected = np.asarray(_evaluate(of.model, whole))
+    steps = getattr(whole, of.read).values.shape[1]
+    for given in (0, steps // 2) if of.read == "inputs" else (0,):
+        try:
+            outputs = np.stack(_stepped(of, whole, given), 1)
+        except SeqexpError as error:
+            must = of.spec.causal or of.spec.answer == "free"
+            return f"a causal task, and the model cannot decode: {error}" if must else None
+        if not of.by_step:
+            outputs, wanted = outputs[:, -1], expected
+        elif of.read == "prefix":
+            mask = np.asarray(whole.prefix.mask)[..., None]  # type: ignore[union-attr]
+            outputs, wanted = np.where(mask, outputs, 0), np.where(mask, expected, 0)
+        else:
+            wanted = expected[:, given:]
+        if problem := difference(outputs, wanted):
+            return problem
+    return None
+
+
+def _stepped(of: Case, batch: Batch, given: int) -> list[np.ndarray]:
+    """Outputs step by step, behind a prefill of so many steps, or of a free answer's inputs."""
+    past, values = batch.inputs, getattr(batch, of.read).values[:, given:]
+    if of.read == "inputs":
+        lengths = np.full(len(past.values), given, np.int32)
+        past = Sequences(past.values[:, : max(1, given)], lengths)  # type: ignore[arg-type]
+    carry, outputs = _prefill(of.model, past), []
+    for t in range(values.shape[1]):
+        carry, y = _step(of.model, carry, values[:, t])
+        outputs.append(np.asarray(y))
+    return outputs
 
 
 def padding_never_matters(of: Case) -> str | None:
     """What stands in it (NaN, tokens that are none) changes no output."""
-    return difference(of.outputs(spoilt(of)), of.outputs(of.inputs))
+    return difference(of.outputs(spoilt(of)), of.outputs(of.batch))
 
 
 def a_sequence_alone_is_the_same(of: Case) -> str | None:
     """Alone in its batch and unpadded, or beside longer ones."""
-    clean = of.outputs(of.inputs)
-    row, length = 1, int(of.lengths[1])
-    inputs, lengths = of.inputs[row : row + 1, :length], of.lengths[row : row + 1]
-    alone = np.asarray(_evaluate(of.model, inputs, lengths))[0]
-    together = clean[row, :length] if of.spec.outputs == "step" else clean[row]
-    return difference(together, alone)
+    row = 1
+
+    def cut(read: Sequences) -> Sequences:
+        length = int(read.lengths[row])
+        return Sequences(read.values[row : row + 1, :length], read.lengths[row : row + 1])
+
+    one = _on_sequences(cut, of.batch)
+    alone = of.outputs(one)[0]
+    together = of.outputs(of.batch)[row]
+    return difference(together[: len(alone)] if of.by_step else together, alone)
 
 
 def padding_has_no_gradient(of: Case) -> str | None:
     """The gradient of the parameters is finite, and the same whatever stands in padding."""
-    return difference(of.gradients(spoilt(of)), of.gradients(of.inputs))
+    return difference(of.gradients(spoilt(of)), of.gradients(of.batch))
 
 
 def gradients_are_finite(of: Case) -> str | None:
@@ -121,47 +166,62 @@ def gradients_are_finite(of: Case) -> str | None:
 
 
 def causal_is_causal(of: Case) -> str | None:
-    """An output is the same whatever comes later."""
-    if not of.spec.causal:
+    """An output is the same whatever comes later, of the inputs or of a free answer."""
+    if not of.spec.causal and of.spec.answer != "free":
         return None
-    before = of.outputs(of.inputs, np.full(3, of.inputs.shape[1], np.int32))
-    for t in range(1, of.inputs.shape[1]):
-        later = np.array(of.inputs)
-        later[:, t:] = (later[:, t:] + 1) % of.spec.input_size if later.ndim == 2 else 7.0
-        after = of.outputs(later, np.full(3, of.inputs.shape[1], np.int32))
+    batch = of.unpadded()
+    before = of.outputs(batch)
+    read = getattr(batch, of.read)
+    for t in range(1, read.values.shape[1]):
+        later = np.array(read.values)
+        size = of.spec.inputs.size if of.read == "inputs" else of.spec.output_size
+        later[:, t:] = (later[:, t:] + 1) % size if later.ndim == 2 else 7.0
+        after = of.outputs(batch._replace(**{of.read: read._replace(values=later)}))
         if problem := difference(after[:, :t], before[:, :t]):
-            return f"outputs before step {t} change with the inputs from there on: {problem}"
+            return f"outputs before step {t} change with the {of.read} from there on: {problem}"
     return None
 
 
 def causal_by_gradient(of: Case) -> str | None:
     """An output of a causal model has no gradient by later inputs; tokens have none."""
-    if not of.spec.causal or of.inputs.ndim == 2:
+    if not of.spec.causal or not isinstance(of.spec.inputs, Features):
         return None
-    middle = of.inputs.shape[1] // 2
-    slope = np.asarray(_slope(of.model, of.inputs, middle))
-    seen = [t for t in range(of.inputs.shape[1]) if np.any(slope[:, t] != 0)]
-    late = [t for t in seen if t > middle]
-    return f"the output of step {middle} has a gradient by steps {late}" if late else None
+    batch = of.unpadded()
+    steps = batch.inputs.values.shape[1]
+    slope = np.asarray(_slope(of.model, batch, steps // 2))
+    late = [t for t in range(steps // 2 + 1, steps) if np.any(slope[:, t] != 0)]
+    return f"the output of step {steps // 2} has a gradient by steps {late}" if late else None
 
 
 def evaluation_is_deterministic(of: Case) -> str | None:
     """Twice the same numbers, bitwise, and the same dropout from the same key."""
-    once, again = (_evaluate(of.model, of.inputs, of.lengths) for _ in range(2))
+    once, again = (_evaluate(of.model, of.batch) for _ in range(2))
     if not np.array_equal(once, again, equal_nan=True):
         return "evaluated twice, outputs are not the same"
     key = jax.random.key(1)
-    once, again = (of.gradients(of.inputs, key) for _ in range(2))
+    once, again = (of.gradients(of.batch, key) for _ in range(2))
     same = jax.tree.map(lambda a, b: np.array_equal(a, b, equal_nan=True), once, again)
     return None if all(jax.tree.leaves(same)) else "the same key does not draw the same dropout"
 
 
-def spoilt(of: Case) -> np.ndarray:
-    """The inputs with nonsense in padding."""
-    real = np.arange(of.inputs.shape[1]) < of.lengths[:, None]
-    if of.inputs.ndim == 2:
-        return np.where(real, of.inputs, of.spec.input_size + 99).astype(np.int32)
-    return np.where(real[..., None], of.inputs, np.nan).astype(of.inputs.dtype)
+def stepwise_is_the_same(of: Case) -> str | None:
+    """The equations alone, of which operations are counted, give what the model gives."""
+    found = _evaluate(of.model.stepwise(), of.batch)
+    mask = np.asarray(of.spec.answer_mask(of.batch))[..., None]
+    return difference(np.where(mask, found, 0), of.outputs(of.batch))
+
+
+def spoilt(of: Case) -> Batch:
+    """The batch with nonsense in padding."""
+
+    def spoil(read: Sequences) -> Sequences:
+        values, real = np.asarray(read.values), np.asarray(read.mask)
+        if values.ndim == 2:
+            return read._replace(values=np.where(real, values, 10**6).astype(np.int32))
+        nonsense = np.where(real[..., None], values, np.nan).astype(values.dtype)
+        return read._replace(values=nonsense)
+
+    return _on_sequences(spoil, of.batch)
 
 
 QUICK = {
@@ -178,20 +238,23 @@ LAWS = QUICK | {
     "padding has no gradient": padding_has_no_gradient,
     "gradients are finite": gradients_are_finite,
     "evaluation is deterministic": evaluation_is_deterministic,
+    "stepwise is the same": stepwise_is_the_same,
 }
 
 
-def _true(of: Case, outputs: Any, lengths: Any) -> np.ndarray:
-    outputs = np.asarray(outputs)
-    if of.spec.outputs != "step":
-        return outputs
-    lengths = of.lengths if lengths is None else lengths
-    return np.where((np.arange(outputs.shape[1]) < lengths[:, None])[..., None], outputs, 0)
+def _on_sequences(change: Any, batch: Batch) -> Batch:
+    prefix = None if batch.prefix is None else change(batch.prefix)
+    return batch._replace(inputs=change(batch.inputs), prefix=prefix)
 
 
 @quick_jit
-def _evaluate(model: Any, inputs: Any, lengths: Any) -> Any:
-    return model(inputs, lengths).outputs
+def _evaluate(model: Any, batch: Batch) -> Any:
+    return model(batch.inputs, batch.prefix).outputs
+
+
+@quick_jit
+def _prefill(model: Any, inputs: Sequences) -> Any:
+    return model.prefill(inputs)
 
 
 @quick_jit
@@ -200,26 +263,22 @@ def _step(model: Any, carry: Any, x: Any) -> Any:
 
 
 @quick_jit
-def _slope(model: Any, inputs: Any, step: Any) -> Any:
-    lengths = jnp.full(inputs.shape[0], inputs.shape[1])
-    return jax.grad(lambda xs: jnp.sin(model(xs, lengths).outputs[:, step]).sum())(inputs)
+def _slope(model: Any, batch: Batch, step: Any) -> Any:
+    def output(values: Any) -> Any:
+        inputs = batch.inputs._replace(values=values)
+        return jnp.sin(model(inputs, batch.prefix).outputs[:, step]).sum()
+
+    return jax.grad(output)(batch.inputs.values)
 
 
-def _gradients(model: Any, inputs: Any, lengths: Any, by_step: bool, key: Any) -> Any:
-    return _by_parameters(model, inputs, lengths, key, by_step=by_step)
+def _by_parameters(model: Any, spec: TaskSpec, batch: Batch, key: Any) -> Any:
+    return _gradient(model, batch, spec.answer_mask(batch), key)
 
 
-def _sum_of_true(model: Any, inputs: Any, lengths: Any, key: Any, by_step: bool) -> Any:
-    outputs = model(inputs, lengths, key).outputs
-    if by_step:
-        real = jnp.arange(outputs.shape[1]) < lengths[:, None]
-        outputs = jnp.where(real[..., None], outputs, 0)
-    return jnp.sin(outputs).sum()
+@quick_jit
+def _gradient(model: Any, batch: Batch, mask: Any, key: Any) -> Any:
+    def true_sum(model: Any) -> Any:
+        outputs = model(batch.inputs, batch.prefix, key=key).outputs
+        return jnp.sin(jnp.where(mask[..., None], outputs, 0)).sum()
 
-
-_by_parameters = quick_jit(
-    lambda model, inputs, lengths, key, by_step: jax.grad(_sum_of_true, allow_int=True)(
-        model, inputs, lengths, key, by_step
-    ),
-    static_argnames="by_step",
-)
+    return jax.grad(true_sum, allow_int=True)(model)

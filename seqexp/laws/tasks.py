@@ -11,28 +11,38 @@ import numpy as np
 
 from seqexp.laws.differences import difference
 from seqexp.training.check_data import check_data
-from seqexp.types import Batch, SeqexpError, Splits, Task
+from seqexp.types import Batch, Bucket, Prediction, SeqexpError, Sequences, Splits, Task
 
 EXAMPLES = 5
 
 
 class Case(NamedTuple):
-    """A task with its data, a few examples of it as numpy, and outputs for them."""
+    """A task with its data, a few examples of it as numpy, and what a model might give for them."""
 
     task: Task
     splits: Splits
     batch_size: int
     batch: Batch
-    outputs: np.ndarray
+    prediction: Prediction
+
+    @property
+    def examples(self) -> int:
+        """N."""
+        return len(self.batch.inputs.lengths)
+
+    def measured(self, batch: Batch, outputs: Any) -> dict[str, Any]:
+        """What the task measures of other outputs."""
+        return dict(self.task.measure(self.prediction._replace(outputs=outputs), batch))
 
 
 def case(task: Task, splits: Splits, batch_size: int) -> Case:
     """The last examples of the validation split, and outputs that are drawn."""
-    batch = jax.tree.map(lambda array: np.array(array)[-EXAMPLES:], splits.valid)
+    part = splits.held_out["valid"][-1]
+    batch = jax.tree.map(lambda array: np.array(array)[-EXAMPLES:], part)
     spec = task.spec
-    lead = batch.inputs.shape[: 2 if spec.outputs == "step" else 1]
-    outputs = np.random.default_rng(5).normal(0, 3, (*lead, spec.output_size))
-    return Case(task, splits, batch_size, batch, outputs.astype(np.float32))
+    shape = (*spec.answer_shape(batch), spec.output_size)
+    outputs = np.random.default_rng(5).normal(0, 3, shape).astype(np.float32)
+    return Case(task, splits, batch_size, batch, Prediction(jnp.asarray(outputs), ()))
 
 
 def splits_are_as_the_spec_says(of: Case) -> str | None:
@@ -59,12 +69,19 @@ def data_is_the_same_when_loaded_again(of: Case) -> str | None:
 def batches_follow_the_key_and_the_step(of: Case) -> str | None:
     """A step's batch is the same however it was planned for, and others are others."""
     stream, size = of.splits.train, of.batch_size
+    buckets = stream.buckets(size)
 
     def batch(seed: int, step: int, first: int, most: int) -> list[bytes]:
-        found = _planned(stream, jnp.int32(seed), jnp.int32(step), jnp.int32(first), most, size)
-        return [np.asarray(array).tobytes() for array in found]
+        bucket = buckets[int(stream.order(jnp.int32(first), most, size)[step - first])]
+        steps = jnp.int32(seed), jnp.int32(step), jnp.int32(first)
+        found = _planned(stream, *steps, most, size, bucket)
+        if found.inputs.values.shape[:2] != tuple(bucket):
+            return []
+        return [np.asarray(array).tobytes() for array in jax.tree.leaves(found)]
 
     usual = batch(0, 3, 3, 1)
+    if not usual:
+        return "a batch has not the shape of its bucket"
     if batch(0, 3, 3, 1) != usual or batch(0, 3, 1, 4) != usual:
         return "the batch of a step depends on more than its key and its step"
     if size < (stream.steps_per_epoch(1) or size + 1) and batch(1, 3, 3, 1) == usual:
@@ -73,49 +90,44 @@ def batches_follow_the_key_and_the_step(of: Case) -> str | None:
 
 
 def metrics_pool_over_batches(of: Case) -> str | None:
-    """Sums and weights of parts add up to those of the whole."""
-    first = np.arange(len(of.batch.lengths)) < len(of.batch.lengths) // 2
-    parts = [
-        of.task.measure(
-            jnp.asarray(of.outputs),
-            of.batch._replace(lengths=np.where(rows, of.batch.lengths, 0)),  # type: ignore
-        )
-        for rows in (first, ~first)
-    ]
-    whole = of.task.measure(jnp.asarray(of.outputs), of.batch)
-    pooled = jax.tree.map(jnp.add, *map(dict, parts))
-    return difference(pooled, dict(whole))
+    """Sums of parts add up to those of the whole."""
+    first = np.arange(of.examples) < of.examples // 2
+    outputs = of.prediction.outputs
+    parts = [of.measured(_only(of.batch, rows), outputs) for rows in (first, ~first)]
+    return difference(jax.tree.map(jnp.add, *parts), of.measured(of.batch, outputs))
 
 
 def padding_weighs_nothing(of: Case) -> str | None:
     """Neither outputs nor targets at padding matter to metrics and to the gradient."""
-    lengths = np.asarray(of.batch.lengths).copy()
-    lengths[-1] = 0
-    by_step = of.task.spec.outputs == "step"
-    if by_step:
-        lengths[:-1] = np.maximum(1, lengths[:-1] - 1)
-    real = np.arange(of.outputs.shape[1]) < lengths[:, None] if by_step else lengths > 0
+    spec, batch = of.task.spec, _only(of.batch, np.arange(of.examples) < of.examples - 1)
+    read = batch.inputs if batch.prefix is None else batch.prefix
+    if spec.answer != "sequence":
+        shorter = np.where(read.lengths > 0, np.maximum(1, read.lengths - 1), 0)
+        name = "inputs" if batch.prefix is None else "prefix"
+        batch = batch._replace(**{name: read._replace(lengths=shorter.astype(np.int32))})
+    real = np.asarray(spec.answer_mask(batch))
 
     def filled(array: Any, value: Any) -> np.ndarray:
         array = np.asarray(array)
         mask = real.reshape(real.shape + (1,) * (array.ndim - real.ndim))
         return np.where(mask, array, np.asarray(value, array.dtype))
 
-    labels = np.issubdtype(np.asarray(of.batch.targets).dtype, np.integer)
-    own = of.task.spec.targets == "own"
-
     def slope(value: Any, label: Any) -> Any:
-        targets = of.batch.targets if own else filled(of.batch.targets, label)
-        batch = of.batch._replace(lengths=lengths, targets=targets)  # type: ignore[arg-type]
+        targets = batch.targets
+        if spec.targets != "own":
+            whole = np.issubdtype(np.asarray(targets).dtype, np.integer)
+            targets = filled(targets, label if whole else value)
+        spoilt = batch._replace(targets=targets)
 
         def loss(outputs: Any) -> Any:
-            metrics = of.task.measure(outputs, batch)
-            return metrics["loss"].total, dict(metrics)
+            sums = of.measured(spoilt, outputs)
+            return sums["loss"].total, sums
 
-        gradient, metrics = jax.grad(loss, has_aux=True)(jnp.asarray(filled(of.outputs, value)))
-        return metrics, gradient
+        outputs = jnp.asarray(filled(of.prediction.outputs, value))
+        gradient, sums = jax.grad(loss, has_aux=True)(outputs)
+        return sums, gradient
 
-    return difference(slope(np.nan, 10**6 if labels else np.nan), slope(0, 0))
+    return difference(slope(np.nan, 10**6), slope(0, 0))
 
 
 LAWS = {
@@ -127,7 +139,19 @@ LAWS = {
 }
 
 
-@partial(jax.jit, static_argnums=(4, 5))
-def _planned(stream: Any, seed: Any, step: Any, first: Any, most: int, size: int) -> Any:
+def _only(batch: Batch, rows: np.ndarray) -> Batch:
+    """A batch whose other examples are padding."""
+
+    def some(read: Sequences) -> Sequences:
+        return read._replace(lengths=np.where(rows, read.lengths, 0).astype(np.int32))
+
+    prefix = None if batch.prefix is None else some(batch.prefix)
+    return batch._replace(inputs=some(batch.inputs), prefix=prefix)
+
+
+@partial(jax.jit, static_argnums=(4, 5, 6))
+def _planned(
+    stream: Any, seed: Any, step: Any, first: Any, most: int, size: int, bucket: Bucket
+) -> Any:
     key = jax.random.key(seed)
-    return stream.batch(stream.plan(key, first, most, size), key, step, size)
+    return stream.batch(stream.plan(key, first, most, size), key, step, bucket)

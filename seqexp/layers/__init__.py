@@ -5,6 +5,7 @@ from seqexp.layers.drop_connect import DropConnect
 from seqexp.layers.dropout import dropout
 from seqexp.layers.recurrent import Recurrent
 from seqexp.layers.recurrent_dropout import RecurrentDropout
+from seqexp.layers.recurrent_layer import recurrent_layer
 from seqexp.layers.stack import Stack
 from seqexp.layers.variational import Variational
 from seqexp.layers.zoneout import Zoneout
@@ -18,4 +19,5 @@ __all__ = [
     "Variational",
     "Zoneout",
     "dropout",
+    "recurrent_layer",
 ]

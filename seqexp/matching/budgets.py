@@ -9,20 +9,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from seqexp.costs.measure import training_cost, training_flops
-from seqexp.costs.memory import carry_bytes_by_layer
+from seqexp.costs.memory import carry_bytes
 from seqexp.costs.memory_needed import TooLarge, require_room
-from seqexp.costs.parameters import count_parameters
+from seqexp.costs.parameters import count_all
 from seqexp.training import Experiment, Hyper, Program
-from seqexp.training.batches import batch_shapes, mean_tokens
+from seqexp.training.batches import mean_tokens
 from seqexp.training.mesh import group_mesh
 from seqexp.training.step import build, graph, init_member
 from seqexp.types import SeqexpError, Splits
-
-_ANY = Hyper(seed=0, learning_rate=0.0, weight_decay=0.0, clip_norm=float("inf"))
 
 
 class Axis(NamedTuple):
@@ -93,22 +90,14 @@ def _require(name: str, value: Any, fits: Callable[[Any], bool], what: str) -> N
 
 def parameters(experiment: Experiment, load: Callable[[], Splits], batch_devices: int) -> int:
     """Trained parameters, from shapes: the ledger's `parameters`."""
-    return count_parameters(jax.eval_shape(lambda: nnx.state(build(experiment, 0)))).total
+    return count_all(jax.eval_shape(lambda: nnx.state(build(experiment, 0))))
 
 
 def carry(experiment: Experiment, load: Callable[[], Splits], batch_devices: int) -> int:
     """Bytes of the carry behind one sequence, from shapes: the ledger's `carry_bytes`."""
-    spec = experiment.task.spec
-    tokens = spec.inputs == "tokens"
-    shape = (1,) if tokens else (1, spec.input_size)
-    inputs = jax.ShapeDtypeStruct(shape, jnp.int32 if tokens else jnp.float32)
+    inputs = experiment.task.spec.example(1).inputs
     sizes: list[int] = []
-
-    def abstractly() -> None:
-        places = carry_bytes_by_layer(build(experiment, 0), inputs, spec.length)
-        sizes.append(sum(places.values()))
-
-    jax.eval_shape(abstractly)
+    jax.eval_shape(lambda: sizes.append(carry_bytes(build(experiment, 0), inputs)))
     return sizes[0]
 
 
@@ -122,8 +111,8 @@ def flops(experiment: Experiment, load: Callable[[], Splits], batch_devices: int
     loaded, for its lengths and the types of its arrays.
     """
     stream, size = load().train, experiment.batch_size
-    state = jax.eval_shape(partial(init_member, experiment, _ANY))
-    step = training_flops(experiment, graph(experiment), state, batch_shapes(stream, size))
+    state = jax.eval_shape(partial(init_member, experiment, Hyper.example()))
+    step = training_flops(experiment, graph(experiment), state, stream)
     return step / mean_tokens(stream, size)
 
 
@@ -137,7 +126,7 @@ def step_time(experiment: Experiment, load: Callable[[], Splits], batch_devices:
     mesh = group_mesh(1, batch_devices)
     try:
         require_room(experiment, 1, mesh)
-        program = Program(experiment, load(), [_ANY], mesh)
+        program = Program.of(experiment, load(), [Hyper.example()], mesh)
         return training_cost(program, program.take(program.init())).step.median
     except (TooLarge, jax.errors.JaxRuntimeError) as error:
         if not isinstance(error, TooLarge) and "RESOURCE_EXHAUSTED" not in str(error):

@@ -37,12 +37,13 @@ def pool(hidden: Array, lengths: Array, how: Pooling, forward_features: int) -> 
     return jnp.where(lengths[:, None] > 0, largest, 0)
 
 
-def initial_pool(how: Pooling, batch_size: int, features: int) -> Any:
-    """What pooling keeps between steps: nothing, a sum and a count, or the largest so far."""
+def pool_state(how: Pooling, hidden: Array, lengths: Array) -> Any:
+    """What pooling keeps behind `[B, T, P]` hidden states of `[B]` true steps."""
+    mask = (jnp.arange(hidden.shape[1]) < lengths[:, None])[:, :, None]
     if how == "mean":
-        return jnp.zeros((batch_size, features)), jnp.zeros((batch_size, 1))
+        return jnp.where(mask, hidden, 0).sum(axis=1), lengths[:, None].astype(hidden.dtype)
     if how == "max":
-        return jnp.full((batch_size, features), -jnp.inf)
+        return jnp.where(mask, hidden, -jnp.inf).max(axis=1)
     return ()
 
 

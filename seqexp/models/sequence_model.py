@@ -1,213 +1,316 @@
-"""Embed, run a stack of recurrent layers, read out what the task asks for."""
+"""Embed, run a stack of layers, read out what the task asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import cycle, islice
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from seqexp.cells.protocol import Cell
-from seqexp.layers import Bidirectional, Recurrent, Stack, dropout
-from seqexp.models.pooling import POOLINGS, Pooling, initial_pool, pool, pool_step
+from seqexp.layers import Bidirectional, Recurrent, Stack, dropout, recurrent_layer
+from seqexp.layers.bidirectional import Merge
+from seqexp.layers.stack import Norm
+from seqexp.models.pooling import POOLINGS, Pooling, pool, pool_state, pool_step
 from seqexp.recurrences.remat import Remat, require_remat
-from seqexp.types import Array, Carry, Prediction, SeqexpError, TaskSpec
+from seqexp.types import (
+    Array,
+    Carry,
+    Features,
+    Layer,
+    Prediction,
+    SeqexpError,
+    Sequences,
+    TaskSpec,
+    Tokens,
+)
 
-Merge = Literal["concat", "sum"]
+LayerFactory = Callable[..., Layer]
+"""Makes a layer from `(in_features, features, rngs=...)`."""
 
 
 class SequenceModel(nnx.Module):
-    """Embedding, a stack of recurrent layers, readout.
+    """Embedding, a stack of layers, readout.
 
         e_t = E[x_t] for tokens, x_t for features
         h_1..h_T = stack(e_1..e_T)
         outputs = R pool(h_1..h_T) + b, or R h_t + b at each step
 
+    A free answer is written by the same stack: it reads the inputs, then goes on over the prefix,
+    from a second embedding, with an output at each of its steps.
+
+    The layers are of several kinds, `layers`, or all of one cell, `cell`, which is short for
+    `layers=[recurrent_layer(cell, bidirectional, merge, remat, cell_dropout)]`.
+
     Args:
         spec: what the task asks for; it settles the input, the output and whether to pool.
-        cell: makes a cell from `(in_features, features, rngs=...)`.
-        features: H, the hidden units of each layer and direction.
-        depth: how many layers.
-        bidirectional: read the sequence in both directions; refused by causal tasks.
-        merge: "concat" or "sum" of the two directions.
+        features: H, the width of each layer (and direction).
+        depth: how often the layers stand on top of each other.
         dropout: the rate between layers and before the readout.
         residual: add a layer's input to its output where the widths agree.
         norm: "none", "layer" or "rms", of each layer's input.
         pooling: "last", "mean" or "max" over the true steps, where the task asks for one output a
             sequence.
         embed_features: width of the token embedding; None for H. Features are not embedded.
-        remat: keep for the backward pass only every so many steps' carry, "auto" for every
-            sqrt(T), and compute the rest again: less memory for more time. None keeps everything.
+        layers: makers of layers, bottom first.
+        cell: makes a cell from `(in_features, features, rngs=...)`.
+        bidirectional: read the sequence in both directions; refused by causal tasks.
+        merge: "concat" or "sum" of the two directions.
+        remat: gradient checkpointing, see `Recurrent`.
         cell_dropout: wraps each cell in a member of the dropout family; None for bare cells.
         rngs: draws the parameters.
 
     Raises:
-        SeqexpError: for sizes below 1, unknown options, or a causal task and a bidirectional model.
+        SeqexpError: for sizes below 1, unknown options, both or neither of `layers` and `cell`, or
+            layers that read the future where the task forbids it.
     """
 
     def __init__(
         self,
         spec: TaskSpec,
         *,
-        cell: Callable[..., Cell],
         features: int,
         depth: int,
-        bidirectional: bool,
-        merge: Merge,
         dropout: float,
         residual: bool,
-        norm: Literal["none", "layer", "rms"],
+        norm: Norm,
         pooling: Pooling,
         embed_features: int | None = None,
+        layers: Sequence[LayerFactory] | None = None,
+        cell: Callable[..., Cell] | None = None,
+        bidirectional: bool = False,
+        merge: Merge = "concat",
         remat: Remat = None,
         cell_dropout: Callable[[Cell], Cell] | None = None,
         rngs: nnx.Rngs,
     ):
-        _check(spec, features, depth, bidirectional, merge, pooling, embed_features)
+        _require_sizes(features=features, depth=depth, embed_features=embed_features)
+        if pooling not in POOLINGS:
+            raise SeqexpError(f"model.pooling must be one of {POOLINGS}, not {pooling!r}")
         require_remat("model.remat", remat)
+        options = {
+            "bidirectional": bidirectional,
+            "merge": merge,
+            "remat": remat,
+            "cell_dropout": cell_dropout,
+        }
+        kinds = _kinds(layers, cell, options)
         self.spec = spec
         self.features = features
         self.pooling: Pooling = pooling
         self.dropout = dropout
-        width = spec.input_size
-        if spec.inputs == "tokens":
+        width = spec.inputs.size
+        if isinstance(spec.inputs, Tokens):
             width = embed_features or features
-            self.embed = nnx.Embed(spec.input_size, width, rngs=rngs)
-
-        def new_cell(in_features: int) -> Cell:
-            bare = cell(in_features, features, rngs=rngs)
-            return bare if cell_dropout is None else cell_dropout(bare)
-
-        layers: list[Recurrent | Bidirectional] = []
-        for _ in range(depth):
-            if bidirectional:
-                layer = Bidirectional(new_cell(width), new_cell(width), merge=merge, remat=remat)
-            else:
-                layer = Recurrent(new_cell(width), remat=remat)
-            layers.append(layer)
-            width = layer.out_features
-        self.stack = Stack(layers, dropout=dropout, residual=residual, norm=norm, rngs=rngs)
+            self.embed = nnx.Embed(spec.inputs.size, width, rngs=rngs)
+        bottom = width
+        stacked: list[Layer] = []
+        for kind in islice(cycle(kinds), depth * len(kinds)):
+            stacked.append(kind(width, features, rngs=rngs))
+            width = stacked[-1].out_features
+        self.stack = Stack(stacked, dropout=dropout, residual=residual, norm=norm, rngs=rngs)
         self.out_features = width
-        self.forward_features = width // 2 if bidirectional else width
+        self.forward_features = _forward_features(spec, pooling, stacked)
         self.readout = nnx.Linear(width, spec.output_size, rngs=rngs)
+        if spec.answer == "free":
+            self.embed_prefix = nnx.Embed(spec.output_size, bottom, rngs=rngs)
 
     @staticmethod
     def without_effect(
         spec: TaskSpec,
         *,
-        cell: Callable[..., Cell],
         features: int,
         depth: int,
-        bidirectional: bool,
-        merge: Merge,
         embed_features: int | None = None,
+        layers: Sequence[LayerFactory] | None = None,
+        cell: Callable[..., Cell] | None = None,
+        bidirectional: bool = False,
+        merge: Merge = "concat",
         **_: Any,
     ) -> dict[str, Any]:
         """The arguments that change nothing on a task, each with its neutral value."""
         found: dict[str, Any] = {}
-        if spec.outputs == "step":
+        if spec.answer != "sequence":
             found["pooling"] = "last"
-        if not bidirectional:
+        if layers is None and not bidirectional:
             found["merge"] = "concat"
-        if spec.inputs == "features" or embed_features == features:
+        if isinstance(spec.inputs, Features) or embed_features == features:
             found["embed_features"] = None
-        if depth == 1:
-            width = spec.input_size
-            if spec.inputs == "tokens":
+        kinds = _kinds(layers, cell, {"bidirectional": bidirectional, "merge": merge})
+        if depth * len(kinds) == 1:
+            width = spec.inputs.size
+            if isinstance(spec.inputs, Tokens):
                 width = embed_features or features
-            out = _out_features(cell, width, features)
-            if width != (2 * out if bidirectional and merge == "concat" else out):
+            if width != _out_features(kinds[0], width, features):
                 found["residual"] = False
         return found
 
-    def __call__(self, inputs: Array, lengths: Array, key: Array | None = None) -> Prediction:
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The stack's, bottom first."""
+        return tuple(self.stack.layers)
+
+    def parameter_parts(self) -> Mapping[str, tuple[nnx.Param, ...]]:
+        """Recurrent parameters of all layers; embeddings; the readout's kernel and bias."""
+        embeddings = [self.embed] if isinstance(self.spec.inputs, Tokens) else []
+        if self.spec.answer == "free":
+            embeddings.append(self.embed_prefix)
+        assert self.readout.bias is not None
+        return {
+            "recurrent": self.stack.recurrent_parameters,
+            "embedding": tuple(embed.embedding for embed in embeddings),
+            "readout": (self.readout.kernel, self.readout.bias),
+        }
+
+    def stepwise(self) -> SequenceModel:
+        """The same model with each layer `stepwise`."""
+        copy = jax.tree.map(lambda leaf: leaf, self)
+        copy.stack = self.stack.stepwise()
+        return copy
+
+    def __call__(
+        self, inputs: Sequences, prefix: Sequences | None = None, *, key: Array | None = None
+    ) -> Prediction:
         """Run whole sequences.
 
         Args:
-            inputs: `[B, T]` tokens or `[B, T, D]` features.
-            lengths: `[B]` true lengths; what stands beyond them never matters.
+            inputs: `[B, T]` tokens or `[B, T, D]` features; what stands at padding never matters.
+            prefix: `[B, U]` tokens of a free answer, shifted right; None elsewhere.
             key: draws dropout; None for evaluation.
         """
         stack_key, readout_key = (None, None) if key is None else jax.random.split(key)
-        ys, hidden, _ = self.stack(self._embedded(inputs), lengths, key=stack_key)
-        if self.spec.outputs == "sequence":
-            ys = pool(ys, lengths, self.pooling, self.forward_features)
+        if prefix is not None:
+            input_key, stack_key = (
+                (None, None) if stack_key is None else jax.random.split(stack_key)
+            )
+            _, carry = self._read(inputs, input_key)
+            embedded = _embedded(self.embed_prefix, prefix.values)
+            ys, hidden, _ = self.stack(embedded, prefix.lengths, carry, stack_key)
+        else:
+            ys, hidden, _ = self.stack(self._embedded(inputs.values), inputs.lengths, key=stack_key)
+        if self.spec.answer == "sequence":
+            ys = pool(ys, inputs.lengths, self.pooling, self.forward_features)
         if readout_key is not None:
             ys = dropout(readout_key, ys, self.dropout)
         return Prediction(self.readout(ys), hidden)
 
-    def initial_carry(self, batch_size: int) -> Carry:
-        """The carry before the first step: the layers' and the pooling's."""
-        layers = self.stack.initial_carry(batch_size, self.spec.length)
-        return layers, initial_pool(self._step_pooling, batch_size, self.out_features)
+    def prefill(self, inputs: Sequences) -> Carry:
+        """Read what is given: the layers' carries behind it, and the pooling's.
 
-    def step(self, carry: Carry, inputs: Array) -> tuple[Carry, Array]:
+        Raises:
+            SeqexpError: if a layer reads the future.
+        """
+        for layer in self.layers:
+            if not layer.causal:
+                raise SeqexpError(
+                    f"a {type(layer).__name__} layer reads the whole sequence, so the model cannot "
+                    "decode: use a unidirectional model"
+                )
+        ys, carry = self._read(inputs, None)
+        return carry, pool_state(self._step_pooling, ys, inputs.lengths)
+
+    def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
         """One step of decoding; the outputs are those of the sequence so far.
 
         Args:
-            carry: from `initial_carry` or the step before.
-            inputs: `[B]` tokens or `[B, D]` features.
+            carry: from `prefill` or the step before.
+            x: `[B]` tokens or `[B, D]` features; of a free answer, tokens.
 
         Returns:
             The carry, and `[B, C]` outputs.
 
         Raises:
-            SeqexpError: if the model is bidirectional.
+            SeqexpError: if a layer reads the future.
         """
         layers, pooled = carry
-        layers, y = self.stack.step(layers, self._embedded(inputs))
+        free = self.spec.answer == "free"
+        embedded = _embedded(self.embed_prefix, x) if free else self._embedded(x)
+        layers, y = self.stack.step(layers, embedded)
         pooled, y = pool_step(self._step_pooling, pooled, y)
         return (layers, pooled), self.readout(y)
 
+    def _read(self, inputs: Sequences, key: Array | None) -> tuple[Array, Carry]:
+        """The stack's outputs for inputs, and its carry behind them with room for an answer."""
+        most = self.spec.max_length + (self.spec.max_answer_length or 0)
+        start = self.stack.initial_carry(inputs.lengths.shape[0], most)
+        ys, _, carry = self.stack(self._embedded(inputs.values), inputs.lengths, start, key)
+        return ys, carry
+
     @property
     def _step_pooling(self) -> Pooling:
-        return self.pooling if self.spec.outputs == "sequence" else "last"
+        return self.pooling if self.spec.answer == "sequence" else "last"
 
     def _embedded(self, inputs: Array) -> Array:
-        if self.spec.inputs == "features":
-            return inputs
-        # Padding may hold any token; one that is no row of the table would read NaN.
-        return self.embed(jnp.clip(inputs, 0, self.spec.input_size - 1))
+        return _embedded(self.embed, inputs) if isinstance(self.spec.inputs, Tokens) else inputs
 
 
-def _out_features(cell: Callable[..., Cell], in_features: int, features: int) -> int:
-    """P: a cell may give out another width than it has units, a projection, say."""
+def _embedded(embed: nnx.Embed, tokens: Array) -> Array:
+    # Padding may hold any token; one that is no row of the table would read NaN.
+    return embed(jnp.clip(tokens, 0, embed.num_embeddings - 1))
+
+
+def _kinds(
+    layers: Sequence[LayerFactory] | None,
+    cell: Callable[..., Cell] | None,
+    options: Mapping[str, Any],
+) -> Sequence[LayerFactory]:
+    """The makers of layers; `cell` is short for one."""
+    if (layers is None) == (cell is None):
+        raise SeqexpError("a model is made of model.cell or of model.layers: give one of the two")
+    if cell is not None:
+        return [partial(recurrent_layer, cell=cell, **options)]
+    neutral = {"bidirectional": False, "merge": "concat", "remat": None, "cell_dropout": None}
+    for name, value in options.items():
+        if value != neutral[name]:
+            raise SeqexpError(
+                f"model.{name} is for models of one cell: with model.layers set it in the file of "
+                "a layer"
+            )
+    if not layers:
+        raise SeqexpError("model.layers is empty: name at least one layer")
+    return layers
+
+
+def _forward_features(spec: TaskSpec, pooling: Pooling, layers: Sequence[Layer]) -> int:
+    """How many of the top layer's units run forward in time. Refuses what reads the future."""
+    for layer in layers:
+        if layer.causal or not (spec.causal or spec.answer == "free"):
+            continue
+        why = "this task is causal (an output may only depend on the inputs up to it)"
+        if spec.answer == "free":
+            why = "a free answer is written step by step, by the same layers that read the inputs"
+        what = "model.bidirectional=true reads the future; set model.bidirectional=false"
+        if not isinstance(layer, Bidirectional):
+            what = f"a {type(layer).__name__} layer reads the future; use causal layers"
+        raise SeqexpError(f"{why}, and {what}")
+    top = layers[-1]
+    if isinstance(top, Bidirectional):
+        if top.merge == "concat":
+            return top.forward.out_features
+        if pooling == "last" and spec.answer == "sequence":
+            raise SeqexpError(
+                "model.pooling=last needs the two directions apart: use model.merge=concat, or "
+                "model.pooling=mean or max"
+            )
+    if isinstance(top, Recurrent) and top.reverse:
+        return 0
+    return top.out_features
+
+
+def _out_features(kind: LayerFactory, in_features: int, features: int) -> int:
+    """P: a layer may give out another width than it has units, a projection, say."""
     found: list[int] = []
-    jax.eval_shape(lambda: found.append(cell(in_features, features, rngs=nnx.Rngs(0)).out_features))
+    jax.eval_shape(lambda: found.append(kind(in_features, features, rngs=nnx.Rngs(0)).out_features))
     return found[0]
 
 
-def _check(
-    spec: TaskSpec,
-    features: Any,
-    depth: Any,
-    bidirectional: bool,
-    merge: str,
-    pooling: str,
-    embed_features: Any,
-) -> None:
-    for name, size in (
-        ("features", features),
-        ("depth", depth),
-        ("embed_features", embed_features),
-    ):
+def _require_sizes(**sizes: Any) -> None:
+    for name, size in sizes.items():
         if size is None and name == "embed_features":
             continue
         if not isinstance(size, int) or size < 1:
             raise SeqexpError(f"model.{name} must be a whole number of at least 1, not {size!r}")
-    if merge not in get_args(Merge):
-        raise SeqexpError(f"model.merge must be one of {get_args(Merge)}, not {merge!r}")
-    if pooling not in POOLINGS:
-        raise SeqexpError(f"model.pooling must be one of {POOLINGS}, not {pooling!r}")
-    if bidirectional and spec.causal:
-        raise SeqexpError(
-            "this task is causal (an output may only depend on the inputs up to it), and "
-            "model.bidirectional=true reads the future; set model.bidirectional=false"
-        )
-    if bidirectional and merge == "sum" and pooling == "last" and spec.outputs == "sequence":
-        raise SeqexpError(
-            "model.pooling=last needs the two directions apart: use model.merge=concat, or "
-            "model.pooling=mean or max"
-        )

@@ -26,6 +26,14 @@ NOT_RESULT = (
 and what was matched, for the width that it led to stands in the model's own config."""
 
 
+RENAMED = {
+    "seqexp.cells.LSTM": {"implementation": "kernel"},
+    "seqexp.models.SequenceModel": {"remat": "chunk"},
+}
+"""By `_target_`, options that had another name once: they count under it, so that a record keeps
+its identity."""
+
+
 def identity(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
     """The 16 hex digits that name a run.
 
@@ -96,9 +104,24 @@ def canonical(value: Any) -> str:
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def with_todays_names(config: Any) -> Any:
+    """A recorded config, its options under the names that they have today."""
+    return _renamed(config, {t: {old: new for new, old in n.items()} for t, n in RENAMED.items()})
+
+
+def _renamed(node: Any, names: Mapping[str, Mapping[str, str]]) -> Any:
+    if isinstance(node, list | tuple):
+        return [_renamed(child, names) for child in node]
+    if not isinstance(node, Mapping):
+        return node
+    target = node.get("_target_")
+    own = names.get(target, {}) if isinstance(target, str) else {}
+    return {own.get(key, key): _renamed(child, names) for key, child in node.items()}
+
+
 def _hash(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
     whole = {
-        "config": without_nulls(config),
+        "config": without_nulls(_renamed(config, RENAMED)),
         "data_hashes": data_hashes,
         "device_kind": device_kind,
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqexp.runs.identity import canonical, recorded_identity
+from seqexp.runs.identity import canonical, recorded_identity, with_todays_names
 from seqexp.runs.record import MANIFEST, RUN, is_finished
 from seqexp.runs.store import read_json
 from seqexp.types import SeqexpError
@@ -104,4 +104,4 @@ def _read(folder: Path) -> _Entry | None:
     except (SeqexpError, OSError):
         manifest = {}
     known = Known(folder.name, run["id"], is_finished(folder))
-    return _Entry(known, run.get("config"), manifest)
+    return _Entry(known, with_todays_names(run.get("config")), manifest)

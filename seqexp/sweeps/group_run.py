@@ -27,7 +27,6 @@ from seqexp.sweeps.opening import Opened, keep_traceback, open_members
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
 from seqexp.training import Chunk, GroupState, Program, train
-from seqexp.training.evaluation import pooled
 from seqexp.training.loop import Standing
 from seqexp.training.mesh import group_mesh, slice_widths
 from seqexp.training.step import MemberState
@@ -121,7 +120,7 @@ def _train_group(group: Group, opened: Sequence[Opened], progress: SweepProgress
         check_quickly(group.experiment)
     _attempt("preparing", group, opened, progress)
     hypers = [member.planned.hyper for member in opened]
-    program = Program(group.experiment, splits, hypers, mesh)
+    program = Program.of(group.experiment, splits, hypers, mesh)
     fresh = program.take(program.init())
     progress.advance(sum(member.step for member in opened))
     _attempt("measuring costs", group, opened, progress)
@@ -183,7 +182,7 @@ def _with_costs(
         program = program.at_width(min(ledger.slice_width or 1, widths[-1]))
     first = opened[0].planned.point
     if first.config["peak_memory"] and ledger.peak_resident_bytes is None:
-        ledger = with_peak_resident(ledger, first, program.batch.inputs.shape[1])
+        ledger = with_peak_resident(ledger, first, max(bucket.length for bucket in program.batches))
     return program, ledger
 
 
@@ -249,8 +248,11 @@ def _close(
         ]
     )
     weights = [state.best_params for state in states]
-    sums = program.sums(weights, scored, "test") if scored.any() else []
-    test = pooled(sums)
+    found = {
+        split: program.evaluate(weights, scored, split)
+        for split in program.held_out
+        if split != "valid" and scored.any()
+    }
 
     def close(m: int, member: Opened) -> None:
         run, state, step = member.run, members[m], standings[m].best_step
@@ -264,7 +266,9 @@ def _close(
         best = next(r for r in read(run.directory / METRICS) if r["step"] == step)
         valid = {k.removeprefix("valid/"): v for k, v in best.items() if k.startswith("valid/")}
         run.save_weights(step, nnx.to_pure_dict(state.best_params))
-        targets = {name: sum(float(batch[name].weight[m]) for batch in sums) for name in test}
-        run.finish(step, valid, {name: float(v[m]) for name, v in test.items()}, targets)
+        evaluated = {split: each[m] for split, each in found.items()}
+        test = evaluated.pop("test")
+        others = {split: each.metrics for split, each in evaluated.items()}
+        run.finish(step, valid, test.metrics, test.weights, held_out=others)
 
     _each(opened, close)

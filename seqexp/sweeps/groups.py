@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,10 +23,11 @@ from seqexp.sweeps.names import group_names, run_names
 from seqexp.sweeps.no_effect import differences, plain, without_effect
 from seqexp.sweeps.point import Point, build_model
 from seqexp.training import Experiment, Hyper
-from seqexp.training.batches import batch_shapes
+from seqexp.training.batches import bucket_shares
 from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
+from seqexp.training.program import require_share
 from seqexp.training.settings import changed_settings
-from seqexp.training.step import graph, init_member, loss_and_metrics
+from seqexp.training.step import graph, init_member, loss_and_sums
 from seqexp.types import SeqexpError, Splits, first_line
 
 
@@ -178,29 +180,28 @@ def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
     devices = point.config["trainer"]["batch_devices"]
     if devices != AUTO:
         group_mesh(1, devices)
-        if experiment.batch_size % devices:
-            raise SeqexpError(
-                f"trainer.batch_size={experiment.batch_size} cannot be split over "
-                f"trainer.batch_devices={devices}: choose a multiple"
-            )
+        for bucket in splits.train.buckets(experiment.batch_size):
+            require_share(bucket.batch_size, devices)
     try:
         graphdef = graph(experiment)
-        state = jax.eval_shape(partial(init_member, experiment, Hyper(0, 0.0, 0.0, 0.0)))
+        state = jax.eval_shape(partial(init_member, experiment, Hyper.example()))
         jax.eval_shape(
-            partial(loss_and_metrics, experiment, graphdef, key=None),
+            partial(loss_and_sums, experiment, graphdef, key=None),
             state.params,
-            batch=splits.valid,
+            batch=splits.held_out["valid"][0],
         )
     except (TypeError, ValueError) as error:
         raise SeqexpError(
             f"{point.model} does not fit {point.task}: {first_line(error)}"
         ) from error
     if devices == AUTO:
-        batch = batch_shapes(splits.train, experiment.batch_size)
-        flops = Figures().take("flops", training_flops, experiment, graphdef, state, batch)
+        stream, size = splits.train, experiment.batch_size
+        buckets = list(bucket_shares(stream, size).items())
+        flops = Figures().take("flops", training_flops, experiment, graphdef, state, stream)
         # Without a number of FLOPs nobody knows whether a device would be worth it.
-        a_time_step = (flops or 0) / batch.inputs.shape[1]
-        devices = auto_batch_devices(members, experiment.batch_size, a_time_step)
+        a_time_step = (flops or 0) / sum(share * bucket.length for bucket, share in buckets)
+        sizes = [bucket.batch_size for bucket, _ in buckets]
+        devices = auto_batch_devices(members, math.gcd(*sizes), a_time_step)
     return experiment, devices
 
 

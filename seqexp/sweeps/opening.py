@@ -94,7 +94,7 @@ def open_members(
     Returns:
         The members that can be written, and by run id why the others can't.
     """
-    like = jax.eval_shape(partial(init_member, experiment, Hyper(0, 0.0, 0.0, 0.0)))
+    like = jax.eval_shape(partial(init_member, experiment, Hyper.example()))
     opened, failed = [], {}
     for member in members:
         try:

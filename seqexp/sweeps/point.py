@@ -70,8 +70,6 @@ class Point:
                 "optimizer.clip_norm=0 leaves nothing of a gradient: write a number above 0, or "
                 "null for no clipping"
             )
-        if values["clip_norm"] is None:
-            values["clip_norm"] = math.inf
         return Hyper(seed=seed, **values)
 
     def shared_config(self) -> dict[str, Any]:

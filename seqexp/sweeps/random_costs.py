@@ -67,13 +67,13 @@ def _few_steps(point: Point, length: int) -> None:
 
 def _program(point: Point, length: int) -> tuple[Program, Splits]:
     experiment = point.build()
-    task = RandomTask(replace(experiment.task.spec, length=length), experiment.batch_size)
+    task = RandomTask(replace(experiment.task.spec, max_length=length), experiment.batch_size)
     devices = point.config["trainer"]["batch_devices"]
     mesh = group_mesh(1, 1 if devices == AUTO else devices)
     try:
         require_room(experiment, 1, mesh)
         splits = task.load()
-        program = Program(replace(experiment, task=task), splits, [point.hyper], mesh)
+        program = Program.of(replace(experiment, task=task), splits, [point.hyper], mesh)
     except (TypeError, ValueError) as error:
         raise SeqexpError(
             f"{point.model} does not fit {point.task}: {first_line(error)}"

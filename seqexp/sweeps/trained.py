@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,30 @@ import numpy as np
 from flax import nnx
 
 from seqexp.runs import checkpoint
+from seqexp.runs.identity import with_todays_names
 from seqexp.runs.manifest import source_hash
 from seqexp.runs.record import read_run
 from seqexp.runs.redaction import REDACTED
 from seqexp.runs.schema import MANIFEST, METRICS, RUN, WEIGHTS, Run
 from seqexp.runs.store import Damaged, read, read_json
 from seqexp.sweeps.foreign import foreign_code
+from seqexp.sweeps.model_inputs import checked_inputs, prompt_tokens, require_drawing
 from seqexp.sweeps.outcome import shown
 from seqexp.sweeps.point import Point
 from seqexp.training import Experiment, Program
+from seqexp.training.decoding import before_end, decode, sample_text, spell
 from seqexp.training.evaluation import eval_batches
 from seqexp.training.mesh import group_mesh
-from seqexp.training.sampling import decode, encode, sample_tokens
 from seqexp.training.settings import changed_settings, refuse_settings
 from seqexp.training.step import SAMPLE, build, member_key
-from seqexp.types import Batch, Model, SeqexpError, Task, Text
+from seqexp.types import (
+    Batch,
+    Model,
+    SeqexpError,
+    Sequences,
+    Task,
+    TaskSpec,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +70,8 @@ class TrainedRun:
         self.model: Model = _with_weights(self._experiment, tree, folder)
         self._graphdef, self._params = nnx.split(self.model)
         self._outputs = jax.jit(_outputs, static_argnums=0)
-        self._sample = jax.jit(sample_tokens, static_argnums=(0, 4))
+        self._sample = jax.jit(sample_text, static_argnums=(0, 4))
+        self._answer = jax.jit(_answer, static_argnums=(0, 3, 4))
 
     def __repr__(self) -> str:
         score = self.run["score"]
@@ -82,58 +92,74 @@ class TrainedRun:
             length means nothing); without B for one sequence.
 
         Raises:
-            SeqexpError: inputs or lengths are not what the model was built for.
+            SeqexpError: inputs or lengths are not what the model was built for, or an answer is
+                free, which `generate` writes.
         """
-        values, ends, alone = self._checked(inputs, lengths)
-        batch = Batch(values, np.zeros(len(values)), ends)  # type: ignore[arg-type]
+        if self.task.spec.answer == "free":
+            raise SeqexpError(f"{self.run['task']} has free answers: use generate")
+        sequences, alone = checked_inputs(self.task.spec, inputs, lengths)
         parts = [
-            self._outputs(self._graphdef, self._params, each.inputs, each.lengths)
-            for each in eval_batches(batch, self._experiment.eval_batch_size)
+            self._outputs(self._graphdef, self._params, each.inputs)
+            for each in eval_batches([Batch(sequences, ())], self._experiment.eval_batch_size)
         ]
-        outputs = np.concatenate([np.asarray(part) for part in parts])[: len(values)]
+        outputs = np.concatenate([np.asarray(part) for part in parts])[: len(sequences.lengths)]
         return outputs[0] if alone else outputs
 
     def generate(
         self,
-        prompt: str | Sequence[int],
+        prompt: Any,
         length: int | None = None,
         *,
-        temperature: float = 1.0,
+        temperature: float | None = None,
         seed: int | None = None,
     ) -> Any:
-        """A prompt and what the model draws after it, a symbol a step.
+        """What the model writes: text after a prompt, or a free answer to an input.
 
         Args:
-            prompt: text, or tokens; at least one.
-            length: how many to draw; None for as many as training's samples have.
-            temperature: divides the logits; 0 always takes the largest.
+            prompt: text, or tokens; at least one. For free answers the inputs of one example,
+                `[T]` tokens or `[T, D]` features.
+            length: how many symbols to draw; None for as many as training's samples have, or as
+                the longest answer.
+            temperature: divides the logits; 0 always takes the largest. None for 1, or for 0 where
+                answers are free.
             seed: draws; None for the run's own, with which training drew its samples.
 
         Returns:
-            Text for text, a list of tokens for tokens.
+            The prompt and what follows: text for text, a list of tokens for tokens. Of a free
+            answer its tokens, up to its end.
 
         Raises:
-            SeqexpError: the task is none of predicting the next token, or there is a mistake in an
-                argument.
+            SeqexpError: the task is none of writing, or there is a mistake in an argument.
         """
-        text = self.task.text
+        text, spec = self.task.text, self.task.spec
+        if temperature is None:
+            temperature = 0.0 if spec.answer == "free" else 1.0
+        if spec.answer == "free":
+            length = spec.max_answer_length if length is None else length
+            require_drawing(length, temperature)
+            sequences, alone = checked_inputs(spec, prompt, None)
+            if not alone:
+                raise SeqexpError("give the inputs of one example, without B")
+            drawn = self._answer(
+                self._graphdef, self._params, sequences, length, spec, self._key(seed), temperature
+            )
+            return np.asarray(drawn.values[0])[: int(drawn.lengths[0])].tolist()
         if text is None:
             raise SeqexpError(
                 f"{self.run['name']} can't generate: {self.run['task']} is no task of predicting "
                 "the next token (it has no `text`); use predict"
             )
         length = text.length if length is None else length
-        if type(length) is not int or length < 1:
-            raise SeqexpError(f"length must be a whole number of at least 1, not {length!r}")
-        if not 0 <= temperature < float("inf"):
-            raise SeqexpError(f"temperature must be a number of at least 0, not {temperature!r}")
-        tokens = _prompt(text, prompt)
-        key = member_key(self.run["seed"] if seed is None else seed, SAMPLE)
+        require_drawing(length, temperature)
+        tokens = prompt_tokens(text, prompt)
         drawn = self._sample(
-            self._graphdef, self._params, key, jnp.asarray(tokens), length, temperature
+            self._graphdef, self._params, self._key(seed), jnp.asarray(tokens), length, temperature
         )
         whole = [*tokens.tolist(), *np.asarray(drawn).tolist()]
-        return decode(text, whole) if isinstance(prompt, str) else whole
+        return spell(text, whole) if isinstance(prompt, str) else whole
+
+    def _key(self, seed: int | None) -> Any:
+        return member_key(self.run["seed"] if seed is None else seed, SAMPLE)
 
     def evaluate(self, split: str = "test") -> dict[str, float]:
         """All metrics on a split of the task's data, by the program that training evaluates with.
@@ -141,13 +167,11 @@ class TrainedRun:
         On the machine that trained, and by the same code, these are the recorded scores, bitwise.
 
         Args:
-            split: "valid" or "test".
+            split: "valid", "test", or another that the task holds out.
 
         Raises:
             SeqexpError: the data is missing, or the split unknown.
         """
-        if split not in ("valid", "test"):
-            raise SeqexpError(f"split must be 'valid' or 'test', not {split!r}")
         _refuse_redacted({"task": self.config["task"]}, self.folder)
         recorded: Mapping[str, str] = {}
         with suppress(Damaged):  # Said when it was loaded.
@@ -155,47 +179,13 @@ class TrainedRun:
         for name, found in self.task.data_hashes().items():
             if recorded.get(name, found) != found:
                 _log.warning("%s: its data has changed since: %s", self.folder, name)
-        program = Program(self._experiment, self.task.load(), [self._point.hyper], group_mesh(1, 1))
+        splits = self.task.load()
+        if split not in splits.held_out:
+            there = ", ".join(map(repr, splits.held_out))
+            raise SeqexpError(f"split must be one of {there}, not {split!r}")
+        program = Program.of(self._experiment, splits, [self._point.hyper], group_mesh(1, 1))
         params = program.place([self._params])  # type: ignore[list-item]
-        values = program.evaluate(params, np.asarray([True]), split)
-        return {name: float(value[0]) for name, value in values.items()}
-
-    def _checked(self, inputs: Any, lengths: Any) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Inputs with B in front, their lengths, and whether there was one sequence without B."""
-        spec = self.task.spec
-        tokens = spec.inputs == "tokens"
-        values = np.asarray(inputs)
-        shape = "[B, T] tokens" if tokens else f"[B, T, {spec.input_size}] features"
-        wanted = np.integer if tokens else np.number
-        dimensions = values.ndim + tokens
-        if (
-            dimensions not in (2, 3)
-            or not np.issubdtype(values.dtype, wanted)
-            or not (tokens or values.shape[-1] == spec.input_size)
-            or 0 in values.shape
-        ):
-            raise SeqexpError(
-                f"inputs must be {shape}, or one sequence without B, not {values.dtype} "
-                f"{list(values.shape)}"
-            )
-        if tokens and not (0 <= values.min() and values.max() < spec.input_size):
-            raise SeqexpError(
-                f"tokens must be from 0 to {spec.input_size - 1}, not {values.min()} to "
-                f"{values.max()}"
-            )
-        alone = dimensions == 2
-        values = values[None] if alone else values
-        count, steps = values.shape[:2]
-        ends = np.full(count, steps) if lengths is None else np.asarray(lengths).reshape(-1)
-        if (
-            ends.shape != (count,)
-            or not np.issubdtype(ends.dtype, np.integer)
-            or not (1 <= ends.min() and ends.max() <= steps)
-        ):
-            raise SeqexpError(
-                f"lengths must be {count} whole numbers from 1 to {steps}, not {lengths!r}"
-            )
-        return values.astype(np.int32 if tokens else np.float32), ends.astype(np.int32), alone
+        return program.evaluate(params, np.asarray([True]), split)[0].metrics
 
 
 def load_run(folder: Path | str) -> TrainedRun:
@@ -220,7 +210,7 @@ def load_run(folder: Path | str) -> TrainedRun:
         raise SeqexpError(
             f"{folder} is not finished ({run.status}): the command that started it goes on"
         )
-    config = dict(run.config)
+    config = with_todays_names(run.config)
     _refuse_redacted({key: config[key] for key in config if key != "task"}, folder)
     path = folder / WEIGHTS
     try:
@@ -257,25 +247,24 @@ def _shapes(tree: Any) -> dict[str, tuple[tuple[int, ...], str]]:
     }
 
 
-def _outputs(graphdef: nnx.GraphDef, params: Any, inputs: Any, lengths: Any) -> Any:
-    return nnx.merge(graphdef, params)(inputs, lengths, None).outputs
+def _outputs(graphdef: nnx.GraphDef, params: Any, inputs: Sequences) -> Any:
+    return nnx.merge(graphdef, params)(inputs).outputs
 
 
-def _prompt(text: Text, prompt: str | Sequence[int]) -> np.ndarray:
-    if isinstance(prompt, str):
-        if unknown := [symbol for symbol in prompt if symbol not in text.symbols]:
-            raise SeqexpError(
-                f"the prompt has {unknown[0]!r}, which is none of the symbols {text.symbols!r}"
-            )
-        tokens = encode(text, prompt)
-    else:
-        tokens = np.asarray(prompt)
-    most = len(text.symbols) - 1
-    if tokens.ndim != 1 or not len(tokens):
-        raise SeqexpError("the prompt must be one sequence of at least one symbol")
-    if not np.issubdtype(tokens.dtype, np.integer) or tokens.min() < 0 or tokens.max() > most:
-        raise SeqexpError(f"the prompt's tokens must be whole numbers from 0 to {most}")
-    return tokens.astype(np.int32)
+def _answer(
+    graphdef: nnx.GraphDef,
+    params: Any,
+    inputs: Sequences,
+    length: int,
+    spec: TaskSpec,
+    key: Any,
+    temperature: Any,
+) -> Sequences:
+    assert spec.start is not None and spec.end is not None
+    first = jnp.full(1, spec.start)
+    model = nnx.merge(graphdef, params)
+    written = decode(model, inputs, first, length, key=key, temperature=temperature)
+    return before_end(written, spec.end)
 
 
 def _refuse_redacted(config: Mapping[str, Any], folder: Path) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 from seqexp.matching.budgets import Budget
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.arguments import Argument, Signature, fit_node, fit_targets, signature_of
 from seqexp.sweeps.nearest import suggestion
-from seqexp.training import Experiment, Optimizer
+from seqexp.training import Experiment, Hyper, Optimizer
 from seqexp.training.mesh import AUTO
 from seqexp.types import SeqexpError
 
-TRACED = {"learning_rate": float, "weight_decay": float, "clip_norm": float | None}
+TRACED = {name: hint for name, hint in get_type_hints(Hyper).items() if name != "seed"}
 """The keys of `optimizer` that enter a group's program as values, as `seed` does."""
 
 RERUN = Literal["never", "stale", "always"]

@@ -12,13 +12,25 @@ import jax.numpy as jnp
 from seqexp.data.streams import Generated
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.metrics import squared_error
-from seqexp.types import Array, Batch, Metrics, Score, SeqexpError, Splits, TaskSpec
+from seqexp.types import (
+    Array,
+    Batch,
+    Features,
+    Prediction,
+    Score,
+    SeqexpError,
+    Sequences,
+    Splits,
+    Sums,
+    Task,
+    TaskSpec,
+)
 
 VALID_SEED, TEST_SEED = 1_997_001, 1_997_002
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adding:
+class Adding(Task):
     """Each step holds a number and a marker; the target is the sum of the two marked numbers.
 
     The numbers are uniform in [0, 1). For example, with T = 5:
@@ -60,7 +72,7 @@ class Adding:
 
     @property
     def spec(self) -> TaskSpec:
-        return TaskSpec("features", 2, "sequence", 1, self.length, causal=False)
+        return TaskSpec(Features(2), "sequence", 1, self.length, causal=False)
 
     @property
     def score(self) -> Score:
@@ -70,24 +82,17 @@ class Adding:
     def baselines(self) -> Mapping[str, float]:
         return {"predict 1": 1 / 6}
 
-    @property
-    def text(self) -> None:
-        return None
-
-    def data_hashes(self) -> Mapping[str, str]:
-        return {}
-
     def load(self) -> Splits:
         stream = Generated(self.draw)
-        return Splits(
-            train=stream,
-            valid=stream.split(VALID_SEED, self.valid_examples),
-            test=stream.split(TEST_SEED, self.test_examples),
-        )
+        held_out = {
+            "valid": stream.split(VALID_SEED, self.valid_examples),
+            "test": stream.split(TEST_SEED, self.test_examples),
+        }
+        return Splits(stream, held_out)
 
-    def measure(self, outputs: Array, batch: Batch) -> Metrics:
+    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """The squared error of `[B, 1]` outputs."""
-        mse = squared_error(outputs, batch.targets, batch.lengths > 0)
+        mse = squared_error(prediction.outputs, batch.targets, self.spec.answer_mask(batch))
         return {"loss": mse, "mse": mse}
 
     def draw(self, key: Array, batch_size: int) -> Batch:
@@ -99,7 +104,8 @@ class Adding:
         marked = (steps == first) | (steps == second)
         inputs = jnp.stack([values, marked.astype(jnp.float32)], axis=-1)
         targets = jnp.sum(jnp.where(marked, values, 0), axis=1, keepdims=True)
-        return Batch(inputs, targets, jnp.full((batch_size,), self.length, jnp.int32))
+        lengths = jnp.full((batch_size,), self.length, jnp.int32)
+        return Batch(Sequences(inputs, lengths), targets)
 
     def _marked_steps(
         self, first_key: Array, second_key: Array, batch_size: int

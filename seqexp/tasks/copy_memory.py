@@ -9,17 +9,27 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from seqexp.data.padding import true_steps
 from seqexp.data.streams import Generated
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.metrics import accuracy, cross_entropy
-from seqexp.types import Array, Batch, Metrics, Score, Splits, TaskSpec
+from seqexp.types import (
+    Array,
+    Batch,
+    Prediction,
+    Score,
+    Sequences,
+    Splits,
+    Sums,
+    Task,
+    TaskSpec,
+    Tokens,
+)
 
 VALID_SEED, TEST_SEED = 2_018_001, 2_018_002
 
 
 @dataclass(frozen=True, kw_only=True)
-class CopyMemory:
+class CopyMemory(Task):
     """Read K digits, wait, and repeat them once the delimiters begin.
 
     Digits are uniform in 1 to S; 0 is the blank and S + 1 the delimiter. T blanks make sequences of
@@ -66,7 +76,7 @@ class CopyMemory:
     @property
     def spec(self) -> TaskSpec:
         tokens, length = self.symbols + 2, self.blanks + 2 * self.digits
-        return TaskSpec("tokens", tokens, "step", tokens, length, causal=True)
+        return TaskSpec(Tokens(tokens), "step", tokens, length, causal=True)
 
     @property
     def score(self) -> Score:
@@ -74,30 +84,23 @@ class CopyMemory:
 
     @property
     def baselines(self) -> Mapping[str, float]:
-        return {"memoryless": self.digits * math.log(self.symbols) / self.spec.length}
-
-    @property
-    def text(self) -> None:
-        return None
-
-    def data_hashes(self) -> Mapping[str, str]:
-        return {}
+        return {"memoryless": self.digits * math.log(self.symbols) / self.spec.max_length}
 
     def load(self) -> Splits:
         stream = Generated(self.draw)
-        return Splits(
-            train=stream,
-            valid=stream.split(VALID_SEED, self.valid_examples),
-            test=stream.split(TEST_SEED, self.test_examples),
-        )
+        held_out = {
+            "valid": stream.split(VALID_SEED, self.valid_examples),
+            "test": stream.split(TEST_SEED, self.test_examples),
+        }
+        return Splits(stream, held_out)
 
-    def measure(self, outputs: Array, batch: Batch) -> Metrics:
+    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """Cross-entropy of all steps, and recall: the accuracy over the K steps of the digits."""
-        steps = true_steps(batch.lengths, outputs.shape[1])
-        waiting = true_steps(batch.lengths - self.digits, outputs.shape[1])
+        outputs, (values, lengths) = prediction.outputs, batch.inputs
+        waiting = Sequences(values, lengths - self.digits).mask
         return {
-            "loss": cross_entropy(outputs, batch.targets, steps),
-            "recall": accuracy(outputs, batch.targets, steps & ~waiting),
+            "loss": cross_entropy(outputs, batch.targets, batch.inputs.mask),
+            "recall": accuracy(outputs, batch.targets, batch.inputs.mask & ~waiting),
         }
 
     def draw(self, key: Array, batch_size: int) -> Batch:
@@ -106,8 +109,6 @@ class CopyMemory:
         digits = jax.random.randint(key, (B, K), 1, self.symbols + 1, jnp.int32)
         blanks = jnp.zeros((B, T + K), jnp.int32)
         delimiters = jnp.full((B, K + 1), self.symbols + 1, jnp.int32)
-        return Batch(
-            inputs=jnp.concatenate([digits, blanks[:, : T - 1], delimiters], axis=1),
-            targets=jnp.concatenate([blanks, digits], axis=1),
-            lengths=jnp.full((B,), T + 2 * K, jnp.int32),
-        )
+        inputs = jnp.concatenate([digits, blanks[:, : T - 1], delimiters], axis=1)
+        targets = jnp.concatenate([blanks, digits], axis=1)
+        return Batch(Sequences(inputs, jnp.full((B,), T + 2 * K, jnp.int32)), targets)

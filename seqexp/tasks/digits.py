@@ -11,14 +11,24 @@ import numpy as np
 
 from seqexp.data.streams import Examples
 from seqexp.tasks.metrics import accuracy, cross_entropy
-from seqexp.types import Array, Batch, Metrics, Score, Splits, TaskSpec
+from seqexp.types import (
+    Batch,
+    Features,
+    Prediction,
+    Score,
+    Sequences,
+    Splits,
+    Sums,
+    Task,
+    TaskSpec,
+)
 
 CLASSES, PIXELS, BRIGHTEST = 10, 64, 16
 SPLIT_SEED, HELD_OUT_PER_CLASS = 0, 18
 
 
 @dataclass(frozen=True)
-class SequentialDigits:
+class SequentialDigits(Task):
     """The 1,797 digits of 8 x 8 pixels that come with scikit-learn, row by row, one pixel a step.
 
     A small sequential MNIST that needs no download. The first digit, a 0, begins
@@ -35,7 +45,7 @@ class SequentialDigits:
 
     @property
     def spec(self) -> TaskSpec:
-        return TaskSpec("features", 1, "sequence", CLASSES, PIXELS, causal=False)
+        return TaskSpec(Features(1), "sequence", CLASSES, PIXELS, causal=False)
 
     @property
     def score(self) -> Score:
@@ -44,10 +54,6 @@ class SequentialDigits:
     @property
     def baselines(self) -> Mapping[str, float]:
         return {"chance": 1 / CLASSES}
-
-    @property
-    def text(self) -> None:
-        return None
 
     def data_hashes(self) -> Mapping[str, str]:
         pixels, labels = _digits()
@@ -62,21 +68,19 @@ class SequentialDigits:
         lengths = np.full(len(labels), PIXELS, np.int32)
 
         def split(chosen: np.ndarray) -> Batch:
-            return Batch(
-                jnp.asarray(inputs[chosen]),
-                jnp.asarray(labels[chosen], jnp.int32),
-                jnp.asarray(lengths[chosen]),
-            )
+            sequences = Sequences(jnp.asarray(inputs[chosen]), jnp.asarray(lengths[chosen]))
+            return Batch(sequences, jnp.asarray(labels[chosen], jnp.int32))
 
         train, valid, test = split_by_class(labels)
-        return Splits(Examples(split(train)), split(valid), split(test))
+        held_out = {"valid": (split(valid),), "test": (split(test),)}
+        return Splits(Examples(split(train)), held_out)
 
-    def measure(self, outputs: Array, batch: Batch) -> Metrics:
+    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """Cross-entropy in nats and accuracy of `[B, 10]` logits."""
-        mask = batch.lengths > 0
+        logits, mask = prediction.outputs, self.spec.answer_mask(batch)
         return {
-            "loss": cross_entropy(outputs, batch.targets, mask),
-            "accuracy": accuracy(outputs, batch.targets, mask),
+            "loss": cross_entropy(logits, batch.targets, mask),
+            "accuracy": accuracy(logits, batch.targets, mask),
         }
 
 

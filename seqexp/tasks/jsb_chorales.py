@@ -11,17 +11,27 @@ import numpy as np
 import scipy.io
 
 from seqexp.data.download import fetch
-from seqexp.data.padding import pad, true_steps
+from seqexp.data.padding import pad
 from seqexp.data.sources import JSB_CHORALES
 from seqexp.data.streams import Examples
 from seqexp.tasks.metrics import bernoulli_nll
-from seqexp.types import Array, Batch, Metrics, Score, Splits, TaskSpec
+from seqexp.types import (
+    Batch,
+    Features,
+    Prediction,
+    Score,
+    Sequences,
+    Splits,
+    Sums,
+    Task,
+    TaskSpec,
+)
 
 KEYS, LONGEST = 88, 160
 
 
 @dataclass(frozen=True)
-class JSBChorales:
+class JSBChorales(Task):
     """The 382 four-part chorales as frames of 88 piano keys, each on or off: 229 / 76 / 77.
 
     A chorale of F frames gives F - 1 steps: frame t in, frame t + 1 to predict. For example, the
@@ -41,7 +51,7 @@ class JSBChorales:
 
     @property
     def spec(self) -> TaskSpec:
-        return TaskSpec("features", KEYS, "step", KEYS, LONGEST - 1, causal=True)
+        return TaskSpec(Features(KEYS), "step", KEYS, LONGEST - 1, causal=True)
 
     @property
     def score(self) -> Score:
@@ -60,10 +70,6 @@ class JSBChorales:
             "previous frame": 10.4919,
         }
 
-    @property
-    def text(self) -> None:
-        return None
-
     def data_hashes(self) -> Mapping[str, str]:
         return {file.path: file.sha256 for file in JSB_CHORALES.files}
 
@@ -74,11 +80,11 @@ class JSBChorales:
         train, valid, test = (
             _split(list(pieces[name][0])) for name in ("traindata", "validdata", "testdata")
         )
-        return Splits(Examples(train), valid, test)
+        return Splits(Examples(train), {"valid": (valid,), "test": (test,)})
 
-    def measure(self, outputs: Array, batch: Batch) -> Metrics:
+    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """The negative log-likelihood of a frame under `[B, T, 88]` logits."""
-        nll = bernoulli_nll(outputs, batch.targets, true_steps(batch.lengths, outputs.shape[1]))
+        nll = bernoulli_nll(prediction.outputs, batch.targets, self.spec.answer_mask(batch))
         return {"loss": nll, "nll": nll}
 
 
@@ -86,4 +92,4 @@ def _split(chorales: list[np.ndarray]) -> Batch:
     frames = [chorale.astype(np.float32) for chorale in chorales]
     inputs, lengths = pad([chorale[:-1] for chorale in frames], LONGEST - 1)
     targets, _ = pad([chorale[1:] for chorale in frames], LONGEST - 1)
-    return Batch(jnp.asarray(inputs), jnp.asarray(targets), jnp.asarray(lengths))
+    return Batch(Sequences(jnp.asarray(inputs), jnp.asarray(lengths)), jnp.asarray(targets))

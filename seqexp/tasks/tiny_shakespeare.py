@@ -10,19 +10,31 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqexp.data.download import fetch
-from seqexp.data.padding import consecutive_windows, true_steps
+from seqexp.data.padding import consecutive_windows
 from seqexp.data.sources import TINY_SHAKESPEARE
 from seqexp.data.streams import Windows
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.metrics import cross_entropy
-from seqexp.types import Array, Batch, Mean, Metrics, Score, SeqexpError, Splits, TaskSpec, Text
+from seqexp.types import (
+    Batch,
+    Mean,
+    Prediction,
+    Score,
+    SeqexpError,
+    Splits,
+    Sums,
+    Task,
+    TaskSpec,
+    Text,
+    Tokens,
+)
 
 SYMBOLS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LONGEST_WINDOW = 55_769
 
 
 @dataclass(frozen=True, kw_only=True)
-class TinyShakespeare:
+class TinyShakespeare(Task):
     """1,115,394 characters of 65 kinds: the first 90 % to train, then 5 % and 5 %.
 
     Each step reads a character and predicts the next. With windows of 4, the text "First Cit"
@@ -56,7 +68,7 @@ class TinyShakespeare:
 
     @property
     def spec(self) -> TaskSpec:
-        return TaskSpec("tokens", len(SYMBOLS), "step", len(SYMBOLS), self.window, causal=True)
+        return TaskSpec(Tokens(len(SYMBOLS)), "step", len(SYMBOLS), self.window, causal=True)
 
     @property
     def score(self) -> Score:
@@ -88,15 +100,14 @@ class TinyShakespeare:
         place = {symbol: token for token, symbol in enumerate(SYMBOLS)}
         tokens = np.array([place[symbol] for symbol in path.read_text("ascii")], np.int32)
         train, valid, test = np.split(tokens, [len(tokens) * 90 // 100, len(tokens) * 95 // 100])
-        return Splits(
-            train=Windows(jnp.asarray(train), self.window),
-            valid=consecutive_windows(valid, self.window),
-            test=consecutive_windows(test, self.window),
-        )
+        held_out = {
+            "valid": (consecutive_windows(valid, self.window),),
+            "test": (consecutive_windows(test, self.window),),
+        }
+        return Splits(Windows(jnp.asarray(train), self.window), held_out)
 
-    def measure(self, outputs: Array, batch: Batch) -> Metrics:
+    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """Cross-entropy of `[B, T, 65]` logits, in nats as the loss and in bits as the score."""
-        mask = true_steps(batch.lengths, outputs.shape[1])
-        nats = cross_entropy(outputs, batch.targets, mask)
+        nats = cross_entropy(prediction.outputs, batch.targets, self.spec.answer_mask(batch))
         bits = Mean(nats.total / math.log(2), nats.weight)
         return {"loss": nats, "bits_per_character": bits}

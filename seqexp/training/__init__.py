@@ -1,7 +1,8 @@
 """Training: members of a group, side by side on a mesh, as one compiled program."""
 
-from seqexp.training.experiment import Experiment, Hyper
+from seqexp.training.experiment import Experiment
 from seqexp.training.false_alarm import silence_false_alarm
+from seqexp.training.hyper import Hyper
 from seqexp.training.loop import Chunk, train
 from seqexp.training.optimizer import Optimizer
 from seqexp.training.program import GroupState, Program

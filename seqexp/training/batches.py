@@ -1,7 +1,8 @@
-"""Training's own batches: their shapes, and how many true steps they hold."""
+"""Training's own batches: their shapes, how many there are of each, and what they hold."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -9,20 +10,43 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqexp.types import Array, Batch, Stream
+from seqexp.types import Array, Batch, Bucket, Stream
 
 DRAWN = 16
 """Batches that stand for all of a stream that has no end."""
 
 
-def batch_shapes(stream: Stream, batch_size: int) -> Batch:
-    """A training batch in shape (`jax.ShapeDtypeStruct`); nothing is drawn."""
-    return jax.eval_shape(partial(_batch, batch_size=batch_size), stream, jnp.int32(0))
+def tokens(batch: Batch) -> Array:
+    """True steps of a batch, of inputs and prefix: what a model reads."""
+    prefix = 0 if batch.prefix is None else batch.prefix.lengths.sum()
+    return batch.inputs.lengths.sum() + prefix
 
 
-def draw(stream: Stream, step: int, batch_size: int) -> Batch:
-    """The batch of a step, as a member of seed 0 might see it."""
-    return _drawn(stream, jnp.int32(step), batch_size)
+def batch_shapes(stream: Stream, batch_size: int) -> dict[Bucket, Batch]:
+    """A training batch of each bucket in shape (`jax.ShapeDtypeStruct`); nothing is drawn."""
+    return {
+        bucket: jax.eval_shape(
+            partial(_batch, batch_size=batch_size, bucket=bucket), stream, jnp.int32(0)
+        )
+        for bucket in stream.buckets(batch_size)
+    }
+
+
+def bucket_shares(stream: Stream, batch_size: int) -> dict[Bucket, float]:
+    """The share of the steps that each bucket has, over an epoch, or `DRAWN` steps of no end."""
+    buckets = stream.buckets(batch_size)
+    steps = stream.steps_per_epoch(batch_size) or DRAWN
+    order = np.asarray(stream.order(jnp.int32(0), steps, batch_size))
+    counts = np.bincount(order, minlength=len(buckets))
+    return dict(zip(buckets, (counts / steps).tolist(), strict=True))
+
+
+def drawn(stream: Stream, batch_size: int, steps: int) -> Iterator[Batch]:
+    """The batches of the first steps, as a member of seed 0 might see them."""
+    buckets = stream.buckets(batch_size)
+    order = np.asarray(stream.order(jnp.int32(0), steps, batch_size))
+    for step, place in enumerate(order):
+        yield _drawn(stream, jnp.int32(step), batch_size, buckets[place])
 
 
 def mean_tokens(stream: Stream, batch_size: int) -> float:
@@ -30,21 +54,21 @@ def mean_tokens(stream: Stream, batch_size: int) -> float:
 
     Exact where an epoch sees every example once; otherwise of `DRAWN` batches.
     """
-    examples = stream.all_examples()
-    if examples is not None and stream.steps_per_epoch(batch_size) is not None:
-        return batch_size * float(np.mean(np.asarray(examples.lengths)))
-    counts = [_tokens(stream, jnp.int32(step), batch_size) for step in range(DRAWN)]
-    return float(np.mean(counts))
+    parts = stream.all_examples()
+    if parts is None or stream.steps_per_epoch(batch_size) is None:
+        return float(np.mean([tokens(batch) for batch in drawn(stream, batch_size, DRAWN)]))
+    shares = bucket_shares(stream, batch_size)
+    parts = jax.tree.map(np.asarray, parts)
+    per_bucket = (
+        share * bucket.batch_size * (tokens(part) / len(part.inputs.lengths))
+        for (bucket, share), part in zip(shares.items(), parts, strict=True)
+    )
+    return float(sum(per_bucket))
 
 
-def _batch(stream: Stream, step: Array, batch_size: int) -> Any:
+def _batch(stream: Stream, step: Array, batch_size: int, bucket: Bucket) -> Any:
     key = jax.random.key(0)
-    return stream.batch(stream.plan(key, step, 1, batch_size), key, step, batch_size)
+    return stream.batch(stream.plan(key, step, 1, batch_size), key, step, bucket)
 
 
-_drawn = jax.jit(_batch, static_argnames="batch_size")
-
-
-@partial(jax.jit, static_argnames="batch_size")
-def _tokens(stream: Stream, step: Array, batch_size: int) -> Array:
-    return _batch(stream, step, batch_size).lengths.sum()
+_drawn = jax.jit(_batch, static_argnums=(2, 3))

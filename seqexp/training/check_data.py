@@ -12,8 +12,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqexp.training.batches import batch_shapes, draw
-from seqexp.types import Batch, SeqexpError, Splits, Task, TaskSpec, first_line
+from seqexp.training.batches import batch_shapes, drawn
+from seqexp.types import (
+    Batch,
+    Features,
+    Mean,
+    Prediction,
+    SeqexpError,
+    Sequences,
+    Splits,
+    Task,
+    TaskSpec,
+    Tokens,
+    first_line,
+)
 
 DRAWN = 2
 """Batches that are looked at of a stream that has no end."""
@@ -31,14 +43,19 @@ def check_data(task: Task, splits: Splits, batch_size: int) -> None:
         SeqexpError: for the first mistake, in one line.
     """
     name = type(task).__name__
+    if not isinstance(task, Task):
+        raise SeqexpError(f"{name} is no task: make it a subclass of seqexp.types.Task")
     _check_text(task, name)
-    shapes = batch_shapes(splits.train, batch_size)
-    check_form(task.spec, shapes, f"{name}, training batches")
-    _check_measure(task, shapes, f"{name}, training batches")
+    if missing := {"valid", "test"} - splits.held_out.keys():
+        raise SeqexpError(f"{name}: held_out has no {' and no '.join(sorted(missing))} split")
+    for shapes in batch_shapes(splits.train, batch_size).values():
+        check_form(task.spec, shapes, f"{name}, training batches")
+        _check_measure(task, shapes, f"{name}, training batches")
     for split, examples in _examples(splits, batch_size):
         check_examples(task.spec, examples, f"{name}, {split}")
-    for split in ("valid", "test"):
-        _check_measure(task, getattr(splits, split), f"{name}, {split} split")
+    for split, parts in splits.held_out.items():
+        for part in parts:
+            _check_measure(task, part, f"{name}, {split} split")
 
 
 def check_examples(spec: TaskSpec, examples: Batch, where: str) -> None:
@@ -47,24 +64,23 @@ def check_examples(spec: TaskSpec, examples: Batch, where: str) -> None:
     Raises:
         SeqexpError: naming field, row and value, after `where`.
     """
-    inputs, targets, lengths = map(np.asarray, examples)
-    check_form(spec, Batch(inputs, targets, lengths), where)  # type: ignore[arg-type]
-    _check_lengths(lengths, inputs.shape[1], where)
-    real = np.arange(inputs.shape[1]) < lengths[:, None]
-    if spec.inputs == "tokens":
-        asked = f"the spec's tokens are 0 to {spec.input_size - 1} (input_size={spec.input_size})"
-        _check_range(inputs, real, spec.input_size, f"{where}: inputs", "token", asked)
-    else:
-        _check_finite(inputs, real, f"{where}: inputs")
-    kind, counts = _targets(spec, targets), real if spec.outputs == "step" else lengths > 0
+    examples = jax.tree.map(np.asarray, examples)
+    check_form(spec, examples, where)
+    _check_sequences(spec.inputs, examples.inputs, f"{where}: inputs", "input_size")
+    if examples.prefix is not None:
+        tokens = Tokens(spec.output_size)
+        _check_sequences(tokens, examples.prefix, f"{where}: prefix", "output_size")
+    counts = np.asarray(spec.answer_mask(examples))
+    kind = _targets(spec, examples.targets)
     if kind == "labels":
         asked = (
             f"the spec's classes are 0 to {spec.output_size - 1} (output_size={spec.output_size}); "
             'a task with another use for it says TaskSpec(..., targets="own")'
         )
-        _check_range(targets, counts, spec.output_size, f"{where}: targets", "label", asked)
+        where = f"{where}: targets"
+        _check_range(examples.targets, counts, spec.output_size, where, "label", asked)
     elif kind == "values":
-        _check_finite(targets, counts, f"{where}: targets")
+        _check_finite(examples.targets, counts, f"{where}: targets")
 
 
 def check_form(spec: TaskSpec, batch: Batch, where: str) -> None:
@@ -73,48 +89,75 @@ def check_form(spec: TaskSpec, batch: Batch, where: str) -> None:
     Raises:
         SeqexpError: naming the field, after `where`.
     """
-    inputs, targets, lengths = batch
-    tokens, C = spec.inputs == "tokens", spec.output_size
-    trailing = () if tokens else (spec.input_size,)
-    if len(inputs.shape) != 2 + len(trailing) or inputs.shape[2:] != trailing:
-        asked = "[N, T] tokens" if tokens else f"[N, T, {spec.input_size}] features"
-        raise SeqexpError(f"{where}: inputs are {_form(inputs)}, but the spec asks for {asked}")
-    if not jnp.issubdtype(inputs.dtype, jnp.integer if tokens else jnp.floating):
-        asked = "tokens, which are integers" if tokens else "features, which are floats"
-        raise SeqexpError(f"{where}: inputs are {_form(inputs)}, but the spec asks for {asked}")
-    N, T = inputs.shape[:2]
-    if N < 1 or not 1 <= T <= spec.length:
+    _check_form(spec.inputs, batch.inputs, spec.max_length, f"{where}: inputs", "max_length")
+    if (batch.prefix is None) != (spec.answer != "free"):
+        found = "none" if batch.prefix is None else "one"
         raise SeqexpError(
-            f"{where}: inputs are {_form(inputs)}, but there must be at least one example, of 1 to "
-            f"{spec.length} steps (the spec's length)"
+            f"{where}: there is {found}, but only a task with free answers has a prefix"
+        )
+    if batch.prefix is not None:
+        most = spec.max_answer_length or 0
+        tokens, limit = Tokens(spec.output_size), "max_answer_length"
+        _check_form(tokens, batch.prefix, most, f"{where}: prefix", limit)
+    _check_targets(spec, batch, where)
+
+
+def _check_form(
+    kind: Tokens | Features, sequences: Sequences, most: int, where: str, limit: str
+) -> None:
+    values, lengths = sequences
+    tokens = isinstance(kind, Tokens)
+    trailing = () if tokens else (kind.size,)
+    if len(values.shape) != 2 + len(trailing) or values.shape[2:] != trailing:
+        asked = "[N, T] tokens" if tokens else f"[N, T, {kind.size}] features"
+        raise SeqexpError(f"{where} are {_form(values)}, but the spec asks for {asked}")
+    if not jnp.issubdtype(values.dtype, jnp.integer if tokens else jnp.floating):
+        asked = "tokens, which are integers" if tokens else "features, which are floats"
+        raise SeqexpError(f"{where} are {_form(values)}, but the spec asks for {asked}")
+    N, T = values.shape[:2]
+    if N < 1 or not 1 <= T <= most:
+        raise SeqexpError(
+            f"{where} are {_form(values)}, but there must be at least one example, of 1 to {most} "
+            f"steps (the spec's {limit})"
         )
     if lengths.shape != (N,) or not jnp.issubdtype(lengths.dtype, jnp.integer):
         raise SeqexpError(
-            f"{where}: lengths are {_form(lengths)}, but must be integers [{N}], one an example"
+            f"{_lengths(where)} are {_form(lengths)}, but must be integers [{N}], one an example"
         )
-    lead = (N, T) if spec.outputs == "step" else (N,)
-    numeric = any(jnp.issubdtype(targets.dtype, kind) for kind in (jnp.number, jnp.bool_))
-    if not numeric or targets.shape[:1] != (N,):
-        raise SeqexpError(f"{where}: targets are {_form(targets)}, but must be numbers [{N}, ...]")
+
+
+def _check_targets(spec: TaskSpec, batch: Batch, where: str) -> None:
+    targets, N = batch.targets, batch.inputs.values.shape[0]
+    for leaf in jax.tree.leaves(targets):
+        numeric = any(jnp.issubdtype(leaf.dtype, kind) for kind in (jnp.number, jnp.bool_))
+        if not numeric or leaf.shape[:1] != (N,):
+            raise SeqexpError(f"{where}: targets are {_form(leaf)}, but must be numbers [{N}, ...]")
     kind = _targets(spec, targets)
-    fits = {
-        "labels": targets.shape == lead and jnp.issubdtype(targets.dtype, jnp.integer),
-        "values": targets.shape == (*lead, C),
-        "own": True,
+    labels = list(spec.answer_shape(batch))
+    values = [*labels, spec.output_size]
+    one = hasattr(targets, "shape")
+    fits = one and {
+        "labels": list(targets.shape) == labels and jnp.issubdtype(targets.dtype, jnp.integer),
+        "values": list(targets.shape) == values,
     }
-    if not fits[kind]:
+    if kind != "own" and not (fits and fits[kind]):
+        are = _form(targets) if one else f"a {type(targets).__name__}"
         raise SeqexpError(
-            f"{where}: targets are {_form(targets)}, but for one answer a {spec.outputs} must be "
-            f"class labels, integers {list(lead)}, or values {[*lead, C]}; a task with its own "
-            'kind of target says TaskSpec(..., targets="own")'
+            f"{where}: targets are {are}, but for one answer a {_each(spec)} must be class labels, "
+            f"integers {labels}, or values {values}; a task with its own kind of target says "
+            'TaskSpec(..., targets="own")'
         )
+
+
+def _each(spec: TaskSpec) -> str:
+    return "step of the prefix" if spec.answer == "free" else spec.answer
 
 
 def _targets(spec: TaskSpec, targets: Any) -> str:
     """What the targets are: as the spec says, or as their dtype and shape do."""
-    if spec.targets is not None:
-        return spec.targets
-    dimensions = 2 if spec.outputs == "step" else 1
+    if spec.targets is not None or not hasattr(targets, "dtype"):
+        return spec.targets or "values"
+    dimensions = 1 if spec.answer == "sequence" else 2
     labels = jnp.issubdtype(targets.dtype, jnp.integer)
     return "labels" if labels and len(targets.shape) == dimensions else "values"
 
@@ -123,23 +166,36 @@ def _examples(splits: Splits, batch_size: int) -> Iterator[tuple[str, Batch]]:
     """What there is to look at, each with its name."""
     train = splits.train.all_examples()
     if train is not None:
-        yield "train split", train
+        yield from (("train split", part) for part in train)
     else:
-        for step in range(DRAWN):
-            yield f"training batch of step {step}", draw(splits.train, step, batch_size)
-    yield "valid split", splits.valid
-    yield "test split", splits.test
+        for step, batch in enumerate(drawn(splits.train, batch_size, DRAWN)):
+            yield f"training batch of step {step}", batch
+    for name, parts in splits.held_out.items():
+        yield from ((f"{name} split", part) for part in parts)
 
 
-def _check_lengths(lengths: np.ndarray, steps: int, where: str) -> None:
+def _check_sequences(kind: Tokens | Features, sequences: Sequences, where: str, size: str) -> None:
+    values, lengths = map(np.asarray, sequences)
+    steps = values.shape[1]
     wrong = np.flatnonzero((lengths < 0) | (lengths > steps))
     if len(wrong):
+        what = where.rpartition(" ")[2]
         raise SeqexpError(
-            f"{where}: lengths, row {wrong[0]} is {lengths[wrong[0]]}, but the inputs have {steps} "
-            f"steps{_others(wrong)}"
+            f"{_lengths(where)}, row {wrong[0]} is {lengths[wrong[0]]}, but the {what} "
+            f"{'have' if what == 'inputs' else 'has'} {steps} steps{_others(wrong)}"
         )
     if not lengths.any():
-        raise SeqexpError(f"{where}: every length is 0, so that nothing counts")
+        raise SeqexpError(f"{where.rpartition(':')[0]}: every length is 0, so that nothing counts")
+    real = np.asarray(sequences.mask)
+    if isinstance(kind, Features):
+        _check_finite(values, real, where)
+    else:
+        asked = f"the spec's tokens are 0 to {kind.size - 1} ({size}={kind.size})"
+        _check_range(values, real, kind.size, where, "token", asked)
+
+
+def _lengths(where: str) -> str:
+    return f"{where} lengths".replace("inputs lengths", "lengths")
 
 
 def _check_range(
@@ -173,20 +229,25 @@ def _check_finite(values: np.ndarray, real: np.ndarray, where: str) -> None:
 def _check_measure(task: Task, batch: Batch, where: str) -> None:
     """That the task's metrics can be had of outputs as its spec promises them."""
     spec = task.spec
-    lead = batch.inputs.shape[: 2 if spec.outputs == "step" else 1]
-    outputs = jax.ShapeDtypeStruct((*lead, spec.output_size), jnp.float32)
+    shape = (*spec.answer_shape(batch), spec.output_size)
+    prediction = Prediction(jax.ShapeDtypeStruct(shape, jnp.float32), ())  # type: ignore[arg-type]
     try:
-        metrics = jax.eval_shape(task.measure, outputs, batch)
-    except (SeqexpError, TypeError, ValueError) as error:
+        sums = jax.eval_shape(task.measure, prediction, batch)
+        ones = jax.tree.map(lambda part: np.ones(part.shape), sums)
+        metrics = task.summarize(ones)
+    except (SeqexpError, TypeError, ValueError, AttributeError, KeyError) as error:
         raise SeqexpError(f"{where}: {first_line(error)}") from error
-    for name in ("loss", task.score.name):
-        if name not in metrics:
-            raise SeqexpError(f"{where}: measure gives {', '.join(metrics)}, but no {name!r}")
-    for name, mean in metrics.items():
-        if any(part.shape for part in jax.tree.leaves(mean)):
+    if not isinstance(sums.get("loss"), Mean):
+        raise SeqexpError(f"{where}: measure gives {', '.join(sums)}, but no 'loss' that is a Mean")
+    if task.score.name not in metrics and task.decoding is None:
+        raise SeqexpError(
+            f"{where}: measure gives {', '.join(metrics)}, but no {task.score.name!r}"
+        )
+    for name, mean in sums.items():
+        if isinstance(mean, Mean) and any(part.shape for part in mean):
             raise SeqexpError(
                 f"{where}: the sum and weight of {name!r} must be scalars, and are "
-                f"{[list(part.shape) for part in jax.tree.leaves(mean)]}"
+                f"{[list(part.shape) for part in mean]}"
             )
 
 
@@ -194,10 +255,8 @@ def _check_text(task: Task, name: str) -> None:
     text, spec = task.text, task.spec
     if text is None:
         return
-    if (spec.inputs, spec.outputs) != ("tokens", "step") or {len(text.symbols)} != {
-        spec.input_size,
-        spec.output_size,
-    }:
+    symbols = len(text.symbols)
+    if (spec.inputs, spec.answer, spec.output_size) != (Tokens(symbols), "step", symbols):
         raise SeqexpError(
             f"{name}: text has {len(text.symbols)} symbols, so the spec must be of as many tokens "
             "in and, at each step, out"

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from seqexp.training.optimizer import Optimizer
-from seqexp.types import Array, Model, SeqexpError, Task
-
-
-class Hyper(NamedTuple):
-    """What may differ between the members of a group: it enters the program as traced values.
-
-    Attributes:
-        seed: all randomness of the member: parameters, data order, dropout.
-        learning_rate: before the schedule.
-        weight_decay: decoupled, a step.
-        clip_norm: the global norm that gradients are clipped to; infinity for no clipping.
-    """
-
-    seed: int | Array
-    learning_rate: float | Array
-    weight_decay: float | Array
-    clip_norm: float | Array
+from seqexp.types import Model, SeqexpError, Task
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqexp.training.evaluation import pooled
+from seqexp.training.evaluation import Evaluation, pooled
+from seqexp.training.members import Advanced
 from seqexp.training.program import GroupState, Program
-from seqexp.types import Score
+from seqexp.types import Score, means
 
 
 class Standing(NamedTuple):
@@ -22,21 +23,24 @@ class Standing(NamedTuple):
         best_score: the best validation score so far; None before the first.
         best_step: the step it was reached at.
         tokens: true time steps trained on so far.
+        examples: trained on so far.
     """
 
     best_score: float | None = None
     best_step: int = 0
     tokens: int = 0
+    examples: int = 0
 
-    def after(self, step: int, tokens: int, score: float, task_score: Score) -> Standing:
+    def after(
+        self, step: int, examples: int, tokens: int, score: float, task_score: Score
+    ) -> Standing:
         """The standing after an evaluation; a score that is not a number is never the best."""
         sign = 1 if task_score.goal == "min" else -1
         better = math.isfinite(score) and (
             self.best_score is None or sign * score < sign * self.best_score
         )
-        if better:
-            return Standing(score, step, self.tokens + tokens)
-        return self._replace(tokens=self.tokens + tokens)
+        best = {"best_score": score, "best_step": step} if better else {}
+        return self._replace(tokens=self.tokens + tokens, examples=self.examples + examples, **best)
 
 
 @dataclass(frozen=True)
@@ -80,41 +84,59 @@ def train(
         active = alive & (steps < experiment.steps)
         if not active.any():
             return
+        # Who lags behind goes first, so that all who train share a step, and with it a bucket.
+        active &= steps == steps[active].min()
         ahead = (steps // experiment.eval_every + 1) * experiment.eval_every
         until = np.where(active, np.minimum(ahead, experiment.steps), steps)
 
         started = time.perf_counter()
-        states, sums = program.advance(states, until)
+        states, given = program.advance(states, until)
         seconds = time.perf_counter() - started
         steps, alive = _progress(program, states)
 
         valid = program.evaluate([s.params for s in states], active & alive, "valid")
-        tokens = np.where(active, sums["tokens"].total, 0)
         standings = tuple(
-            standing.after(int(steps[m]), int(tokens[m]), float(valid[score.name][m]), score)
+            _after(standing, int(steps[m]), given[m], valid.get(m), score)
+            if active[m]
+            else standing
             for m, standing in enumerate(standings)
         )
         better = active & alive & [s.best_step == steps[m] for m, s in enumerate(standings)]
         states = program.keep_best(states, better)
-
-        trained = pooled([{name: mean for name, mean in sums.items() if name != "tokens"}])
         yield Chunk(
             states=states,
             steps=tuple(steps.tolist()),
             standings=standings,
             records={
-                int(m): {
-                    "step": int(steps[m]),
-                    "examples": int(steps[m]) * experiment.batch_size,
-                    "tokens": standings[m].tokens,
-                    **{f"train/{name}": float(values[m]) for name, values in trained.items()},
-                    **{f"valid/{name}": float(v[m]) for name, v in valid.items() if alive[m]},
-                }
+                int(m): _record(program, int(steps[m]), standings[m], given[m], valid.get(int(m)))
                 for m in np.flatnonzero(active)
             },
             diverged={int(m): int(steps[m]) + 1 for m in np.flatnonzero(active & ~alive)},
             seconds=seconds,
         )
+
+
+def _after(
+    standing: Standing, step: int, given: Advanced, valid: Evaluation | None, score: Score
+) -> Standing:
+    value = math.nan if valid is None else valid.metrics[score.name]
+    return standing.after(step, int(given.examples), int(given.tokens), value, score)
+
+
+def _record(
+    program: Program, step: int, standing: Standing, given: Advanced, valid: Evaluation | None
+) -> dict[str, float]:
+    """What is written of a member at an evaluation."""
+    sums, norms = pooled([given.measured])
+    trained = {**program.experiment.task.summarize(sums), **means(norms)}
+    metrics = {} if valid is None else valid.metrics
+    return {
+        "step": step,
+        "examples": standing.examples,
+        "tokens": standing.tokens,
+        **{f"train/{name}": trained[name] for name in sorted(trained)},
+        **{f"valid/{name}": metrics[name] for name in sorted(metrics)},
+    }
 
 
 def _progress(program: Program, states: GroupState) -> tuple[np.ndarray, np.ndarray]:

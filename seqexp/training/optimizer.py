@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import optax
 
+from seqexp.training.hyper import Hyper
 from seqexp.training.schedules import Schedule
 from seqexp.types import Array
-
-Scalar = float | Array
 
 
 @dataclass(frozen=True)
@@ -28,13 +27,11 @@ class Optimizer:
     scale: optax.GradientTransformation
     schedule: Schedule
 
-    def transformation(
-        self, learning_rate: Scalar, weight_decay: Scalar, clip_norm: Scalar, progress: Array
-    ) -> optax.GradientTransformation:
-        """The optax chain of one step; the four values may be traced."""
+    def transformation(self, hyper: Hyper, progress: Array) -> optax.GradientTransformation:
+        """The optax chain of one step; all values may be traced."""
         return optax.chain(
-            optax.clip_by_global_norm(clip_norm),  # type: ignore[arg-type]
+            optax.clip_by_global_norm(hyper.clip_norm),  # type: ignore[arg-type]
             self.scale,
-            optax.add_decayed_weights(weight_decay),
-            optax.scale(-learning_rate * self.schedule(progress)),  # type: ignore[arg-type]
+            optax.add_decayed_weights(hyper.weight_decay),
+            optax.scale(-hyper.learning_rate * self.schedule(progress)),  # type: ignore[arg-type]
         )

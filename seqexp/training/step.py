@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from seqexp.training.experiment import Experiment, Hyper
+from seqexp.training.experiment import Experiment
+from seqexp.training.hyper import Hyper
 from seqexp.training.mesh import summed
-from seqexp.types import Array, Batch, Mean, Metrics
+from seqexp.types import Array, Batch, Mean, Sums
 
 INIT, DATA, NOISE, SAMPLE = range(4)
 
@@ -34,6 +35,18 @@ class MemberState(NamedTuple):
     alive: Array
 
 
+class Measured(NamedTuple):
+    """What a training step measures, or several steps in sum.
+
+    Attributes:
+        sums: what the task measures.
+        norms: of gradient, update and parameters.
+    """
+
+    sums: Sums
+    norms: dict[str, Mean]
+
+
 def member_key(seed: Array | int, use: int) -> Array:
     """The key of one use (INIT, DATA, NOISE or SAMPLE) of a member's seed."""
     return jax.random.fold_in(jax.random.key(seed), use)
@@ -53,34 +66,34 @@ def graph(experiment: Experiment) -> nnx.GraphDef:
 def init_member(experiment: Experiment, hyper: Hyper) -> MemberState:
     """A member before its first step."""
     params = nnx.state(build(experiment, hyper.seed))
-    zero = jnp.zeros(())
-    opt_state = experiment.optimizer.transformation(zero, zero, zero, zero).init(params)
+    rule = experiment.optimizer.transformation(hyper, jnp.zeros(()))
+    opt_state = rule.init(params)
     return MemberState(params, opt_state, params, jnp.int32(0), jnp.bool_(True))
 
 
-def loss_and_metrics(
+def loss_and_sums(
     experiment: Experiment,
     graphdef: nnx.GraphDef,
     params: Any,
     batch: Batch,
     key: Array | None,
     batch_axis: str | None = None,
-) -> tuple[Array, Metrics]:
-    """The mean training loss of a batch, and all metrics of this device's part of it.
+) -> tuple[Array, Sums]:
+    """The mean training loss of a batch, and all sums of this device's part of it.
 
     The mean is total / weight, whatever the scale of the weights; 0 where nothing weighs.
 
     Where the batch is split over the devices of `batch_axis`, the loss is this device's share of
     the mean: shares and their gradients sum to those of the whole batch.
     """
-    prediction = nnx.merge(graphdef, params)(batch.inputs, batch.lengths, key)
-    metrics = experiment.task.measure(prediction.outputs, batch)
-    weight = metrics["loss"].weight
+    prediction = nnx.merge(graphdef, params)(batch.inputs, batch.prefix, key=key)
+    sums = experiment.task.measure(prediction, batch)
+    weight = sums["loss"].weight
     if batch_axis is not None:
         weight = jax.lax.psum(weight, batch_axis)
     nothing = weight == 0
-    mean = metrics["loss"].total / jnp.where(nothing, 1, weight)
-    return jnp.where(nothing, 0, mean), metrics
+    mean = sums["loss"].total / jnp.where(nothing, 1, weight)
+    return jnp.where(nothing, 0, mean), sums
 
 
 def train_step(
@@ -90,7 +103,7 @@ def train_step(
     hyper: Hyper,
     batch: Batch,
     batch_axis: str | None = None,
-) -> tuple[MemberState, dict[str, Mean]]:
+) -> tuple[MemberState, Measured]:
     """One update.
 
     Args:
@@ -98,31 +111,26 @@ def train_step(
 
     Returns:
         The state after the step (as before it, but no longer alive, if the loss or the gradient is
-        not finite), and the metrics of the whole batch, norms included.
+        not finite), and what was measured of the whole batch.
     """
     key = jax.random.fold_in(member_key(hyper.seed, NOISE), state.step)
     if batch_axis is not None:
         key = jax.random.fold_in(key, jax.lax.axis_index(batch_axis))
 
     def loss(params):
-        return loss_and_metrics(experiment, graphdef, params, batch, key, batch_axis)
+        return loss_and_sums(experiment, graphdef, params, batch, key, batch_axis)
 
-    grads, metrics = jax.grad(loss, has_aux=True)(state.params)
+    grads, sums = jax.grad(loss, has_aux=True)(state.params)
     if batch_axis is not None:
-        grads, metrics = summed((grads, metrics), batch_axis)
+        grads, sums = summed((grads, sums), batch_axis)
     progress = state.step / experiment.steps
-    optimizer = experiment.optimizer.transformation(
-        hyper.learning_rate,
-        hyper.weight_decay,
-        hyper.clip_norm,
-        progress,  # type: ignore[arg-type]
-    )
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    rule = experiment.optimizer.transformation(hyper, progress)
+    updates, opt_state = rule.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     grad_norm = optax.tree.norm(grads)
-    finite = jnp.isfinite(metrics["loss"].total) & jnp.isfinite(grad_norm)
+    finite = jnp.isfinite(sums["loss"].total) & jnp.isfinite(grad_norm)
     one = jnp.ones(())
-    metrics = dict(metrics) | {
+    norms = {
         "grad_norm": Mean(grad_norm, one),
         "update_norm": Mean(optax.tree.norm(updates), one),
         "parameter_norm": Mean(optax.tree.norm(params), one),
@@ -137,4 +145,4 @@ def train_step(
         step=state.step + finite,
         alive=state.alive & finite,
     )
-    return state, metrics
+    return state, Measured(dict(sums), norms)

@@ -1,0 +1,106 @@
+"""Decoding, of any model through its own `prefill` and `step`: greedy, or sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from seqexp.types import Array, Batch, Model, Sequences, TaskSpec, Text
+
+
+def decode(
+    model: Model,
+    inputs: Sequences,
+    first: Array,
+    length: int,
+    *,
+    key: Array | None = None,
+    temperature: float | Array = 1.0,
+) -> Array:
+    """Write tokens one by one, each read back before the next.
+
+        y_u = argmax(o_u), or drawn from softmax(o_u / temperature) where there is a key
+
+    with o_u the model's outputs after it has read the inputs, `first` and y_1 .. y_{u-1}.
+
+    Args:
+        model: its outputs are logits of the tokens that it reads.
+        inputs: what is read before; of length 0 for an empty past.
+        first: `[B]` tokens, read next.
+        length: U, how many to write.
+        key: draws; None for greedy decoding.
+        temperature: divides the logits; 0 takes the largest, too.
+
+    Returns:
+        `[B, U]` int32 tokens.
+    """
+
+    def write(state: Any, step_key: Array | None) -> Any:
+        carry, token = state
+        carry, logits = model.step(carry, token)
+        token = jnp.argmax(logits, axis=-1)
+        if step_key is not None:
+            positive = jnp.where(temperature > 0, temperature, 1.0)
+            drawn = jax.random.categorical(step_key, logits / positive)
+            token = jnp.where(temperature > 0, drawn, token)
+        token = token.astype(jnp.int32)
+        return (carry, token), token
+
+    keys = None if key is None else jax.random.split(key, length)
+    start = model.prefill(inputs), first.astype(jnp.int32)
+    return jnp.swapaxes(jax.lax.scan(write, start, keys, length)[1], 0, 1)
+
+
+def before_end(tokens: Array, end: int) -> Sequences:
+    """`[B, U]` tokens as sequences up to the first `end`, which is left out.
+
+    >>> before_end(jnp.array([[5, 6, 1, 7], [1, 5, 5, 5], [5, 5, 5, 5]]), end=1).lengths.tolist()
+    [2, 0, 4]
+    """
+    written = jnp.cumsum(tokens == end, axis=1) == 0
+    return Sequences(jnp.where(written, tokens, end), written.sum(axis=1, dtype=jnp.int32))
+
+
+def greedy(spec: TaskSpec, model: Model, batch: Batch) -> Sequences:
+    """What a model says of a batch, as tokens: written token by token for free answers, else the
+    largest output of each sequence (`[B, 1]`) or step (`[B, T]`)."""
+    lengths = batch.inputs.lengths
+    if spec.answer == "free":
+        assert spec.start is not None and spec.end is not None and spec.max_answer_length
+        first = jnp.full(lengths.shape, spec.start, jnp.int32)
+        return before_end(decode(model, batch.inputs, first, spec.max_answer_length), spec.end)
+    tokens = jnp.argmax(model(batch.inputs).outputs, axis=-1).astype(jnp.int32)
+    if spec.answer == "step":
+        return Sequences(tokens, lengths)
+    return Sequences(tokens[:, None], (lengths > 0).astype(jnp.int32))
+
+
+def sample_text(
+    graphdef: nnx.GraphDef,
+    params: Any,
+    key: Array,
+    prompt: Array,
+    length: int,
+    temperature: float | Array = 1.0,
+) -> Array:
+    """Draw tokens after a prompt: `[T]` tokens, at least one, to `[length]` int32 tokens."""
+    model = nnx.merge(graphdef, params)
+    # A past of length 0 stands in arrays of one step, for a model may not read arrays of none.
+    past = jnp.concatenate([prompt[:-1], jnp.zeros(1, prompt.dtype)])
+    inputs = Sequences(past[None], jnp.asarray([len(prompt) - 1], jnp.int32))
+    return decode(model, inputs, prompt[-1:], length, key=key, temperature=temperature)[0]
+
+
+def encode(text: Text, symbols: str) -> np.ndarray:
+    """Symbols as tokens."""
+    return np.asarray([text.symbols.index(symbol) for symbol in symbols], np.int32)
+
+
+def spell(text: Text, tokens: Iterable[Any]) -> str:
+    """Tokens as symbols."""
+    return "".join(text.symbols[int(token)] for token in tokens)

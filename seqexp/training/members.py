@@ -1,0 +1,187 @@
+"""What the programs of a group compute for one member, or for several side by side; all pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from seqexp.training.batches import tokens
+from seqexp.training.decoding import greedy
+from seqexp.training.experiment import Experiment
+from seqexp.training.hyper import Hyper
+from seqexp.training.step import (
+    DATA,
+    Measured,
+    MemberState,
+    loss_and_sums,
+    member_key,
+    train_step,
+)
+from seqexp.types import Array, Batch, Bucket, Sequences, Stream, Sums
+
+
+class Advanced(NamedTuple):
+    """What steps of training give beside the state, in sum.
+
+    Attributes:
+        measured: by `train_step`.
+        examples: uint32, trained on; not those of a step that diverged.
+        tokens: uint32, true steps of them.
+    """
+
+    measured: Measured
+    examples: Array
+    tokens: Array
+
+
+class Training(NamedTuple):
+    """How to take a step.
+
+    Attributes:
+        batch_axis: of the mesh that a member's batch is split over; None for no splitting.
+        batch_devices: how many devices share it.
+    """
+
+    experiment: Experiment
+    graphdef: nnx.GraphDef
+    batch_axis: str | None
+    batch_devices: int
+
+    def step(
+        self,
+        bucket: Bucket,
+        key: Array,
+        plan: Any,
+        hyper: Hyper,
+        state: MemberState,
+        stream: Stream,
+    ) -> tuple[MemberState, Advanced]:
+        """One step of a member, on its batch of a bucket."""
+        batch = stream.batch(plan, key, state.step, bucket)
+        count = tokens(batch).astype(jnp.uint32)
+        if self.batch_axis is not None:
+            share = bucket.batch_size // self.batch_devices
+            start = jax.lax.axis_index(self.batch_axis) * share
+            batch = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, share), batch)
+        state, measured = train_step(
+            self.experiment, self.graphdef, state, hyper, batch, self.batch_axis
+        )
+        examples = jnp.where(state.alive, bucket.batch_size, 0).astype(jnp.uint32)
+        return state, Advanced(measured, examples, count)
+
+    def advance(
+        self, state: MemberState, hyper: Hyper, until: Array, stream: Stream
+    ) -> tuple[MemberState, Advanced]:
+        """Steps of one member until `until` or divergence, and what they give in sum."""
+        size, most, first = self.experiment.batch_size, self.experiment.most_steps, state.step
+        key = member_key(hyper.seed, DATA)
+        plan = stream.plan(key, first, most, size)
+        branches = [
+            partial(self.step, bucket, key, plan, hyper, stream=stream)
+            for bucket in stream.buckets(size)
+        ]
+        one = branches[0]
+        if len(branches) > 1:
+            order = stream.order(first, most, size)
+
+            def one(state: MemberState) -> tuple[MemberState, Advanced]:
+                return jax.lax.switch(order[state.step - first], branches, state)
+
+        def more(loop: Any) -> Array:
+            return (loop[0].step < until) & loop[0].alive
+
+        def body(loop: Any) -> Any:
+            state, sums = loop
+            state, given = one(state)
+            return state, jax.tree.map(jnp.add, sums, given)
+
+        return jax.lax.while_loop(more, body, (state, _zeros(one, state)))
+
+    def advance_together(
+        self, states: MemberState, hypers: Hyper, untils: Array, stream: Stream
+    ) -> tuple[MemberState, Advanced]:
+        """The same for several members stacked, `vmap`ped, with buckets.
+
+        Under `vmap` a `switch` by a member's own step would compute all branches. So the members
+        go step by step together, and the step that they share chooses the bucket.
+        """
+        size, most = self.experiment.batch_size, self.experiment.most_steps
+
+        def active(states: MemberState) -> Array:
+            return (states.step < untils) & states.alive
+
+        first = jnp.min(jnp.where(active(states), states.step, jnp.iinfo(jnp.int32).max))
+        order = stream.order(first, most, size)
+        keys = jax.vmap(lambda hyper: member_key(hyper.seed, DATA))(hypers)
+        plans = jax.vmap(lambda key: stream.plan(key, first, most, size))(keys)
+
+        def all_on(bucket: Bucket) -> Callable[[MemberState], tuple[MemberState, Advanced]]:
+            return lambda states: jax.vmap(partial(self.step, bucket, stream=stream))(
+                keys, plans, hypers, states
+            )
+
+        branches = [all_on(bucket) for bucket in stream.buckets(size)]
+
+        def body(loop: Any) -> Any:
+            step, states, sums = loop
+            moving = active(states) & (states.step == step)
+
+            def where_moving(new: Array, old: Array) -> Array:
+                return jnp.where(moving.reshape(moving.shape + (1,) * (new.ndim - 1)), new, old)
+
+            after, given = jax.lax.switch(order[step - first], branches, states)
+            total = jax.tree.map(jnp.add, sums, given)
+            keep = partial(jax.tree.map, where_moving)
+            return step + 1, keep(after, states), keep(total, sums)
+
+        start = first, states, _zeros(branches[0], states)
+        _, states, sums = jax.lax.while_loop(lambda loop: active(loop[1]).any(), body, start)
+        return states, sums
+
+
+def evaluate(
+    experiment: Experiment, graphdef: nnx.GraphDef, params: Any, active: Array, batch: Batch
+) -> Sums:
+    """A member's sums of a batch; zeros where it is not active."""
+
+    def measure(params: Any) -> Sums:
+        return dict(loss_and_sums(experiment, graphdef, params, batch, None)[1])
+
+    return _if_active(active, measure, params)
+
+
+def decode(
+    experiment: Experiment, graphdef: nnx.GraphDef, params: Any, active: Array, batch: Batch
+) -> Sequences:
+    """What a member's model says of a batch, decoded greedily; zeros where it is not active."""
+
+    def generate(params: Any) -> Sequences:
+        return greedy(experiment.task.spec, nnx.merge(graphdef, params), batch)
+
+    return _if_active(active, generate, params)
+
+
+def keep_best(state: MemberState, better: Array) -> MemberState:
+    """A state whose parameters are the best so far, where they are better."""
+    best = jax.tree.map(
+        lambda new, old: jnp.where(better, new, old), state.params, state.best_params
+    )
+    return state._replace(best_params=best)
+
+
+def _if_active(active: Array, function: Callable[[Any], Any], params: Any) -> Any:
+    zeros = _zeros_like(jax.eval_shape(function, params))
+    return jax.lax.cond(active, function, lambda _: zeros, params)
+
+
+def _zeros(step: Callable[[Any], Any], state: Any) -> Any:
+    return _zeros_like(jax.eval_shape(step, state)[1])
+
+
+def _zeros_like(shapes: Any) -> Any:
+    return jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)

@@ -1,0 +1,110 @@
+"""Slices: which members train side by side, and their arrays on the devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from seqexp.training.mesh import MEMBERS
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Members of a group cut into slices, `width` of them on each row of the mesh at a time.
+
+    Attributes:
+        mesh: from `group_mesh`.
+        members: M.
+        width: how many members a device trains side by side, one of `slice_widths`.
+    """
+
+    mesh: Mesh
+    members: int
+    width: int = 1
+
+    @property
+    def size(self) -> int:
+        """Members of a slice."""
+        return self.mesh.devices.shape[0] * self.width
+
+    @property
+    def count(self) -> int:
+        """How many slices there are."""
+        return -(-self.members // self.size)
+
+    @cached_property
+    def _by_member(self) -> NamedSharding:
+        return NamedSharding(self.mesh, PartitionSpec(MEMBERS))
+
+    def split(self, items: Sequence[Any]) -> list[Any]:
+        """A pytree a member to one a slice; the last slice is filled up by repetition."""
+        filled = [*items, *[items[-1]] * (-len(items) % self.size)]
+        return [
+            jax.device_put(
+                jax.tree.map(lambda *a: np.stack(a), *filled[i : i + self.size]), self._by_member
+            )
+            for i in range(0, len(filled), self.size)
+        ]
+
+    def join(self, slices: Sequence[Any]) -> list[Any]:
+        """A pytree a slice to one a member, on the host."""
+        host = on_host(list(slices))
+        return [
+            jax.tree.map(lambda a, m=m: a[m % self.size], host[m // self.size])
+            for m in range(self.members)
+        ]
+
+    def compile(
+        self, name: str, function: Callable[..., Any], sharded: int, shared: int
+    ) -> Callable[..., Any]:
+        """Compile a function of one member for a slice.
+
+        Args:
+            name: that profiles and logs of compilation show.
+            function: of one member's arguments and the shared ones.
+            sharded: how many of the arguments, the first, are stacked over members.
+            shared: how many others are every member's.
+        """
+
+        def on_a_device(*arguments: Any) -> Any:
+            own, common = arguments[:sharded], arguments[sharded:]
+            if self.width > 1:
+                return jax.vmap(lambda *a: function(*a, *common))(*own)
+            # Not vmap over one: a batch axis of size 1 changes which products XLA chooses.
+            alone = jax.tree.map(lambda a: a[0], own)
+            return jax.tree.map(lambda a: a[None], function(*alone, *common))
+
+        return self.compile_stacked(name, on_a_device, sharded, shared)
+
+    def compile_stacked(
+        self, name: str, function: Callable[..., Any], sharded: int, shared: int
+    ) -> Callable[..., Any]:
+        """The same for a function of all members that a device has side by side, stacked."""
+
+        def on_a_device(*arguments: Any) -> Any:
+            return function(*arguments)
+
+        on_a_device.__name__ = name
+        by_member = PartitionSpec(MEMBERS)
+        return jax.jit(
+            jax.shard_map(
+                on_a_device,
+                mesh=self.mesh,
+                in_specs=(by_member,) * sharded + (PartitionSpec(),) * shared,
+                out_specs=by_member,
+                check_vma=False,
+            )
+        )
+
+
+def on_host(arrays: Any) -> Any:
+    """Arrays in the host's memory."""
+    # An array whose allocation failed raises when it is waited for, and never arrives where it is
+    # read at once.
+    return jax.device_get(jax.block_until_ready(arrays))
