@@ -26,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from seqexp.commands.configs import config_folder
+from seqexp.commands.layer_files import with_layers
 from seqexp.commands.mistakes import choices, in_one_line
 from seqexp.commands.overrides import Asked, import_from
 from seqexp.types import SeqexpError
@@ -73,7 +74,7 @@ def points_in(configs: Sequence[Composed]) -> list[Point]:
             # What a config asks of Hydra itself, `${hydra:...}`, is read from here.
             HydraConfig.instance().set_config(config.whole)
             known = config.whole
-        points.append(Point.of(config.own, config.whole.hydra.runtime.choices))
+        points.append(Point.of(*with_layers(config.own, config.whole.hydra.runtime)))
     return points
 
 

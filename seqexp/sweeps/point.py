@@ -47,7 +47,13 @@ class Point:
         """
         plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
         unresolved = OmegaConf.to_container(config, resolve=False)
-        own_choices = {g: c for g, c in choices.items() if not g.startswith("hydra/")}
+        # "layer@model" is how a model's own file includes another, and no choice of the user's.
+        own_choices = {
+            group: choice
+            for group, choice in choices.items()
+            if not group.startswith("hydra/")
+            and ("@" not in group or group.split("@")[1] not in choices)
+        }
         whole = typed(plain, unresolved, choices)
         return cls(whole, choices["model"], choices["task"], own_choices)
 
