@@ -1,0 +1,168 @@
+"""Toys of every kind that the ground floor must carry, through the whole harness: a free answer
+with a prefix, an aligned answer with targets of its own and a judge, three length buckets, each
+with a model of one cell and with a stack of two kinds of layers."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import seqexp
+from seqexp.commands import check
+from seqexp.runs.record import RunRecord
+from seqexp.runs.store import read
+from seqexp.types import SeqexpError
+from tests.full import full
+from tests.sweeps.tiny import deterministic, runs
+from tests.sweeps.tiny import seqexp as command
+
+CONF = str(Path(__file__).parent / "conf")
+MODELS = ["model.features=6", "trainer.batch_size=4", "logger.mode=disabled"]
+
+
+def sweep(toy: str, folder: Path, *arguments: str) -> Path:
+    """A sweep over a toy; its study."""
+    asked = ["sweep", "--config-dir", CONF, f"task={toy}", *MODELS, *arguments]
+    assert command(*asked, f"runs_dir={folder}", "study=toy") == 0
+    return folder / "toy"
+
+
+class Swept(NamedTuple):
+    """A toy, a model of it, and the study of two seeds."""
+
+    toy: str
+    model: str
+    study: Path
+
+
+PAIRS = [("translation", "gru"), ("ctc", "stack"), ("counting", "gru")]
+OTHERS = [("translation", "stack"), ("ctc", "gru"), ("counting", "stack")]
+
+
+@pytest.fixture(scope="module", params=[*PAIRS, *(full(pair) for pair in OTHERS)], ids="-".join)
+def swept(request, tmp_path_factory) -> Swept:
+    toy, model = request.param
+    folder = tmp_path_factory.mktemp(toy)
+    return Swept(toy, model, sweep(toy, folder, f"model={model}", "seed=0,1"))
+
+
+def test_every_member_finishes_with_its_costs_and_a_report(swept):
+    """A figure is missing only where the machine has none to tell."""
+    found = runs(swept.study)
+    assert [run["status"] for run in found.values()] == ["finished"] * 2
+    for run in found:
+        cost = json.loads((swept.study / run / "cost.json").read_text())
+        assert cost["reasons"] == {}
+        absent = {name for name, value in cost.items() if value is None}
+        assert absent == {"peak_device_bytes", "peak_resident_bytes", "step_joules"}
+    page = (swept.study / "report" / "index.html").read_text()
+    assert next(iter(found.values()))["score"]["name"].replace("_", " ") in page
+
+
+def test_a_member_alone_interrupted_and_gone_on_is_what_it_is_in_a_group(
+    swept, tmp_path, monkeypatch
+):
+    """Bitwise."""
+    if swept.toy == "translation" and not os.environ.get("SEQEXP_TEST_AS_USERS_COMPILE"):
+        pytest.skip("as the quick tests compile, its rounding depends on the number of devices")
+    saves, save = [], RunRecord.save_checkpoint
+
+    def interrupted(self, step, tree):
+        save(self, step, tree)
+        saves.append(step)
+        if len(saves) == 2:
+            raise KeyboardInterrupt
+
+    asked = ["run", "--config-dir", CONF, f"task={swept.toy}", *MODELS, f"model={swept.model}"]
+    asked += ["seed=1", f"runs_dir={tmp_path}", "study=toy"]
+    with monkeypatch.context() as patch:
+        patch.setattr(RunRecord, "save_checkpoint", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            command(*asked)
+    (run,) = runs(tmp_path / "toy").values()
+    assert (run["status"], saves) == ("running", [4, 8])
+    assert command(*asked) == 0
+    ours = deterministic(swept.study)
+    for name, content in deterministic(tmp_path / "toy").items():
+        assert ours[name] == content, name
+
+
+def test_a_loaded_run_scores_as_it_was_recorded(swept):
+    for run in runs(swept.study):
+        loaded = seqexp.load_run(swept.study / run)
+        assert loaded.evaluate("test") == loaded.scores["test"]
+        assert loaded.evaluate("valid") == loaded.scores["valid"]
+
+
+@pytest.mark.parametrize(("toy", "model"), [PAIRS[0], *map(lambda p: full(*p), PAIRS[1:] + OTHERS)])
+def test_all_laws_hold(toy, model, capsys):
+    asked = ["--config-dir", CONF, f"task={toy}", f"model={model}", *MODELS]
+    assert check.main(asked) == 0, capsys.readouterr().out
+
+
+def test_buckets_train_batches_of_three_lengths(tmp_path):
+    """Tokens of the first steps, against those of the lengths that a slow reading of the order of
+    the buckets gives."""
+    from tests.toys.counting import LENGTHS, Counting
+
+    study = sweep("counting", tmp_path, "model=gru", "+task.constant=tokens", "trainer.steps=3")
+    (run,) = runs(study)
+    metrics = read(study / run / "metrics.jsonl")
+    stream = Counting(120).load().train
+    assert stream.buckets(4) == tuple((4, length) for length in LENGTHS)
+    stream = Counting(120, "tokens").load().train
+    sizes = {4: 12, 8: 6, 12: 4}
+    assert stream.buckets(4) == tuple((sizes[length], length) for length in LENGTHS)
+    order = np.asarray(stream.order(jnp.int32(0), 3, 4))
+    assert metrics[-1]["examples"] == sum(sizes[LENGTHS[place]] for place in order)
+
+
+def test_other_held_out_splits_are_recorded_beside_the_test(tmp_path):
+    study = sweep("counting", tmp_path, "model=gru", "trainer.steps=4")
+    (run,) = runs(study).values()
+    assert run["held_out"].keys() == {"length 2x"}
+    assert run["held_out"]["length 2x"].keys() == run["test"].keys() == {"accuracy", "f1", "loss"}
+    assert run["held_out"]["length 2x"] != run["test"]
+
+
+def test_perplexity_is_of_the_whole_split(tmp_path):
+    study = sweep("translation", tmp_path, "model=gru", "trainer.eval_batch_size=3")
+    (run,) = runs(study).values()
+    test = run["test"]
+    assert test["perplexity"] == pytest.approx(math.exp(test["loss"]), rel=1e-12)
+
+
+def test_a_free_answer_is_generated_for_one_input(swept):
+    if swept.toy != "translation":
+        pytest.skip("of the translation alone")
+    for run in runs(swept.study):
+        loaded = seqexp.load_run(swept.study / run)
+        batch = loaded.task.load().held_out["test"][0]
+        answers = {}
+        for row in range(4):
+            words = np.asarray(batch.inputs.values[row, : int(batch.inputs.lengths[row])])
+            answers[row] = loaded.generate(words)
+            assert all(token in (0, 2, 3, 4, 5) for token in answers[row])
+            assert len(answers[row]) <= 4
+        with pytest.raises(SeqexpError, match="use generate"):
+            loaded.predict(np.zeros((1, 2), int))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("toy", "score", "steps"), [("translation", 0.9, 1500), ("ctc", 0.05, 800)]
+)
+def test_the_toys_can_be_learned(toy, score, steps, tmp_path):
+    """So targets, prefix, decoding and judge belong together."""
+    asked = ["model=gru", f"trainer.steps={steps}", f"trainer.eval_every={steps // 4}"]
+    asked += ["model.features=32", "trainer.batch_size=32", "optimizer.learning_rate=0.01"]
+    (run,) = runs(sweep(toy, tmp_path, *asked)).values()
+    test = run["score"]["test"]
+    assert test >= score if run["score"]["goal"] == "max" else test <= score
