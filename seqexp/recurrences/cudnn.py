@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import sequential_vmap
 from jax.extend import backend
+from jaxtyping import Bool, Float
 
 from seqexp.recurrences.masking import backward, where_mask
 from seqexp.types import Array, SeqexpError
@@ -20,15 +21,15 @@ def available() -> bool:
 
 
 def unroll(
-    xs: Array,
-    input_kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array,
-    c: Array,
-    h: Array,
-    mask: Array | None,
+    xs: Float[Array, "T B D"],
+    input_kernel: Float[Array, "D G"],
+    recurrent_kernel: Float[Array, "H G"],
+    bias: Float[Array, " G=4*H"],
+    c: Float[Array, "B H"],
+    h: Float[Array, "B H"],
+    mask: Bool[Array, "T B"] | None,
     reverse: bool,
-) -> tuple[Array, tuple[Array, Array]]:
+) -> tuple[Float[Array, "T B H"], tuple[Float[Array, "B H"], Float[Array, "B H"]]]:
     """All steps of a plain LSTM, time first: what `seqexp.recurrences.lstm.unroll` computes.
 
     Products are true float32, never TF32, whatever `jax_default_matmul_precision` says. Under
