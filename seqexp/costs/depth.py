@@ -44,6 +44,7 @@ def sequential_depth(fn: Callable[..., Any], *args: Any) -> int:
         SeqexpError: for a `while` loop that computes floats, and for an operation without a rule.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> sequential_depth(lambda x: jnp.tanh(x @ x) + x, jnp.ones((3, 3)))
         3
     """

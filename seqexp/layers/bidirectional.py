@@ -128,7 +128,7 @@ class Bidirectional(nnx.Module):
     def _in_one_scan(
         self, xs: Array, mask: Array | None, carries: Carry, dropouts: list[DropoutMasks]
     ) -> tuple[tuple[Array, Array], tuple[Carry, Carry]]:
-        """Both directions from left to right, the backward one over sequences turned around."""
+        """Both directions in one forward scan, the backward one over reversed sequences."""
 
         def run(cell: Cell, xs: Array, carry: Carry, dropout: DropoutMasks) -> tuple[Array, Carry]:
             return Recurrent(cell, remat=self.forward.remat).run(xs, mask, carry, dropout)

@@ -49,7 +49,7 @@ def where_mask(mask: Bool[Array, ...] | None, new: Any, old: Any) -> Any:
 
 
 def backward(sequences: Any, mask: Bool[Array, "T B"] | None) -> Any:
-    """Sequences read from their own last step to their first; twice, and they are as before.
+    """Reverse each sequence in time over its true length; its own inverse.
 
     Args:
         sequences: a pytree of `[T, B, ...]`. An array `[1, ...]` serves all steps and stays.
@@ -57,7 +57,7 @@ def backward(sequences: Any, mask: Bool[Array, "T B"] | None) -> Any:
             nowhere.
     """
 
-    def turn(array: Array) -> Array:
+    def flip(array: Array) -> Array:
         if array.shape[0] == 1:
             return array
         if mask is None:
@@ -66,4 +66,4 @@ def backward(sequences: Any, mask: Bool[Array, "T B"] | None) -> Any:
         source = jnp.where(mask, lengths - 1 - steps, steps)
         return array[source, jnp.arange(array.shape[1])]
 
-    return jax.tree.map(turn, sequences)
+    return jax.tree.map(flip, sequences)

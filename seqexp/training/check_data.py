@@ -186,12 +186,12 @@ def _check_sequences(kind: Tokens | Features, sequences: Sequences, where: str, 
         )
     if not lengths.any():
         raise SeqexpError(f"{where.rpartition(':')[0]}: every length is 0, so that nothing counts")
-    real = np.asarray(sequences.mask)
+    mask = np.asarray(sequences.mask)
     if isinstance(kind, Features):
-        _check_finite(values, real, where)
+        _check_finite(values, mask, where)
     else:
         asked = f"the spec's tokens are 0 to {kind.size - 1} ({size}={kind.size})"
-        _check_range(values, real, kind.size, where, "token", asked)
+        _check_range(values, mask, kind.size, where, "token", asked)
 
 
 def _lengths(where: str) -> str:
@@ -199,12 +199,12 @@ def _lengths(where: str) -> str:
 
 
 def _check_range(
-    values: np.ndarray, real: np.ndarray, size: int, where: str, what: str, asked: str
+    values: np.ndarray, mask: np.ndarray, size: int, where: str, what: str, asked: str
 ) -> None:
-    """Of integers below `size`; those that are not real don't matter."""
+    """Of integers below `size`; those outside the mask don't matter."""
     if values.min() >= 0 and values.max() < size:
         return
-    wrong = np.argwhere(real & ((values < 0) | (values >= size)))
+    wrong = np.argwhere(mask & ((values < 0) | (values >= size)))
     if len(wrong):
         raise SeqexpError(
             f"{where}, {_place(wrong[0])} is {what} {values[tuple(wrong[0])]}, but {asked}"
@@ -212,13 +212,13 @@ def _check_range(
         )
 
 
-def _check_finite(values: np.ndarray, real: np.ndarray, where: str) -> None:
+def _check_finite(values: np.ndarray, mask: np.ndarray, where: str) -> None:
     # As float32, which is what a model gets to see.
     with np.errstate(over="ignore"):
         finite = np.isfinite(values.astype(np.float32, copy=False))
     if finite.all():
         return
-    wrong = np.argwhere(~finite & real[..., None])
+    wrong = np.argwhere(~finite & mask[..., None])
     if len(wrong):
         raise SeqexpError(
             f"{where}, {_place(wrong[0])} is {values[tuple(wrong[0])]}, but must be a finite number"

@@ -74,6 +74,6 @@ def joined(parts: Sequence[Any]) -> Any:
 
 
 def real_examples(generated: Sequences, batch: Batch) -> tuple[Sequences, Batch]:
-    """Without the examples that only filled a batch up."""
-    real = np.asarray(batch.inputs.lengths) > 0
-    return jax.tree.map(lambda array: np.asarray(array)[real], (generated, batch))
+    """Both without the examples that are padding as a whole."""
+    mask = np.asarray(batch.inputs.lengths) > 0
+    return jax.tree.map(lambda array: np.asarray(array)[mask], (generated, batch))

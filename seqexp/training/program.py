@@ -249,10 +249,10 @@ def _require_countable(experiment: Experiment, batches: Mapping[Bucket, Batch]) 
         sum(np.prod(part.values.shape[:2]) for part in (batch.inputs, batch.prefix) if part)
         for batch in batches.values()
     )
-    steps_a_chunk = experiment.most_steps * int(longest)
-    if steps_a_chunk >= 2**32:
+    time_steps = experiment.most_steps * int(longest)
+    if time_steps >= 2**32:
         raise SeqexpError(
-            f"trainer.eval_every={experiment.eval_every} is {steps_a_chunk:,} time steps "
+            f"trainer.eval_every={experiment.eval_every} is {time_steps:,} time steps "
             "between evaluations, more than are counted: evaluate more often"
         )
 
