@@ -95,7 +95,7 @@ class Stack(nnx.Module):
         """
         xs, mask = time_first(xs, lengths)
         xs, hidden, finals = self._run(xs, mask, carry, key)
-        # Between the layers time stays in front: only the ends are transposed.
+        # Time first between the layers: only the stack's input and output are transposed.
         xs, *hidden = (jnp.swapaxes(ys, 0, 1) for ys in (xs, *hidden))
         return xs, tuple(hidden), finals
 

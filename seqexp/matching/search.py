@@ -209,7 +209,7 @@ class _Tried:
         return len(own) == 2 and max(own) > (1 + self._tolerance) * min(own)
 
     def _last_resort(self, *ends: int) -> int | None:
-        """What is worth a second look once there is no width left to try."""
+        """The width to measure again once no untried width is left; None if there is none."""
         nearest = self.nearest()
         if self.gap(nearest) <= self._tolerance:
             return nearest

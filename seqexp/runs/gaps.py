@@ -1,4 +1,4 @@
-"""What a closed record should hold and does not: its score stands, but not all that it rests on."""
+"""What is missing from a closed record, although its score is there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task's data must be, checked before training: a mistake names split, field, row, value.
+"""Checks of a task's data before training; a message names split, field, row and value.
 
 Padding is never looked at, for it never matters.
 """
@@ -59,7 +59,7 @@ def check_data(task: Task, splits: Splits, batch_size: int) -> None:
 
 
 def check_examples(spec: TaskSpec, examples: Batch, where: str) -> None:
-    """Check that examples, a split or a batch, are what a spec promises.
+    """Check the shapes, dtypes and values of examples (a split or a batch) against a spec.
 
     Raises:
         SeqexpError: naming field, row and value, after `where`.
@@ -201,7 +201,7 @@ def _lengths(where: str) -> str:
 def _check_range(
     values: np.ndarray, mask: np.ndarray, size: int, where: str, what: str, asked: str
 ) -> None:
-    """Of integers below `size`; those outside the mask don't matter."""
+    """Check that integers are in [0, size); values outside the mask are ignored."""
     if values.min() >= 0 and values.max() < size:
         return
     wrong = np.argwhere(mask & ((values < 0) | (values >= size)))
@@ -227,7 +227,7 @@ def _check_finite(values: np.ndarray, mask: np.ndarray, where: str) -> None:
 
 
 def _check_measure(task: Task, batch: Batch, where: str) -> None:
-    """That the task's metrics can be had of outputs as its spec promises them."""
+    """Check that the task can measure outputs of the shape that its spec asks for."""
     spec = task.spec
     shape = (*spec.answer_shape(batch), spec.output_size)
     prediction = Prediction(jax.ShapeDtypeStruct(shape, jnp.float32), ())  # type: ignore[arg-type]

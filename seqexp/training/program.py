@@ -164,7 +164,7 @@ class Program:
     def advance(
         self, states: GroupState, until: np.ndarray, hypers: Sequence[Hyper] | None = None
     ) -> tuple[GroupState, list[Advanced]]:
-        """Train each member up to a step of its own.
+        """Train each member up to its own target step.
 
         Args:
             states: of all members.
@@ -227,7 +227,7 @@ class Program:
     def _each(
         self, function: Callable[..., Any], params: Sequence[Any], active: np.ndarray, batch: Batch
     ) -> list[Any]:
-        """What a program gives of a batch, by member, on the host."""
+        """The output of a program for a batch, by member, on the host."""
         masks = self.slices.split(list(active))
         return self.slices.join(
             [function(p, mask, batch) for p, mask in zip(params, masks, strict=True)]
