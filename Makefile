@@ -3,7 +3,8 @@
 # make speed      our recurrent layers and loops against torch, Flax and Keras (QUICK=1: 3 minutes)
 # make test       environment, install, the test suite
 # make test-newest  the suite on the newest Python of this machine and the newest JAX, no pins
-# make test-full  the exhaustive matrix, and all tests of numbers compiled as users compile
+# make test-full  the exhaustive matrix, all tests of numbers compiled as users compile, and
+#                 annotated shapes checked at each call
 # make check      lint, format and types
 PYTHON ?= python3
 BIN := .venv/bin
@@ -53,6 +54,7 @@ test-newest:
 
 test-full: install
 	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "full or numbers"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full" --shapes $(addprefix tests/,recurrences cells layers models)
 
 check: install
 	$(BIN)/ruff check .

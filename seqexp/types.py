@@ -4,7 +4,7 @@ Shape letters, in every docstring and annotation of the package:
 
     B  batch            T  time steps          N  examples of a split    M  members of a group
     D  input features   H  hidden units        P  units a layer gives    C  outputs (classes or
-    V  vocabulary       U  steps of an answer of its own length             values)
+    V  vocabulary       U  steps of a free answer     G  H times the gates     values)
 
 Models and tasks are batch-first, `[B, T, D]`; `lengths` `[B]` are the true lengths of right-padded
 sequences, and a length of 0 marks an example that is padding as a whole. Recurrences, cells and
@@ -25,8 +25,10 @@ from typing import Any, Literal, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float, Int, Key
 
 Array = jax.Array
+KeyArray = Key[Array, ""]
 Carry = Any
 """What a layer keeps from one step to the next: a pytree of `[B, ...]` arrays."""
 
@@ -55,11 +57,11 @@ class Sequences(NamedTuple):
         lengths: `[B]` int32, true lengths; 0 for an example that is padding as a whole.
     """
 
-    values: Array
-    lengths: Array
+    values: Int[Array, "B T"] | Float[Array, "B T D"]
+    lengths: Int[Array, " B"]
 
     @property
-    def mask(self) -> Array:
+    def mask(self) -> Bool[Array, "B T"]:
         """`[B, T]`, True where a step is real.
 
         >>> Sequences(np.zeros((2, 3)), np.array([3, 1])).mask.tolist()
@@ -184,7 +186,7 @@ class TaskSpec:
             return batch.prefix.values.shape[:2]
         return batch.inputs.values.shape[: 2 if self.answer == "step" else 1]
 
-    def answer_mask(self, batch: Batch) -> Array:
+    def answer_mask(self, batch: Batch) -> Bool[Array, "B ..."]:
         """Where an output counts: booleans of `answer_shape`."""
         if self.answer == "free":
             assert batch.prefix is not None
@@ -261,15 +263,19 @@ class Stream(ABC):
         """The shapes of its batches, each once; a single one where all have the same."""
 
     @abstractmethod
-    def batch(self, plan: Any, key: Array, step: Array, bucket: Bucket) -> Batch:
+    def batch(self, plan: Any, key: KeyArray, step: Int[Array, ""], bucket: Bucket) -> Batch:
         """The batch of a step, whose bucket is given: the same for the same key and step, whatever
         was asked before."""
 
-    def order(self, first_step: Array, max_steps: int, batch_size: int) -> Array:
+    def order(
+        self, first_step: Int[Array, ""], max_steps: int, batch_size: int
+    ) -> Int[Array, " {max_steps}"]:
         """The buckets of the next steps, `[max_steps]` int32 places in `buckets`."""
         return jnp.zeros(max_steps, jnp.int32)
 
-    def plan(self, key: Array, first_step: Array, max_steps: int, batch_size: int) -> Any:
+    def plan(
+        self, key: KeyArray, first_step: Int[Array, ""], max_steps: int, batch_size: int
+    ) -> Any:
         """What the next `max_steps` steps share (an order of the examples), computed once."""
         return None
 
@@ -306,8 +312,8 @@ class Prediction(NamedTuple):
             nobody reads).
     """
 
-    outputs: Array
-    hidden: tuple[Array, ...]
+    outputs: Float[Array, "B *steps C"]
+    hidden: tuple[Float[Array, "B T _"], ...]
 
 
 class Task(ABC):
@@ -400,12 +406,12 @@ class Layer(Protocol):
 
     def unroll(
         self,
-        xs: Array,
-        mask: Array | None = None,
+        xs: Float[Array, "T B D"],
+        mask: Bool[Array, "T B"] | None = None,
         carry: Carry | None = None,
         *,
-        key: Array | None = None,
-    ) -> tuple[Array, Carry]:
+        key: KeyArray | None = None,
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """All steps at once.
 
         Args:
@@ -419,7 +425,7 @@ class Layer(Protocol):
         """
         ...
 
-    def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
+    def step(self, carry: Carry, x: Float[Array, "B D"]) -> tuple[Carry, Float[Array, "B P"]]:
         """One step at evaluation: `x` `[B, D]` to `[B, P]`.
 
         Raises SeqexpError for a layer that needs the whole sequence.
@@ -436,7 +442,7 @@ class Model(Protocol):
     """A sequence model, built for a TaskSpec. `key` draws dropout; None means evaluation."""
 
     def __call__(
-        self, inputs: Sequences, prefix: Sequences | None = None, *, key: Array | None = None
+        self, inputs: Sequences, prefix: Sequences | None = None, *, key: KeyArray | None = None
     ) -> Prediction:
         """Run whole sequences. What stands at padding never matters."""
         ...
@@ -448,7 +454,9 @@ class Model(Protocol):
         """
         ...
 
-    def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
+    def step(
+        self, carry: Carry, x: Int[Array, " B"] | Float[Array, "B D"]
+    ) -> tuple[Carry, Float[Array, "B C"]]:
         """One step of decoding: `[B]` tokens or `[B, D]` features to `[B, C]` outputs.
 
         `x` is the next input, or the next token of a free answer. Outputs for one answer a sequence

@@ -1,6 +1,7 @@
 """Two CPU devices, set before jax starts, so that the laws of groups and meshes are tested."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,27 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 NUMBERS = ("recurrences", "cells", "layers", "models", "training")
 """Folders whose tests are of numbers that a compiler makes: `make test-full` tries all of them."""
+
+
+CHECKED = ("types", "recurrences", "cells", "layers", "models")
+"""Parts of the package whose annotated shapes `--shapes` checks at each call."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shapes", action="store_true", help="check the shapes in annotations")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--shapes"):
+        from jaxtyping import install_import_hook
+
+        loaded = [name for name in sys.modules if name.split(".")[0] == "seqexp"]
+        assert not loaded, f"imported before their shapes could be checked: {loaded}"
+        import tests.shapes  # the hook finds it there
+
+        install_import_hook(
+            [f"seqexp.{part}" for part in CHECKED], f"{tests.shapes.checked.__module__}.checked"
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple, get_args
 
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Bool, Float
 
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.protocol import DropoutMasks
@@ -13,13 +14,13 @@ from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import elman
 from seqexp.recurrences.products import affine
 from seqexp.recurrences.scan import scan
-from seqexp.types import Array, SeqexpError
+from seqexp.types import Array, KeyArray, SeqexpError
 
 
 class ElmanCarry(NamedTuple):
     """`h` `[B, H]`."""
 
-    h: Array
+    h: Float[Array, "B H"]
 
 
 class Elman(nnx.Module):
@@ -79,30 +80,30 @@ class Elman(nnx.Module):
         """Zeros."""
         return ElmanCarry(jnp.zeros((batch_size, self.features), self.bias.dtype))
 
-    def output(self, carry: ElmanCarry) -> Array:
+    def output(self, carry: ElmanCarry) -> Float[Array, "B H"]:
         """`h`."""
         return carry.h
 
-    def dropout_masks(self, key: Array, batch_size: int, steps: int) -> DropoutMasks:
+    def dropout_masks(self, key: KeyArray, batch_size: int, steps: int) -> DropoutMasks:
         """None of its own."""
         return {}
 
     def step(
-        self, carry: ElmanCarry, x: Array, dropout: DropoutMasks | None = None
-    ) -> tuple[ElmanCarry, Array]:
+        self, carry: ElmanCarry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
+    ) -> tuple[ElmanCarry, Float[Array, "B H"]]:
         """One step: `x` `[B, D]` to `h` `[B, H]`."""
         projected = x @ self.input_kernel[...] + self.bias[...]
         return self._advance(carry, projected, dropout or {})
 
     def unroll(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         *,
         carry: ElmanCarry | None = None,
-        mask: Array | None = None,
+        mask: Bool[Array, "T B"] | None = None,
         dropout: DropoutMasks | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, ElmanCarry]:
+    ) -> tuple[Float[Array, "T B H"], ElmanCarry]:
         """All steps, time first: `xs` `[T, B, D]` to `hs` `[T, B, H]` and the final carry."""
         carry = self.initial_carry(xs.shape[1]) if carry is None else carry
         dropout = dropout or {}
@@ -114,8 +115,8 @@ class Elman(nnx.Module):
         return scan(self._advance, carry, projected, mask, dropout, reverse)
 
     def _advance(
-        self, carry: ElmanCarry, projected: Array, dropout: DropoutMasks
-    ) -> tuple[ElmanCarry, Array]:
+        self, carry: ElmanCarry, projected: Float[Array, "B H"], dropout: DropoutMasks
+    ) -> tuple[ElmanCarry, Float[Array, "B H"]]:
         if "update" in dropout:
             raise SeqexpError(
                 "Elman writes its whole state anew, so it has no update to drop: "

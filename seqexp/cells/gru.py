@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, get_args
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Bool, Float
 
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.protocol import DropoutMasks
@@ -14,7 +15,7 @@ from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import gru
 from seqexp.recurrences.products import affine
 from seqexp.recurrences.scan import scan
-from seqexp.types import Array, SeqexpError
+from seqexp.types import Array, KeyArray, SeqexpError
 
 Reset = Literal["before", "after"]
 
@@ -22,7 +23,7 @@ Reset = Literal["before", "after"]
 class GRUCarry(NamedTuple):
     """`h` `[B, H]`."""
 
-    h: Array
+    h: Float[Array, "B H"]
 
 
 class GRU(nnx.Module):
@@ -83,30 +84,30 @@ class GRU(nnx.Module):
         """Zeros."""
         return GRUCarry(jnp.zeros((batch_size, self.features), self.bias.dtype))
 
-    def output(self, carry: GRUCarry) -> Array:
+    def output(self, carry: GRUCarry) -> Float[Array, "B H"]:
         """`h`."""
         return carry.h
 
-    def dropout_masks(self, key: Array, batch_size: int, steps: int) -> DropoutMasks:
+    def dropout_masks(self, key: KeyArray, batch_size: int, steps: int) -> DropoutMasks:
         """None of its own."""
         return {}
 
     def step(
-        self, carry: GRUCarry, x: Array, dropout: DropoutMasks | None = None
-    ) -> tuple[GRUCarry, Array]:
+        self, carry: GRUCarry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
+    ) -> tuple[GRUCarry, Float[Array, "B H"]]:
         """One step: `x` `[B, D]` to `h` `[B, H]`."""
         projected = x @ self.input_kernel[...] + self.bias[...]
         return self._advance(carry, projected, dropout or {})
 
     def unroll(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         *,
         carry: GRUCarry | None = None,
-        mask: Array | None = None,
+        mask: Bool[Array, "T B"] | None = None,
         dropout: DropoutMasks | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, GRUCarry]:
+    ) -> tuple[Float[Array, "T B H"], GRUCarry]:
         """All steps, time first: `xs` `[T, B, D]` to `hs` `[T, B, H]` and the final carry."""
         carry = self.initial_carry(xs.shape[1]) if carry is None else carry
         dropout = dropout or {}
@@ -122,8 +123,8 @@ class GRU(nnx.Module):
         return hs, GRUCarry(h)
 
     def _advance(
-        self, carry: GRUCarry, projected: Array, dropout: DropoutMasks
-    ) -> tuple[GRUCarry, Array]:
+        self, carry: GRUCarry, projected: Float[Array, "B G"], dropout: DropoutMasks
+    ) -> tuple[GRUCarry, Float[Array, "B H"]]:
         h = carry.h
         seen = h if "hidden" not in dropout else h * dropout["hidden"]
         x_gates, x_candidate = gru.split_candidate(projected)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
-from seqexp.types import Array, SeqexpError
+from seqexp.types import Array, KeyArray, SeqexpError
 
 Initializer = Callable[..., Array]
 
@@ -36,7 +37,9 @@ def initializer(init: str | Initializer) -> Initializer:
     )
 
 
-def gate_kernel(init: str | Initializer, key: Array, rows: int, columns: int, gates: int) -> Array:
+def gate_kernel(
+    init: str | Initializer, key: KeyArray, rows: int, columns: int, gates: int
+) -> Float[Array, "{rows} {gates}*{columns}"]:
     """A kernel `[rows, gates * columns]`, each gate's block drawn by itself."""
     draw = initializer(init)
     # One program for all blocks compiles in a fraction of the time of one a block. Not vmap: two

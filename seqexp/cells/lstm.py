@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, get_args
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Bool, Float
 
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.protocol import DropoutMasks
@@ -15,7 +16,7 @@ from seqexp.recurrences import cudnn, lstm
 from seqexp.recurrences.normalize import normalize
 from seqexp.recurrences.products import project
 from seqexp.recurrences.scan import scan
-from seqexp.types import Array, SeqexpError
+from seqexp.types import Array, KeyArray, SeqexpError
 
 Implementation = Literal["scan", "cudnn"]
 
@@ -23,8 +24,8 @@ Implementation = Literal["scan", "cudnn"]
 class LSTMCarry(NamedTuple):
     """The memory `c` `[B, H]` and the output `h` `[B, P]`."""
 
-    c: Array
-    h: Array
+    c: Float[Array, "B H"]
+    h: Float[Array, "B P"]
 
 
 class LSTM(nnx.Module):
@@ -132,29 +133,29 @@ class LSTM(nnx.Module):
             jnp.zeros((batch_size, self.out_features), dtype),
         )
 
-    def output(self, carry: LSTMCarry) -> Array:
+    def output(self, carry: LSTMCarry) -> Float[Array, "B P"]:
         """`h`."""
         return carry.h
 
-    def dropout_masks(self, key: Array, batch_size: int, steps: int) -> DropoutMasks:
+    def dropout_masks(self, key: KeyArray, batch_size: int, steps: int) -> DropoutMasks:
         """None of its own."""
         return {}
 
     def step(
-        self, carry: LSTMCarry, x: Array, dropout: DropoutMasks | None = None
-    ) -> tuple[LSTMCarry, Array]:
+        self, carry: LSTMCarry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
+    ) -> tuple[LSTMCarry, Float[Array, "B P"]]:
         """One step: `x` `[B, D]` to `h` `[B, P]`."""
         return self._advance(carry, self._project(x), dropout or {})
 
     def unroll(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         *,
         carry: LSTMCarry | None = None,
-        mask: Array | None = None,
+        mask: Bool[Array, "T B"] | None = None,
         dropout: DropoutMasks | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, LSTMCarry]:
+    ) -> tuple[Float[Array, "T B P"], LSTMCarry]:
         """All steps, time first: `xs` `[T, B, D]` to `hs` `[T, B, P]` and the final carry."""
         carry = self.initial_carry(xs.shape[1]) if carry is None else carry
         dropout = dropout or {}
@@ -174,15 +175,15 @@ class LSTM(nnx.Module):
             or self.projection is not None
         )
 
-    def _project(self, xs: Array) -> Array:
+    def _project(self, xs: Float[Array, "*N D"]) -> Float[Array, "*N G"]:
         projected = project(xs, self.input_kernel[...])
         if self.layer_norm:
             projected = normalize(projected) * self.scale_input[...]
         return projected + self.bias[...]
 
     def _advance(
-        self, carry: LSTMCarry, projected: Array, dropout: DropoutMasks
-    ) -> tuple[LSTMCarry, Array]:
+        self, carry: LSTMCarry, projected: Float[Array, "B G"], dropout: DropoutMasks
+    ) -> tuple[LSTMCarry, Float[Array, "B P"]]:
         c, h = carry
         seen = h if "hidden" not in dropout else h * dropout["hidden"]
         recurrent = seen @ self.recurrent_kernel[...]

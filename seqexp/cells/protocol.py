@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from seqexp.types import Array, Carry
+from jaxtyping import Bool, Float
+
+from seqexp.types import Array, Carry, KeyArray
 
 DropoutMasks = Mapping[str, Any]
 """Dropout masks of one training sequence by the name of what they fall on; {} drops nothing.
@@ -35,29 +37,29 @@ class Cell(Protocol):
 
     def initial_carry(self, batch_size: int) -> Carry: ...
 
-    def output(self, carry: Carry) -> Array:
+    def output(self, carry: Carry) -> Float[Array, "B P"]:
         """The `[B, P]` part of a carry that the cell gives out."""
         ...
 
-    def dropout_masks(self, key: Array, batch_size: int, steps: int) -> DropoutMasks:
+    def dropout_masks(self, key: KeyArray, batch_size: int, steps: int) -> DropoutMasks:
         """The dropout masks of one training sequence; {} for a bare cell."""
         ...
 
     def step(
-        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
-    ) -> tuple[Carry, Array]:
+        self, carry: Carry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Float[Array, "B P"]]:
         """One step: `x` `[B, D]` to `y` `[B, P]`; `dropout` are its masks, without time."""
         ...
 
     def unroll(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         *,
         carry: Carry | None = None,
-        mask: Array | None = None,
+        mask: Bool[Array, "T B"] | None = None,
         dropout: DropoutMasks | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, Carry]:
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """All steps, time first.
 
         Args:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flax import nnx
+from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Cell, DropoutMasks
 from seqexp.recurrences.scan import scan
-from seqexp.types import Array, Carry
+from seqexp.types import Array, Carry, KeyArray
 
 
 class Stepwise(nnx.Module):
@@ -33,29 +34,29 @@ class Stepwise(nnx.Module):
         """The cell's."""
         return self.cell.initial_carry(batch_size)
 
-    def output(self, carry: Carry) -> Array:
+    def output(self, carry: Carry) -> Float[Array, "B P"]:
         """The cell's."""
         return self.cell.output(carry)
 
-    def dropout_masks(self, key: Array, batch_size: int, steps: int) -> DropoutMasks:
+    def dropout_masks(self, key: KeyArray, batch_size: int, steps: int) -> DropoutMasks:
         """The cell's."""
         return self.cell.dropout_masks(key, batch_size, steps)
 
     def step(
-        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
-    ) -> tuple[Carry, Array]:
+        self, carry: Carry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Float[Array, "B P"]]:
         """The cell's."""
         return self.cell.step(carry, x, dropout)
 
     def unroll(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         *,
         carry: Carry | None = None,
-        mask: Array | None = None,
+        mask: Bool[Array, "T B"] | None = None,
         dropout: DropoutMasks | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, Carry]:
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """All steps, time first: `xs` `[T, B, D]` to `ys` `[T, B, P]` and the final carry."""
         carry = self.initial_carry(xs.shape[1]) if carry is None else carry
         return scan(self.cell.step, carry, xs, mask, dropout or {}, reverse)

@@ -44,6 +44,7 @@ def sequential_depth(fn: Callable[..., Any], *args: Any) -> int:
         SeqexpError: for a `while` loop that computes floats, and for an operation without a rule.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> sequential_depth(lambda x: jnp.tanh(x @ x) + x, jnp.ones((3, 3)))
         3
     """
@@ -108,7 +109,7 @@ def _through(eqn: core.JaxprEqn, operations: int) -> np.ndarray:
 
 
 def _scan(eqn: core.JaxprEqn) -> np.ndarray:
-    """All turns of a body, the carry of one turn being that of the next.
+    """All steps of a scan's body, each step's carry going into the next.
 
     One turn is a matrix over (max, +), of what is there before it and what after: constants and
     inputs as they were, the new carry, and of the outputs the latest so far.
@@ -132,7 +133,7 @@ def _scan(eqn: core.JaxprEqn) -> np.ndarray:
 
 
 def _of_one_turn(variables: Any, in_body: Any) -> int:
-    """How many of a scan's operands or results its body sees as they are, not a slice a turn.
+    """How many of a scan's operands or results its body reads whole, not one slice a step.
 
     Told by their shapes: jax 0.10 has the numbers of constants and carries among the parameters,
     0.12 has trees in their place.

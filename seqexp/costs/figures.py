@@ -1,4 +1,4 @@
-"""Figures of a ledger as they are found: one that can't be had is null, and its reason is kept."""
+"""Collects the figures of a ledger; one that cannot be measured is null, with its reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Figures:
         self.reasons: dict[str, str] = {}
 
     def take(self, names: str, measure: Callable[..., Any], *args: Any) -> Any:
-        """What `measure(*args)` gives; None where it raises, whatever it raises.
+        """The result of `measure(*args)`, or None if it raises anything.
 
         Args:
             names: of what it gives, separated by spaces; if there are several it gives a tuple.
@@ -38,5 +38,5 @@ class Figures:
         return value
 
     def lack(self, names: Iterable[str], why: Exception | str) -> None:
-        """Keep the reason for which there are no such figures."""
+        """Record the reason why figures are missing."""
         self.reasons |= dict.fromkeys(names, why if isinstance(why, str) else reason(why))

@@ -113,7 +113,7 @@ def measure_costs(
 
 
 def not_known(ledger: CostLedger) -> list[str]:
-    """A line for each reason why figures are null, for people; none for what no one can mend."""
+    """One line for each reason why figures are null, except reasons that no one can change."""
     figures: dict[str, list[str]] = {}
     for name, why in ledger.reasons.items():
         if why != CANNOT_DECODE:
@@ -189,7 +189,7 @@ class Held(NamedTuple):
 
     @property
     def tokens(self) -> float:
-        """True steps that are read of an example, in the mean."""
+        """Mean number of true steps read of an example."""
         return self.inputs + self.prefix
 
     @property
@@ -198,13 +198,13 @@ class Held(NamedTuple):
         return self.part.inputs.values.shape[1]
 
     def first(self, batch_size: int) -> Batch:
-        """So many examples, the first ones repeated."""
+        """The first examples, repeated up to the given number."""
         return jax.tree.map(
             lambda a: jnp.asarray(np.resize(a[:batch_size], (batch_size, *a.shape[1:]))), self.part
         )
 
     def next_step(self, batch: Batch) -> Array:
-        """What a step of decoding is given: the first of the inputs, or of a free answer."""
+        """The input of a decoding step: the first of the inputs, or of a free answer."""
         read = batch.inputs if batch.prefix is None else batch.prefix
         return read.values[:, 0]
 
@@ -269,7 +269,7 @@ def _training_flops(figures: Figures, program: Program, state: MemberState, spli
 
 
 def _by_share(shares: Mapping[Bucket, float], each: Mapping[Bucket, Any]) -> Any:
-    """A mean over the steps of all buckets; a whole number stays one where there is one bucket."""
+    """The mean over buckets, weighted by their shares; of one bucket the value itself."""
     if len(each) == 1:
         return next(iter(each.values()))
     return sum(shares[bucket] * value for bucket, value in each.items())

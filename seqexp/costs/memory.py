@@ -69,7 +69,7 @@ def program_bytes(compiled: jax.stages.Compiled) -> int | None:
 
 
 def working_bytes(compiled: jax.stages.Compiled) -> int | None:
-    """What of `program_bytes` is not there before the program runs: all but its arguments."""
+    """`program_bytes` without the arguments, which are allocated before the program runs."""
     whole, stats = program_bytes(compiled), compiled.memory_analysis()
     return None if whole is None or stats is None else whole - stats.argument_size_in_bytes
 

@@ -13,7 +13,7 @@ ROOT = Path("/")
 
 
 class Room(NamedTuple):
-    """So many bytes can still be had, and what sets that limit, for people."""
+    """Bytes that can still be allocated, and what sets that limit."""
 
     bytes: int
     of: str

@@ -1,4 +1,4 @@
-"""FLOPs that a model's equations ask for, whatever the program that computes them does beside."""
+"""FLOPs of a model's equations, without what the compiled program computes in addition."""
 
 from __future__ import annotations
 

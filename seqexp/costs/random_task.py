@@ -1,4 +1,4 @@
-"""A task in form only, to measure what a model costs at any length, without data."""
+"""A task of random data, to measure a model's costs at any length."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RandomTask(Task):
 
     @property
     def spec(self) -> TaskSpec:
-        """As asked, but for its targets."""
+        """The given spec with `targets="own"`."""
         return replace(self.asked, targets="own")
 
     def load(self) -> Splits:

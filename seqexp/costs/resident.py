@@ -1,4 +1,4 @@
-"""Peak resident set: the most memory that a process of its own takes from the machine."""
+"""Peak resident set: the most memory that a separate process takes."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ORDER_SEED = 20_161_126
 
 
 class BucketPlan(NamedTuple):
-    """The epochs that a chunk of steps touches.
+    """The epochs that the steps of one plan fall in.
 
     Attributes:
         first_epoch: int32 scalar, the epoch of the first row.
@@ -148,7 +148,7 @@ def bucketed(spec: TaskSpec, examples: Batch, lengths: Sequence[int]) -> tuple[B
     Raises:
         SeqexpError: the lengths don't ascend, or an example is longer than the last.
 
-    >>> from seqexp.types import Tokens
+    >>> from seqexp.types import Sequences, Tokens
     >>> spec = TaskSpec(Tokens(6), "sequence", 2, max_length=3, causal=False)
     >>> inputs = np.array([[1, 0, 0], [1, 2, 3], [4, 5, 0]])
     >>> examples = Batch(Sequences(inputs, np.array([1, 3, 2])), np.array([0, 1, 0]))

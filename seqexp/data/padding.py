@@ -11,7 +11,7 @@ from seqexp.types import Batch, SeqexpError, Sequences
 
 
 def pad(sequences: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sequences `[t, ...]` as one array `[N, length, ...]` with zeros at the right, and `[N]` t's.
+    """Stack sequences `[t, ...]` into `[N, length, ...]`, zero-padded right; also `[N]` lengths.
 
     The sequences agree in dtype and in all but their first dimension. Raises SeqexpError where one
     is longer than `length`.

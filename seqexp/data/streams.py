@@ -1,7 +1,7 @@
 """Streams of training batches: pure functions of a key and a step number, nothing to save.
 
-A stream is a pytree. The absolute step decides the batch, so a run that is resumed, or that is
-cut into other chunks, sees the same examples in the same order.
+A stream is a pytree. The absolute step decides the batch, so a run that is resumed, or
+evaluated more often, sees the same examples in the same order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from seqexp.types import Array, Batch, Bucket, SeqexpError, Sequences, Stream
 
 
 class Orders(NamedTuple):
-    """The orders of the epochs that a chunk of steps touches.
+    """The orders of the epochs that the steps of one plan fall in.
 
     Attributes:
         first_epoch: int32 scalar, the epoch of the first row.

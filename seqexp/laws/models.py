@@ -215,10 +215,10 @@ def spoilt(of: Case) -> Batch:
     """The batch with nonsense in padding."""
 
     def spoil(read: Sequences) -> Sequences:
-        values, real = np.asarray(read.values), np.asarray(read.mask)
+        values, mask = np.asarray(read.values), np.asarray(read.mask)
         if values.ndim == 2:
-            return read._replace(values=np.where(real, values, 10**6).astype(np.int32))
-        nonsense = np.where(real[..., None], values, np.nan).astype(values.dtype)
+            return read._replace(values=np.where(mask, values, 10**6).astype(np.int32))
+        nonsense = np.where(mask[..., None], values, np.nan).astype(values.dtype)
         return read._replace(values=nonsense)
 
     return _on_sequences(spoil, of.batch)

@@ -105,12 +105,12 @@ def padding_weighs_nothing(of: Case) -> str | None:
         shorter = np.where(read.lengths > 0, np.maximum(1, read.lengths - 1), 0)
         name = "inputs" if batch.prefix is None else "prefix"
         batch = batch._replace(**{name: read._replace(lengths=shorter.astype(np.int32))})
-    real = np.asarray(spec.answer_mask(batch))
+    mask = np.asarray(spec.answer_mask(batch))
 
     def filled(array: Any, value: Any) -> np.ndarray:
         array = np.asarray(array)
-        mask = real.reshape(real.shape + (1,) * (array.ndim - real.ndim))
-        return np.where(mask, array, np.asarray(value, array.dtype))
+        counts = mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim))
+        return np.where(counts, array, np.asarray(value, array.dtype))
 
     def slope(value: Any, label: Any) -> Any:
         targets = batch.targets

@@ -7,12 +7,13 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Cell, DropoutMasks
 from seqexp.layers.recurrent import Recurrent
 from seqexp.recurrences.masking import backward
 from seqexp.recurrences.remat import Remat
-from seqexp.types import Array, Carry, SeqexpError
+from seqexp.types import Array, Carry, KeyArray, SeqexpError
 
 Merge = Literal["concat", "sum"]
 
@@ -86,12 +87,12 @@ class Bidirectional(nnx.Module):
 
     def unroll(
         self,
-        xs: Array,
-        mask: Array | None = None,
+        xs: Float[Array, "T B D"],
+        mask: Bool[Array, "T B"] | None = None,
         carry: Carry | None = None,
         *,
-        key: Array | None = None,
-    ) -> tuple[Array, Carry]:
+        key: KeyArray | None = None,
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """Run whole sequences.
 
         Args:
@@ -127,7 +128,7 @@ class Bidirectional(nnx.Module):
     def _in_one_scan(
         self, xs: Array, mask: Array | None, carries: Carry, dropouts: list[DropoutMasks]
     ) -> tuple[tuple[Array, Array], tuple[Carry, Carry]]:
-        """Both directions from left to right, the backward one over sequences turned around."""
+        """Both directions in one forward scan, the backward one over reversed sequences."""
 
         def run(cell: Cell, xs: Array, carry: Carry, dropout: DropoutMasks) -> tuple[Array, Carry]:
             return Recurrent(cell, remat=self.forward.remat).run(xs, mask, carry, dropout)
@@ -140,7 +141,7 @@ class Bidirectional(nnx.Module):
             jax.tree.map(lambda part, index=index: part[index], finals) for index in (0, 1)
         )
 
-    def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
+    def step(self, carry: Carry, x: Float[Array, "B D"]) -> tuple[Carry, Float[Array, "B P"]]:
         """Always raises SeqexpError: the backward cell needs the whole sequence."""
         raise SeqexpError(
             "a bidirectional layer reads the whole sequence, so it cannot go step by step: "

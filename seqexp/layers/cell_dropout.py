@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Cell, DropoutMasks
-from seqexp.types import Array, Carry, SeqexpError
+from seqexp.types import Array, Carry, KeyArray, SeqexpError
 
 
 class CellDropout(nnx.Module):
@@ -38,11 +39,11 @@ class CellDropout(nnx.Module):
         """The cell's."""
         return self.cell.initial_carry(batch_size)
 
-    def output(self, carry: Carry) -> Array:
+    def output(self, carry: Carry) -> Float[Array, "B P"]:
         """The cell's."""
         return self.cell.output(carry)
 
-    def dropout_masks(self, key: Array, batch_size: int, steps: int) -> DropoutMasks:
+    def dropout_masks(self, key: KeyArray, batch_size: int, steps: int) -> DropoutMasks:
         """The cell's masks and the member's own.
 
         Raises:
@@ -60,25 +61,25 @@ class CellDropout(nnx.Module):
         return {**masks, **own}
 
     @abstractmethod
-    def own_masks(self, keys: list[Array], batch_size: int, steps: int) -> DropoutMasks:
+    def own_masks(self, keys: list[KeyArray], batch_size: int, steps: int) -> DropoutMasks:
         """What the member draws from so many keys as it says in `draws`; {} at rate 0."""
 
     @abstractmethod
     def step(
-        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
-    ) -> tuple[Carry, Array]:
+        self, carry: Carry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Float[Array, "B P"]]:
         """One step: `x` `[B, D]` to `[B, P]`."""
 
     @abstractmethod
     def unroll(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         *,
         carry: Carry | None = None,
-        mask: Array | None = None,
+        mask: Bool[Array, "T B"] | None = None,
         dropout: DropoutMasks | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, Carry]:
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Cell, DropoutMasks
 from seqexp.layers.cell_dropout import CellDropout, rehearse, without
 from seqexp.layers.dropout import keep_mask, require_rate
-from seqexp.types import Array, Carry, SeqexpError
+from seqexp.types import Array, Carry, KeyArray, SeqexpError
 
 
 class DropConnect(CellDropout):
@@ -35,7 +36,7 @@ class DropConnect(CellDropout):
         self.rate = rate
         rehearse(self)
 
-    def own_masks(self, keys: list[Array], batch_size: int, steps: int) -> DropoutMasks:
+    def own_masks(self, keys: list[KeyArray], batch_size: int, steps: int) -> DropoutMasks:
         """The mask "kernel" `[1, P, gates * H]`."""
         if self.rate == 0:
             return {}
@@ -43,8 +44,8 @@ class DropConnect(CellDropout):
         return {"kernel": keep_mask(keys[0], self.rate, shape)}
 
     def step(
-        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
-    ) -> tuple[Carry, Array]:
+        self, carry: Carry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Float[Array, "B P"]]:
         """One step: `x` `[B, D]` to `[B, P]`."""
         cell = self.cell
         if dropout and "kernel" in dropout:
@@ -54,13 +55,13 @@ class DropConnect(CellDropout):
 
     def unroll(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         *,
         carry: Carry | None = None,
-        mask: Array | None = None,
+        mask: Bool[Array, "T B"] | None = None,
         dropout: DropoutMasks | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, Carry]:
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
         cell = self.cell
         if dropout and "kernel" in dropout:

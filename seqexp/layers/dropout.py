@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
-from seqexp.types import Array, SeqexpError
+from seqexp.types import Array, KeyArray, SeqexpError
 
 
 def require_rate(name: str, rate: float) -> None:
@@ -14,12 +15,12 @@ def require_rate(name: str, rate: float) -> None:
         raise SeqexpError(f"{name} must be at least 0 and below 1, not {rate!r}")
 
 
-def keep_mask(key: Array, rate: float, shape: tuple[int, ...]) -> Array:
+def keep_mask(key: KeyArray, rate: float, shape: tuple[int, ...]) -> Float[Array, ...]:
     """Zeros with probability `rate`, 1 / (1 - rate) elsewhere."""
     return jax.random.bernoulli(key, 1 - rate, shape) / (1 - rate)
 
 
-def dropout(key: Array, xs: Array, rate: float) -> Array:
+def dropout(key: KeyArray, xs: Float[Array, "B T *P"], rate: float) -> Float[Array, "B T *P"]:
     """Zero each element with probability `rate`, and scale the rest by 1 / (1 - rate).
 
     Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html

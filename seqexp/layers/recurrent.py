@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flax import nnx
+from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Cell, DropoutMasks
 from seqexp.cells.stepwise import Stepwise
 from seqexp.recurrences.remat import Remat, checkpointed, require_remat
-from seqexp.types import Array, Carry, SeqexpError
+from seqexp.types import Array, Carry, KeyArray, SeqexpError
 
 
 class Recurrent(nnx.Module):
@@ -50,12 +51,12 @@ class Recurrent(nnx.Module):
 
     def unroll(
         self,
-        xs: Array,
-        mask: Array | None = None,
+        xs: Float[Array, "T B D"],
+        mask: Bool[Array, "T B"] | None = None,
         carry: Carry | None = None,
         *,
-        key: Array | None = None,
-    ) -> tuple[Array, Carry]:
+        key: KeyArray | None = None,
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """Run whole sequences.
 
         Args:
@@ -74,12 +75,12 @@ class Recurrent(nnx.Module):
 
     def run(
         self, xs: Array, mask: Array | None, carry: Carry, dropout: DropoutMasks
-    ) -> tuple[Array, Carry]:
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """The same with dropout masks that are drawn already."""
 
         def unroll(
             xs: Array, carry: Carry, mask: Array | None, dropout: DropoutMasks
-        ) -> tuple[Array, Carry]:
+        ) -> tuple[Float[Array, "T B P"], Carry]:
             return self.cell.unroll(
                 xs, carry=carry, mask=mask, dropout=dropout, reverse=self.reverse
             )
@@ -88,7 +89,7 @@ class Recurrent(nnx.Module):
             return unroll(xs, carry, mask, dropout)
         return checkpointed(unroll, carry, xs, mask, dropout, self.reverse, self.remat)
 
-    def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
+    def step(self, carry: Carry, x: Float[Array, "B D"]) -> tuple[Carry, Float[Array, "B P"]]:
         """One step at evaluation: `x` `[B, D]` to `[B, P]`.
 
         Raises:

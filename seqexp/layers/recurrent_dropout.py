@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from jaxtyping import Bool, Float
+
 from seqexp.cells.protocol import Cell, DropoutMasks
 from seqexp.layers.cell_dropout import CellDropout, rehearse
 from seqexp.layers.dropout import keep_mask, require_rate
-from seqexp.types import Array, Carry
+from seqexp.types import Array, Carry, KeyArray
 
 
 class RecurrentDropout(CellDropout):
@@ -30,7 +32,7 @@ class RecurrentDropout(CellDropout):
         self.rate = rate
         rehearse(self)
 
-    def own_masks(self, keys: list[Array], batch_size: int, steps: int) -> DropoutMasks:
+    def own_masks(self, keys: list[KeyArray], batch_size: int, steps: int) -> DropoutMasks:
         """The mask "update" `[T, B, H]`."""
         if self.rate == 0:
             return {}
@@ -38,19 +40,19 @@ class RecurrentDropout(CellDropout):
         return {"update": keep_mask(keys[0], self.rate, shape)}
 
     def step(
-        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
-    ) -> tuple[Carry, Array]:
+        self, carry: Carry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Float[Array, "B P"]]:
         """One step: `x` `[B, D]` to `[B, P]`; the cell applies the mask."""
         return self.cell.step(carry, x, dropout)
 
     def unroll(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         *,
         carry: Carry | None = None,
-        mask: Array | None = None,
+        mask: Bool[Array, "T B"] | None = None,
         dropout: DropoutMasks | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, Carry]:
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
         return self.cell.unroll(xs, carry=carry, mask=mask, dropout=dropout, reverse=reverse)

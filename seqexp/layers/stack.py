@@ -9,10 +9,11 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Bool, Float, Int
 
 from seqexp.layers.dropout import keep_mask, require_rate
 from seqexp.recurrences.masking import time_first, where_mask
-from seqexp.types import Array, Carry, Layer, SeqexpError
+from seqexp.types import Array, Carry, KeyArray, Layer, SeqexpError
 
 Norm = Literal["none", "layer", "rms"]
 
@@ -75,11 +76,11 @@ class Stack(nnx.Module):
 
     def __call__(
         self,
-        xs: Array,
-        lengths: Array | None = None,
+        xs: Float[Array, "B T D"],
+        lengths: Int[Array, " B"] | None = None,
         carry: tuple[Carry, ...] | None = None,
-        key: Array | None = None,
-    ) -> tuple[Array, tuple[Array, ...], tuple[Carry, ...]]:
+        key: KeyArray | None = None,
+    ) -> tuple[Float[Array, "B T P"], tuple[Float[Array, "B T _"], ...], tuple[Carry, ...]]:
         """Run whole sequences, batch first.
 
         Args:
@@ -94,18 +95,18 @@ class Stack(nnx.Module):
         """
         xs, mask = time_first(xs, lengths)
         xs, hidden, finals = self._run(xs, mask, carry, key)
-        # Between the layers time stays in front: only the ends are transposed.
+        # Time first between the layers: only the stack's input and output are transposed.
         xs, *hidden = (jnp.swapaxes(ys, 0, 1) for ys in (xs, *hidden))
         return xs, tuple(hidden), finals
 
     def unroll(
         self,
-        xs: Array,
-        mask: Array | None = None,
+        xs: Float[Array, "T B D"],
+        mask: Bool[Array, "T B"] | None = None,
         carry: tuple[Carry, ...] | None = None,
         *,
-        key: Array | None = None,
-    ) -> tuple[Array, tuple[Carry, ...]]:
+        key: KeyArray | None = None,
+    ) -> tuple[Float[Array, "T B P"], tuple[Carry, ...]]:
         """Run whole sequences, time first, as a layer.
 
         Args:
@@ -122,10 +123,10 @@ class Stack(nnx.Module):
 
     def _run(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         mask: Array | None,
         carry: tuple[Carry, ...] | None,
-        key: Array | None,
+        key: KeyArray | None,
     ) -> tuple[Array, list[Array], tuple[Carry, ...]]:
         depth = len(self.layers)
         carries = [None] * depth if carry is None else carry
@@ -141,7 +142,9 @@ class Stack(nnx.Module):
             xs = self._joined(index, xs, ys)
         return xs, hidden, tuple(finals)
 
-    def step(self, carry: tuple[Carry, ...], x: Array) -> tuple[tuple[Carry, ...], Array]:
+    def step(
+        self, carry: tuple[Carry, ...], x: Float[Array, "B D"]
+    ) -> tuple[tuple[Carry, ...], Float[Array, "B P"]]:
         """One step at evaluation: `x` `[B, D]` to `[B, P]`.
 
         Raises:

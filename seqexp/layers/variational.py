@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from jaxtyping import Bool, Float
+
 from seqexp.cells.protocol import Cell, DropoutMasks
 from seqexp.layers.cell_dropout import CellDropout, rehearse, without
 from seqexp.layers.dropout import keep_mask, require_rate
-from seqexp.types import Array, Carry
+from seqexp.types import Array, Carry, KeyArray
 
 
 class Variational(CellDropout):
@@ -35,7 +37,7 @@ class Variational(CellDropout):
         self.hidden_rate = hidden_rate
         rehearse(self)
 
-    def own_masks(self, keys: list[Array], batch_size: int, steps: int) -> DropoutMasks:
+    def own_masks(self, keys: list[KeyArray], batch_size: int, steps: int) -> DropoutMasks:
         """The masks "input" `[1, B, D]` and "hidden" `[1, B, P]`."""
         input_key, hidden_key = keys
         masks = {}
@@ -48,8 +50,8 @@ class Variational(CellDropout):
         return masks
 
     def step(
-        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
-    ) -> tuple[Carry, Array]:
+        self, carry: Carry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Float[Array, "B P"]]:
         """One step: `x` `[B, D]` to `[B, P]`."""
         if dropout and "input" in dropout:
             x = x * dropout["input"]
@@ -58,13 +60,13 @@ class Variational(CellDropout):
 
     def unroll(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         *,
         carry: Carry | None = None,
-        mask: Array | None = None,
+        mask: Bool[Array, "T B"] | None = None,
         dropout: DropoutMasks | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, Carry]:
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
         if dropout and "input" in dropout:
             xs = xs * dropout["input"]

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Cell, DropoutMasks
 from seqexp.layers.cell_dropout import CellDropout, rehearse, without
 from seqexp.layers.dropout import require_rate
 from seqexp.recurrences.scan import scan
-from seqexp.types import Array, Carry, SeqexpError
+from seqexp.types import Array, Carry, KeyArray, SeqexpError
 
 
 class Zoneout(CellDropout):
@@ -38,7 +39,7 @@ class Zoneout(CellDropout):
         self.rates = _rates(cell, rate)
         rehearse(self)
 
-    def own_masks(self, keys: list[Array], batch_size: int, steps: int) -> DropoutMasks:
+    def own_masks(self, keys: list[KeyArray], batch_size: int, steps: int) -> DropoutMasks:
         """The mask "zone", a carry of `[T, B, ...]` booleans."""
         if not any(self.rates):
             return {}
@@ -51,8 +52,8 @@ class Zoneout(CellDropout):
         return {"zone": jax.tree.unflatten(structure, zones)}
 
     def step(
-        self, carry: Carry, x: Array, dropout: DropoutMasks | None = None
-    ) -> tuple[Carry, Array]:
+        self, carry: Carry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
+    ) -> tuple[Carry, Float[Array, "B P"]]:
         """One step: `x` `[B, D]` to `[B, P]`."""
         if not any(self.rates):
             return self.cell.step(carry, x, dropout)
@@ -67,13 +68,13 @@ class Zoneout(CellDropout):
 
     def unroll(
         self,
-        xs: Array,
+        xs: Float[Array, "T B D"],
         *,
         carry: Carry | None = None,
-        mask: Array | None = None,
+        mask: Bool[Array, "T B"] | None = None,
         dropout: DropoutMasks | None = None,
         reverse: bool = False,
-    ) -> tuple[Array, Carry]:
+    ) -> tuple[Float[Array, "T B P"], Carry]:
         """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
         if not any(self.rates):
             return self.cell.unroll(xs, carry=carry, mask=mask, dropout=dropout, reverse=reverse)

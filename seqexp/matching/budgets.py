@@ -29,7 +29,7 @@ class Axis(NamedTuple):
         cost: of an experiment, given a way to its data and its `trainer.batch_devices`.
         unit: for people.
         number: writes a cost in that unit.
-        measured: it is timed and not counted: noisy, and another at each asking.
+        measured: it is timed, not counted: noisy, and different at each measurement.
     """
 
     cost: Callable[[Experiment, Callable[[], Splits], int], float]

@@ -102,7 +102,7 @@ def match_measured(
 ) -> Match:
     """A width, a multiple of `multiple`, whose time is the budget, in few measurements.
 
-    Measurements are dear and noisy, and a wider model may well be faster: none is trusted alone,
+    Measurements are costly and noisy, and a wider model may well be faster: none is trusted alone,
     and no order is assumed. Of several of a width the least counts, for a program can be disturbed
     but not hurried (https://docs.python.org/3/library/timeit.html). The width doubles or halves
     until the budget lies between the widest u that keeps within it, in time s, and the next one v
@@ -209,7 +209,7 @@ class _Tried:
         return len(own) == 2 and max(own) > (1 + self._tolerance) * min(own)
 
     def _last_resort(self, *ends: int) -> int | None:
-        """What is worth a second look once there is no width left to try."""
+        """The width to measure again once no untried width is left; None if there is none."""
         nearest = self.nearest()
         if self.gap(nearest) <= self._tolerance:
             return nearest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
+from jaxtyping import Float, Int
 
 from seqexp.types import Array
 
@@ -12,7 +13,12 @@ Pooling = Literal["last", "mean", "max"]
 POOLINGS = get_args(Pooling)
 
 
-def pool(hidden: Array, lengths: Array, how: Pooling, forward_features: int) -> Array:
+def pool(
+    hidden: Float[Array, "B T P"],
+    lengths: Int[Array, " B"],
+    how: Pooling,
+    forward_features: int,
+) -> Float[Array, "B P"]:
     """Pool `[B, T, P]` hidden states over the true steps to `[B, P]`.
 
     "last" takes each direction's own last step: units from `forward_features` on run backward in
@@ -37,7 +43,7 @@ def pool(hidden: Array, lengths: Array, how: Pooling, forward_features: int) -> 
     return jnp.where(lengths[:, None] > 0, largest, 0)
 
 
-def pool_state(how: Pooling, hidden: Array, lengths: Array) -> Any:
+def pool_state(how: Pooling, hidden: Float[Array, "B T P"], lengths: Int[Array, " B"]) -> Any:
     """What pooling keeps behind `[B, T, P]` hidden states of `[B]` true steps."""
     mask = (jnp.arange(hidden.shape[1]) < lengths[:, None])[:, :, None]
     if how == "mean":
@@ -47,7 +53,9 @@ def pool_state(how: Pooling, hidden: Array, lengths: Array) -> Any:
     return ()
 
 
-def pool_step(how: Pooling, state: Any, hidden: Array) -> tuple[Any, Array]:
+def pool_step(
+    how: Pooling, state: Any, hidden: Float[Array, "B P"]
+) -> tuple[Any, Float[Array, "B P"]]:
     """Pool one more step: `hidden` `[B, P]` to what `pool` gives for the steps so far."""
     if how == "mean":
         total, count = state

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Float, Int
 
 from seqexp.cells.protocol import Cell
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout, recurrent_layer
@@ -21,6 +22,7 @@ from seqexp.types import (
     Array,
     Carry,
     Features,
+    KeyArray,
     Layer,
     Prediction,
     SeqexpError,
@@ -173,7 +175,11 @@ class SequenceModel(nnx.Module):
         return copy
 
     def __call__(
-        self, inputs: Sequences, prefix: Sequences | None = None, *, key: Array | None = None
+        self,
+        inputs: Sequences,
+        prefix: Sequences | None = None,
+        *,
+        key: KeyArray | None = None,
     ) -> Prediction:
         """Run whole sequences.
 
@@ -213,7 +219,9 @@ class SequenceModel(nnx.Module):
         ys, carry = self._read(inputs, None)
         return carry, pool_state(self._step_pooling, ys, inputs.lengths)
 
-    def step(self, carry: Carry, x: Array) -> tuple[Carry, Array]:
+    def step(
+        self, carry: Carry, x: Int[Array, " B"] | Float[Array, "B D"]
+    ) -> tuple[Carry, Float[Array, "B C"]]:
         """One step of decoding; the outputs are those of the sequence so far.
 
         Args:
@@ -233,7 +241,7 @@ class SequenceModel(nnx.Module):
         pooled, y = pool_step(self._step_pooling, pooled, y)
         return (layers, pooled), self.readout(y)
 
-    def _read(self, inputs: Sequences, key: Array | None) -> tuple[Array, Carry]:
+    def _read(self, inputs: Sequences, key: KeyArray | None) -> tuple[Float[Array, "B T P"], Carry]:
         """The stack's outputs for inputs, and its carry behind them with room for an answer."""
         most = self.spec.max_length + (self.spec.max_answer_length or 0)
         start = self.stack.initial_carry(inputs.lengths.shape[0], most)
@@ -248,7 +256,7 @@ class SequenceModel(nnx.Module):
         return _embedded(self.embed, inputs) if isinstance(self.spec.inputs, Tokens) else inputs
 
 
-def _embedded(embed: nnx.Embed, tokens: Array) -> Array:
+def _embedded(embed: nnx.Embed, tokens: Int[Array, "*N"]) -> Float[Array, "*N D"]:
     # Padding may hold any token; one that is no row of the table would read NaN.
     return embed(jnp.clip(tokens, 0, embed.num_embeddings - 1))
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import sequential_vmap
 from jax.extend import backend
+from jaxtyping import Bool, Float
 
 from seqexp.recurrences.masking import backward, where_mask
 from seqexp.types import Array, SeqexpError
@@ -20,15 +21,15 @@ def available() -> bool:
 
 
 def unroll(
-    xs: Array,
-    input_kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array,
-    c: Array,
-    h: Array,
-    mask: Array | None,
+    xs: Float[Array, "T B D"],
+    input_kernel: Float[Array, "D G"],
+    recurrent_kernel: Float[Array, "H G"],
+    bias: Float[Array, " G=4*H"],
+    c: Float[Array, "B H"],
+    h: Float[Array, "B H"],
+    mask: Bool[Array, "T B"] | None,
     reverse: bool,
-) -> tuple[Array, tuple[Array, Array]]:
+) -> tuple[Float[Array, "T B H"], tuple[Float[Array, "B H"], Float[Array, "B H"]]]:
     """All steps of a plain LSTM, time first: what `seqexp.recurrences.lstm.unroll` computes.
 
     Products are true float32, never TF32, whatever `jax_default_matmul_precision` says. Under
@@ -62,13 +63,13 @@ def unroll(
     steps, batch_size, _ = xs.shape
     lengths = jnp.full(batch_size, steps) if mask is None else jnp.sum(mask, 0)
 
-    def turned(sequences: Array) -> Array:
+    def in_direction(sequences: Array) -> Array:
         return backward(sequences, mask) if reverse else sequences
 
     # cuDNN's bias is the sum of two.
     weights = [input_kernel.T.ravel(), recurrent_kernel.T.ravel(), bias, jnp.zeros_like(bias)]
     # Both ways: what cuDNN writes at padding, into the gradient of its inputs too, is not defined.
-    inputs = turned(where_mask(mask, xs, jnp.zeros_like(xs)))
+    inputs = in_direction(where_mask(mask, xs, jnp.zeros_like(xs)))
     hs, last_h, last_c = _lstm(
         jnp.swapaxes(inputs, 0, 1),
         h[None],
@@ -77,7 +78,7 @@ def unroll(
         # It fails on a length of 0: https://github.com/jax-ml/jax/issues/17966
         jnp.maximum(lengths, 1).astype(jnp.int32),
     )
-    hs = turned(jnp.swapaxes(hs, 0, 1))
+    hs = in_direction(jnp.swapaxes(hs, 0, 1))
     started = None if mask is None else lengths > 0
     return (
         where_mask(mask, hs, jnp.zeros_like(hs)),

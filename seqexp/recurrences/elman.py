@@ -6,6 +6,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import affine, affine_gradients, previous, project
@@ -14,21 +15,21 @@ from seqexp.types import Array
 Activation = Literal["tanh", "relu"]
 
 
-def activate(pre: Array, activation: Activation) -> Array:
+def activate(pre: Float[Array, "*N H"], activation: Activation) -> Float[Array, "*N H"]:
     """tanh or relu."""
     return jnp.tanh(pre) if activation == "tanh" else jax.nn.relu(pre)
 
 
 def unroll(
-    xs: Array,
-    input_kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array,
-    h: Array,
-    mask: Array | None,
+    xs: Float[Array, "T B D"],
+    input_kernel: Float[Array, "D H"],
+    recurrent_kernel: Float[Array, "H H"],
+    bias: Float[Array, " H"],
+    h: Float[Array, "B H"],
+    mask: Bool[Array, "T B"] | None,
     activation: Activation,
     reverse: bool,
-) -> tuple[Array, Array]:
+) -> tuple[Float[Array, "T B H"], Float[Array, "B H"]]:
     """All steps of an Elman network, time first.
 
         h_t = f(x_t W + h_{t-1} U + b)
@@ -54,15 +55,15 @@ def unroll(
 
 
 def _primal(
-    xs: Array,
-    input_kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array,
-    h: Array,
-    mask: Array | None,
+    xs: Float[Array, "T B D"],
+    input_kernel: Float[Array, "D H"],
+    recurrent_kernel: Float[Array, "H H"],
+    bias: Float[Array, " H"],
+    h: Float[Array, "B H"],
+    mask: Bool[Array, "T B"] | None,
     activation: Activation,
     reverse: bool,
-) -> tuple[Array, Array]:
+) -> tuple[Float[Array, "T B H"], Float[Array, "B H"]]:
     def body(h: Array, inputs: tuple[Array, Array | None]) -> tuple[Array, Array]:
         x, keep = inputs
         new = activate(x + h @ recurrent_kernel, activation)

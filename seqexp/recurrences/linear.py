@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool
 
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import previous
@@ -19,7 +20,7 @@ V = TypeVar("V", Array, Pair)
 
 
 def unroll(
-    a: V, b: V, h: V, mask: Array | None, reverse: bool, how: Way | None = None
+    a: V, b: V, h: V, mask: Bool[Array, "T B"] | None, reverse: bool, how: Way | None = None
 ) -> tuple[V, V]:
     """All steps of a diagonal linear recurrence, time first, of real or of complex numbers.
 

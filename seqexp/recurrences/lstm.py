@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import affine, affine_gradients, previous, project
 from seqexp.types import Array
 
 
-def gates(pre: Array) -> tuple[Array, Array, Array, Array]:
+def gates(
+    pre: Float[Array, "B G"],
+) -> tuple[Float[Array, "B H"], Float[Array, "B H"], Float[Array, "B H"], Float[Array, "B H"]]:
     """Input, forget, candidate and output gate `[B, H]` of pre-activations `[B, 4 * H]`."""
     # One sigmoid over all four, though one goes unused: cut up before it, XLA's CPU code computes
     # it anew for each of its readers.
@@ -20,15 +23,15 @@ def gates(pre: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def unroll(
-    xs: Array,
-    input_kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array,
-    c: Array,
-    h: Array,
-    mask: Array | None,
+    xs: Float[Array, "T B D"],
+    input_kernel: Float[Array, "D G"],
+    recurrent_kernel: Float[Array, "H G"],
+    bias: Float[Array, " G=4*H"],
+    c: Float[Array, "B H"],
+    h: Float[Array, "B H"],
+    mask: Bool[Array, "T B"] | None,
     reverse: bool,
-) -> tuple[Array, tuple[Array, Array]]:
+) -> tuple[Float[Array, "T B H"], tuple[Float[Array, "B H"], Float[Array, "B H"]]]:
     """All steps of a plain LSTM, time first.
 
         i, f, g, o = gates(x_t W + h_{t-1} U + b)

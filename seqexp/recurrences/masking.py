@@ -6,18 +6,23 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int
 
 from seqexp.types import Array
 
 
-def zero_padding(xs: Array, lengths: Array | None) -> Array:
+def zero_padding(
+    xs: Float[Array, "B T *D"], lengths: Int[Array, " B"] | None
+) -> Float[Array, "B T *D"]:
     """`xs` `[B, T, ...]` with zeros from each length `[B]` on, even where NaN stood."""
     if lengths is None:
         return xs
     return where_mask(jnp.arange(xs.shape[1]) < lengths[:, None], xs, jnp.zeros_like(xs))
 
 
-def time_first(xs: Array, lengths: Array | None) -> tuple[Array, Array | None]:
+def time_first(
+    xs: Float[Array, "B T D"], lengths: Int[Array, " B"] | None
+) -> tuple[Float[Array, "T B D"], Bool[Array, "T B"] | None]:
     """Sequences as the recurrences take them.
 
     Args:
@@ -32,7 +37,7 @@ def time_first(xs: Array, lengths: Array | None) -> tuple[Array, Array | None]:
     return jnp.swapaxes(zero_padding(xs, lengths), 0, 1), mask
 
 
-def where_mask(mask: Array | None, new: Any, old: Any) -> Any:
+def where_mask(mask: Bool[Array, ...] | None, new: Any, old: Any) -> Any:
     """`new` where `mask` is True (it indexes the leading axes of each array), `old` elsewhere."""
     if mask is None:
         return new
@@ -43,8 +48,8 @@ def where_mask(mask: Array | None, new: Any, old: Any) -> Any:
     return jax.tree.map(select, new, old)
 
 
-def backward(sequences: Any, mask: Array | None) -> Any:
-    """Sequences read from their own last step to their first; twice, and they are as before.
+def backward(sequences: Any, mask: Bool[Array, "T B"] | None) -> Any:
+    """Reverse each sequence in time over its true length; its own inverse.
 
     Args:
         sequences: a pytree of `[T, B, ...]`. An array `[1, ...]` serves all steps and stays.
@@ -52,7 +57,7 @@ def backward(sequences: Any, mask: Array | None) -> Any:
             nowhere.
     """
 
-    def turn(array: Array) -> Array:
+    def flip(array: Array) -> Array:
         if array.shape[0] == 1:
             return array
         if mask is None:
@@ -61,4 +66,4 @@ def backward(sequences: Any, mask: Array | None) -> Any:
         source = jnp.where(mask, lengths - 1 - steps, steps)
         return array[source, jnp.arange(array.shape[1])]
 
-    return jax.tree.map(turn, sequences)
+    return jax.tree.map(flip, sequences)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Float
 
 from seqexp.types import Array
 
 
-def normalize(xs: Array) -> Array:
+def normalize(xs: Float[Array, "*N D"]) -> Float[Array, "*N D"]:
     """Zero mean and unit variance over the last axis (Ba et al. 2016)."""
     centred = xs - jnp.mean(xs, axis=-1, keepdims=True)
     variance = jnp.mean(centred * centred, axis=-1, keepdims=True)

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from seqexp.recurrences.masking import where_mask
 from seqexp.types import Array
 
 
-def project(xs: Array, kernel: Array) -> Array:
-    """`xs` `[T, B, D]` times `kernel` `[D, K]`."""
+def project(xs: Float[Array, "*N D"], kernel: Float[Array, "D K"]) -> Float[Array, "*N K"]:
+    """`xs` `[T, B, D]` or `[B, D]` times `kernel` `[D, K]`."""
     # As one product of two matrices: XLA's CPU code for three-dimensional ones is slower.
     return (xs.reshape(-1, xs.shape[-1]) @ kernel).reshape(*xs.shape[:-1], -1)
 
 
-def affine(xs: Array, kernel: Array, bias: Array) -> Array:
+def affine(
+    xs: Float[Array, "T B D"], kernel: Float[Array, "D K"], bias: Float[Array, " K"]
+) -> Float[Array, "T B K"]:
     """`xs` `[T, B, D]` times `kernel` `[D, K]`, plus `bias` `[K]`."""
     # The bias as one more row of the kernel: added apart, it costs a pass over the whole result.
     return project(with_ones(xs), jnp.concatenate([kernel, bias[None]]))
 
 
-def affine_gradients(h: Array, xs: Array, dpre: Array) -> tuple[Array, Array, Array]:
+def affine_gradients(
+    h: Float[Array, "T B H"], xs: Float[Array, "T B D"], dpre: Float[Array, "T B K"]
+) -> tuple[Float[Array, "D K"], Float[Array, "H K"], Float[Array, " K"]]:
     """The gradients of W, U and b in `pre = x W + h U + b`, summed over T and B.
 
     One product for all three: apart, they would read `dpre` three times.
@@ -38,17 +43,24 @@ def affine_gradients(h: Array, xs: Array, dpre: Array) -> tuple[Array, Array, Ar
     return joint[width:-1], joint[:width], joint[-1]
 
 
-def with_ones(xs: Array) -> Array:
+def with_ones(xs: Float[Array, "*N D"]) -> Float[Array, "*N D+1"]:
     """`xs` `[..., D]` with a column of ones behind: `[..., D + 1]`."""
     return jnp.concatenate([xs, jnp.ones_like(xs[..., :1])], axis=-1)
 
 
-def summed_product(left: Array, right: Array) -> Array:
+def summed_product(
+    left: Float[Array, "T B I"], right: Float[Array, "T B J"]
+) -> Float[Array, "I J"]:
     """The sum over T and B of outer products: `[T, B, I]` and `[T, B, J]` to `[I, J]`."""
     return left.reshape(-1, left.shape[-1]).T @ right.reshape(-1, right.shape[-1])
 
 
-def previous(hs: Array, first: Array, mask: Array | None, reverse: bool) -> Array:
+def previous(
+    hs: Float[Array, "T B H"],
+    first: Float[Array, "B H"],
+    mask: Bool[Array, "T B"] | None,
+    reverse: bool,
+) -> Float[Array, "T B H"]:
     """The state before each real step: outputs `hs` `[T, B, H]` shifted, with `first` put in."""
     if not reverse:
         return jnp.concatenate([first[None], hs[:-1]])

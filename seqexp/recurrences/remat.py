@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from seqexp.recurrences.scan import Masks, join_masks, split_masks
 from seqexp.types import Array, SeqexpError
@@ -29,12 +30,12 @@ def require_remat(name: str, remat: object) -> None:
 def checkpointed(
     unroll: Callable[[Array, C, Array | None, Masks], tuple[Array, C]],
     carry: C,
-    xs: Array,
-    mask: Array | None,
+    xs: Float[Array, "T B D"],
+    mask: Bool[Array, "T B"] | None,
     dropout: Masks,
     reverse: bool,
     remat: int | Literal["auto"],
-) -> tuple[Array, C]:
+) -> tuple[Float[Array, "T B P"], C]:
     """Unroll segment after segment, keeping for the backward pass only the carry between them.
 
     With K steps a segment the backward pass holds T / K carries, and of one segment at a time,

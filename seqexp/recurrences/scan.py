@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Bool, Float
 
 from seqexp.recurrences.masking import where_mask
 from seqexp.types import Array
@@ -19,11 +20,11 @@ Masks = Mapping[str, Any]
 def scan(
     step: Callable[[C, Array, Masks], tuple[C, Array]],
     carry: C,
-    xs: Array,
-    mask: Array | None,
+    xs: Float[Array, "T B D"],
+    mask: Bool[Array, "T B"] | None,
     dropout: Masks,
     reverse: bool,
-) -> tuple[Array, C]:
+) -> tuple[Float[Array, "T B P"], C]:
     """Apply `step` along time, holding the carry at padding.
 
         carry_t, y_t = step(carry_{t-1}, x_t, dropout_t)    where mask_t

@@ -1,4 +1,4 @@
-"""What is still done where a process ends at once, running none of its clearing up."""
+"""Cleanup that still runs when a process ends at once, without its exit functions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def add(do: Callable[[], object]) -> None:
 
 
 def remove(do: Callable[[], object]) -> None:
-    """Do it no more."""
+    """Remove it again."""
     _endings.remove(do)
 
 
 def end() -> None:
-    """Do it all, the last first; the process must end behind this."""
+    """Run all of it, last added first; the process must end after this."""
     for do in reversed(list(_endings)):
         # Whatever goes wrong, the rest is worth doing.
         with suppress(Exception):

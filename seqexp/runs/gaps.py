@@ -1,4 +1,4 @@
-"""What a closed record should hold and does not: its score stands, but not all that it rests on."""
+"""What is missing from a closed record, although its score is there."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def gaps(directory: Path, run: Mapping[str, Any], thorough: bool = True) -> list
     found += [untimed, _lines(directory / SAMPLES)[1]]
     steps, damaged = _lines(directory / METRICS)
     if damaged is None and untimed is None and not {*steps} <= {*timed}:
-        found.append(f"its {TIMING} has lost lines")
+        found.append(f"its {TIMING} lacks lines")
     missing = missing_steps(run, steps) if damaged is None else [damaged]
     return [gap for gap in found if gap is not None] + missing
 

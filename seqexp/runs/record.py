@@ -124,7 +124,7 @@ class RunRecord:
     """A run's folder, open for writing.
 
     A new run is `create`d; one that was cut short is `open`ed and told where its checkpoint lets
-    it `resume_from`. Then `log` after each chunk of steps, and one of `finish`, `diverge`, `fail`.
+    it `resume_from`. Then `log` at each evaluation, and one of `finish`, `diverge`, `fail`.
     """
 
     def __init__(self, directory: Path, run: Run, mirror: Mirror) -> None:

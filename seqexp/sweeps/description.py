@@ -1,4 +1,4 @@
-"""What is said of a group before it trains."""
+"""The lines printed about a group before it trains."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _times(ledger: CostLedger) -> str:
 
 
 def _describe_mesh(group: Group, ledger: CostLedger) -> str:
-    """What was chosen for the user, where there was a choice."""
+    """The mesh that was chosen automatically, if there was a choice."""
     said = f"; batch_devices={AUTO} is {group.batch_devices}" if group.auto else ""
     if group.auto and ledger.training_flops_per_step is None:
         said += ", for its FLOPs are not known"

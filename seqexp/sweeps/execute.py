@@ -100,7 +100,7 @@ def _train(
     progress: SweepProgress,
     again: Rerun | None,
 ) -> dict[str, Outcome]:
-    """Train each group's members but those that other processes train.
+    """Train each group's members, except those that other processes train.
 
     These get another chance at the end, when such a process may be done, or dead.
     """
@@ -151,7 +151,7 @@ def _unfinished(
 
 
 def _amiss(member: Planned, thorough: bool) -> list[str]:
-    """Why a finished run is not what today's code would leave, if it is not."""
+    """Reasons not to trust a finished run: gaps in its record, or code other than today's."""
     run = read_json(member.directory / RUN) or {}
     notes = gaps(member.directory, run, thorough)
     with suppress(SeqexpError):  # Its manifest is among the gaps.

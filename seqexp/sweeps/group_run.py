@@ -26,7 +26,7 @@ from seqexp.sweeps.groups import Group, Planned
 from seqexp.sweeps.opening import Opened, keep_traceback, open_members
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
-from seqexp.training import Chunk, GroupState, Program, train
+from seqexp.training import GroupState, Interval, Program, train
 from seqexp.training.loop import Standing
 from seqexp.training.mesh import group_mesh, slice_widths
 from seqexp.training.step import MemberState
@@ -204,30 +204,32 @@ def _train(
     done = np.asarray([member.step for member in opened])
     states = program.place(members)
     standings = tuple(member.standing for member in opened)
-    for chunk in train(program, states, standings):
-        _save(program, opened, chunk, seconds)
-        for m, step in chunk.diverged.items():
+    for interval in train(program, states, standings):
+        _save(program, opened, interval, seconds)
+        for m, step in interval.diverged.items():
             progress.say(f"{opened[m].planned.info.name} diverged at step {step}")
-        now = np.asarray(chunk.steps)
+        now = np.asarray(interval.steps)
         progress.advance(int((now - done).sum()))
-        states, standings, done = chunk.states, chunk.standings, now
+        states, standings, done = interval.states, interval.standings, now
     _close(program, opened, states, standings)
 
 
-def _save(program: Program, opened: Sequence[Opened], chunk: Chunk, seconds: np.ndarray) -> None:
+def _save(
+    program: Program, opened: Sequence[Opened], interval: Interval, seconds: np.ndarray
+) -> None:
     """Records, samples and checkpoints of the members that trained."""
-    snapshots = program.take(chunk.states)
+    snapshots = program.take(interval.states)
 
     def save(m: int, member: Opened) -> None:
-        if m not in chunk.records:
+        if m not in interval.records:
             return
-        record, state, run = chunk.records[m], snapshots[m], member.run
-        seconds[m] += chunk.seconds
+        record, state, run = interval.records[m], snapshots[m], member.run
+        seconds[m] += interval.seconds
         run.log(record, float(seconds[m]))
         step = int(record["step"])
         if program.experiment.task.text is not None and state.alive:
             run.log_samples(step, [program.sample_text(state.params, m)])
-        standing = chunk.standings[m]._asdict()
+        standing = interval.standings[m]._asdict()
         run.save_checkpoint(step, {"state": jax.tree.leaves(state), "standing": standing})
 
     _each(opened, save)

@@ -1,4 +1,4 @@
-"""From points to groups, everything that can be known to be wrong found before any training."""
+"""From points to groups; finds every mistake that can be found before training."""
 
 from __future__ import annotations
 

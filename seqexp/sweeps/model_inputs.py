@@ -1,4 +1,4 @@
-"""What a trained model may be asked: inputs, prompts and how to draw, checked."""
+"""Checks of what a trained model is given: inputs, prompts and sampling options."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def checked_inputs(spec: TaskSpec, inputs: Any, lengths: Any) -> tuple[Sequences
 
 
 def prompt_tokens(text: Text, prompt: str | Sequence[int]) -> np.ndarray:
-    """`[T]` tokens of a prompt. Raises SeqexpError for one that is none."""
+    """`[T]` tokens of a prompt. Raises SeqexpError for an invalid prompt."""
     if isinstance(prompt, str):
         if unknown := [symbol for symbol in prompt if symbol not in text.symbols]:
             raise SeqexpError(

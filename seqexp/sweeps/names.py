@@ -18,7 +18,7 @@ def run_names(points: Sequence[Point]) -> list[str]:
 
 
 def group_names(points: Sequence[Point]) -> list[str]:
-    """Of each point the name of all that train in its program: "gru chunk=8 on digits"."""
+    """Of each point the name of all that train in its program: "gru remat=8 on digits"."""
     return [on_task(label) for label in labels_of(points, program_of)]
 
 

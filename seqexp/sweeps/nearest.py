@@ -1,4 +1,4 @@
-"""What someone meant who wrote a key, or a name, that does not exist."""
+"""Suggestions for misspelled keys and names."""
 
 from __future__ import annotations
 

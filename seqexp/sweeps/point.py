@@ -59,7 +59,7 @@ class Point:
 
     @property
     def hyper(self) -> Hyper:
-        """What the point's member has of its own in its group.
+        """The values in which the point's member differs from others of its group.
 
         Raises:
             SeqexpError: if one of the values is out of its range.

@@ -85,7 +85,7 @@ class SweepProgress:
         self._live.update(self._bar, description=what)
 
     def advance(self, steps: int) -> None:
-        """So many more training steps are done, over all members."""
+        """Count finished training steps, summed over all members."""
         self._live.advance(self._bar, steps)
 
 

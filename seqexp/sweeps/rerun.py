@@ -47,6 +47,6 @@ class Rerun:
                 store.append(self.path, {"run": id})
 
     def ended(self) -> None:
-        """Forget it all: this rerun has reached its end."""
+        """Delete the list: this rerun is complete."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ Stamp = tuple[int, int] | None
 
 
 class Share(NamedTuple):
-    """What there is to do of some members.
+    """The members that this process trains, and the outcomes of the others.
 
     Attributes:
         mine: to be trained by this process, which holds their locks.
@@ -47,7 +47,7 @@ class Sharing:
         self._seen = seen
 
     def announce(self, progress: SweepProgress) -> None:
-        """Say, in one line, what other processes train at the start."""
+        """Print one line about what other processes train at the start."""
         found = [holder for id in self._seen if (holder := self._locks.holder(id)) is not None]
         if found:
             whose = ", ".join(f"{n} by {holder}" for holder, n in Counter(found).items())

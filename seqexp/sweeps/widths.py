@@ -139,7 +139,7 @@ def _solve(point: Point, budget: Budget, label: str, data: Data, console: Consol
 
 
 def _timed(point: Point, budget: Budget, label: str, cost: Any, console: Console) -> _Solved:
-    """A width by measurement, or the one that the study has measured before."""
+    """A measured width: as this study has measured it earlier, or else measured now."""
     study = study_directory(Path(point.config["runs_dir"]), point.config["study"])
     with Locks(study) as locks:
         # Of two sweeps that start together one measures, and the other trains the same width.

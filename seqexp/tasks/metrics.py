@@ -23,7 +23,7 @@ def cross_entropy(logits: Array, targets: Array, mask: Array) -> Mean:
 
 
 def accuracy(logits: Array, targets: Array, mask: Array) -> Mean:
-    """How often the largest of `[..., C]` logits is the one of the `[...]` integer target."""
+    """The share of `[..., C]` logits whose largest is at the `[...]` integer target."""
     _require_labels("accuracy", logits, targets, mask)
     correct = jnp.argmax(_true(logits, mask), axis=-1) == targets
     return _mean(correct.astype(jnp.float32), mask)

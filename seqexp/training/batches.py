@@ -1,4 +1,4 @@
-"""Training's own batches: their shapes, how many there are of each, and what they hold."""
+"""Training batches: their shapes, the share of each shape, and the true steps in them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ DRAWN = 16
 
 
 def tokens(batch: Batch) -> Array:
-    """True steps of a batch, of inputs and prefix: what a model reads."""
+    """True steps that a model reads of a batch: those of inputs and prefix."""
     prefix = 0 if batch.prefix is None else batch.prefix.lengths.sum()
     return batch.inputs.lengths.sum() + prefix
 
 
 def batch_shapes(stream: Stream, batch_size: int) -> dict[Bucket, Batch]:
-    """A training batch of each bucket in shape (`jax.ShapeDtypeStruct`); nothing is drawn."""
+    """The shapes of a training batch (`jax.ShapeDtypeStruct`) for each bucket; nothing is drawn."""
     return {
         bucket: jax.eval_shape(
             partial(_batch, batch_size=batch_size, bucket=bucket), stream, jnp.int32(0)
@@ -50,7 +50,7 @@ def drawn(stream: Stream, batch_size: int, steps: int) -> Iterator[Batch]:
 
 
 def mean_tokens(stream: Stream, batch_size: int) -> float:
-    """True steps of a training batch in the mean.
+    """Mean number of true steps in a training batch.
 
     Exact where an epoch sees every example once; otherwise of `DRAWN` batches.
     """

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def canaries() -> list[str]:
-    """A line for each known defect that this machine's JAX has; empty if it is in order."""
+    """One line for each known defect found in this machine's JAX; empty if there is none."""
     dead = []
     if not batched_products_are_right():
         dead.append(

@@ -1,4 +1,4 @@
-"""What a task's data must be, checked before training: a mistake names split, field, row, value.
+"""Checks of a task's data before training; a message names split, field, row and value.
 
 Padding is never looked at, for it never matters.
 """
@@ -59,7 +59,7 @@ def check_data(task: Task, splits: Splits, batch_size: int) -> None:
 
 
 def check_examples(spec: TaskSpec, examples: Batch, where: str) -> None:
-    """Check that examples, a split or a batch, are what a spec promises.
+    """Check the shapes, dtypes and values of examples (a split or a batch) against a spec.
 
     Raises:
         SeqexpError: naming field, row and value, after `where`.
@@ -186,12 +186,12 @@ def _check_sequences(kind: Tokens | Features, sequences: Sequences, where: str, 
         )
     if not lengths.any():
         raise SeqexpError(f"{where.rpartition(':')[0]}: every length is 0, so that nothing counts")
-    real = np.asarray(sequences.mask)
+    mask = np.asarray(sequences.mask)
     if isinstance(kind, Features):
-        _check_finite(values, real, where)
+        _check_finite(values, mask, where)
     else:
         asked = f"the spec's tokens are 0 to {kind.size - 1} ({size}={kind.size})"
-        _check_range(values, real, kind.size, where, "token", asked)
+        _check_range(values, mask, kind.size, where, "token", asked)
 
 
 def _lengths(where: str) -> str:
@@ -199,12 +199,12 @@ def _lengths(where: str) -> str:
 
 
 def _check_range(
-    values: np.ndarray, real: np.ndarray, size: int, where: str, what: str, asked: str
+    values: np.ndarray, mask: np.ndarray, size: int, where: str, what: str, asked: str
 ) -> None:
-    """Of integers below `size`; those that are not real don't matter."""
+    """Check that integers are in [0, size); values outside the mask are ignored."""
     if values.min() >= 0 and values.max() < size:
         return
-    wrong = np.argwhere(real & ((values < 0) | (values >= size)))
+    wrong = np.argwhere(mask & ((values < 0) | (values >= size)))
     if len(wrong):
         raise SeqexpError(
             f"{where}, {_place(wrong[0])} is {what} {values[tuple(wrong[0])]}, but {asked}"
@@ -212,13 +212,13 @@ def _check_range(
         )
 
 
-def _check_finite(values: np.ndarray, real: np.ndarray, where: str) -> None:
+def _check_finite(values: np.ndarray, mask: np.ndarray, where: str) -> None:
     # As float32, which is what a model gets to see.
     with np.errstate(over="ignore"):
         finite = np.isfinite(values.astype(np.float32, copy=False))
     if finite.all():
         return
-    wrong = np.argwhere(~finite & real[..., None])
+    wrong = np.argwhere(~finite & mask[..., None])
     if len(wrong):
         raise SeqexpError(
             f"{where}, {_place(wrong[0])} is {values[tuple(wrong[0])]}, but must be a finite number"
@@ -227,7 +227,7 @@ def _check_finite(values: np.ndarray, real: np.ndarray, where: str) -> None:
 
 
 def _check_measure(task: Task, batch: Batch, where: str) -> None:
-    """That the task's metrics can be had of outputs as its spec promises them."""
+    """Check that the task can measure outputs of the shape that its spec asks for."""
     spec = task.spec
     shape = (*spec.answer_shape(batch), spec.output_size)
     prediction = Prediction(jax.ShapeDtypeStruct(shape, jnp.float32), ())  # type: ignore[arg-type]

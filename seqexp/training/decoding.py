@@ -67,7 +67,7 @@ def before_end(tokens: Array, end: int) -> Sequences:
 
 
 def greedy(spec: TaskSpec, model: Model, batch: Batch) -> Sequences:
-    """What a model says of a batch, as tokens: written token by token for free answers, else the
+    """A model's answers to a batch, as tokens: decoded token by token for free answers, else the
     largest output of each sequence (`[B, 1]`) or step (`[B, T]`)."""
     lengths = batch.inputs.lengths
     if spec.answer == "free":

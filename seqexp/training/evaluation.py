@@ -45,7 +45,7 @@ def _cut(part: Batch, batch_size: int) -> list[Batch]:
 
 
 def pooled(sums: Iterable[Any]) -> Any:
-    """Pytrees of sums added up in float64."""
+    """Add up pytrees of sums, in float64."""
     total = None
     for each in sums:
         wide = jax.tree.map(lambda a: np.asarray(a, np.float64), each)
@@ -59,7 +59,7 @@ def weights(sums: Sums) -> dict[str, float]:
 
 
 def joined(parts: Sequence[Any]) -> Any:
-    """Pytrees of `[N, ...]` arrays one behind the other, shorter ones padded with zeros."""
+    """Concatenate pytrees of `[N, ...]` arrays along N; shorter ones are padded with zeros."""
 
     def join(*arrays: np.ndarray) -> np.ndarray:
         widest = np.max([array.shape[1:] for array in arrays], axis=0).astype(int)
@@ -74,6 +74,6 @@ def joined(parts: Sequence[Any]) -> Any:
 
 
 def real_examples(generated: Sequences, batch: Batch) -> tuple[Sequences, Batch]:
-    """Without the examples that only filled a batch up."""
-    real = np.asarray(batch.inputs.lengths) > 0
-    return jax.tree.map(lambda array: np.asarray(array)[real], (generated, batch))
+    """Drop the examples that are padding as a whole."""
+    mask = np.asarray(batch.inputs.lengths) > 0
+    return jax.tree.map(lambda array: np.asarray(array)[mask], (generated, batch))

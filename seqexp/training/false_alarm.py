@@ -1,4 +1,4 @@
-"""Keeps one false alarm of XLA from whoever reads stderr.
+"""Filters one spurious XLA warning out of stderr.
 
 On a processor with AVX-512, jaxlib before 0.12 compiles CPU programs with two preferences of LLVM,
 prefer-no-gather and prefer-no-scatter, and looks for them among the processor's features when it

@@ -44,8 +44,8 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """What the steps up to an evaluation gave.
+class Interval:
+    """The outcome of the steps between two evaluations.
 
     Attributes:
         states: of all members, on the devices.
@@ -66,8 +66,8 @@ class Chunk:
 
 def train(
     program: Program, states: GroupState, standings: Sequence[Standing] | None = None
-) -> Iterator[Chunk]:
-    """Train all members to the end, one chunk an iteration.
+) -> Iterator[Interval]:
+    """Train all members to the end, one interval between evaluations at a time.
 
     Args:
         program: of the group.
@@ -75,7 +75,7 @@ def train(
         standings: beside states from checkpoints.
 
     Yields:
-        A chunk for each evaluation.
+        An interval for each evaluation.
     """
     experiment, score = program.experiment, program.experiment.task.score
     standings = tuple(standings or [Standing()] * program.members)
@@ -103,7 +103,7 @@ def train(
         )
         better = active & alive & [s.best_step == steps[m] for m, s in enumerate(standings)]
         states = program.keep_best(states, better)
-        yield Chunk(
+        yield Interval(
             states=states,
             steps=tuple(steps.tolist()),
             standings=standings,

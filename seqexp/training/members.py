@@ -26,7 +26,7 @@ from seqexp.types import Array, Batch, Bucket, Sequences, Stream, Sums
 
 
 class Advanced(NamedTuple):
-    """What steps of training give beside the state, in sum.
+    """What training steps return beside the state, summed over the steps.
 
     Attributes:
         measured: by `train_step`.
@@ -77,7 +77,7 @@ class Training(NamedTuple):
     def advance(
         self, state: MemberState, hyper: Hyper, until: Array, stream: Stream
     ) -> tuple[MemberState, Advanced]:
-        """Steps of one member until `until` or divergence, and what they give in sum."""
+        """Train one member up to step `until` or divergence."""
         size, most, first = self.experiment.batch_size, self.experiment.most_steps, state.step
         key = member_key(hyper.seed, DATA)
         plan = stream.plan(key, first, most, size)
@@ -147,7 +147,7 @@ class Training(NamedTuple):
 def evaluate(
     experiment: Experiment, graphdef: nnx.GraphDef, params: Any, active: Array, batch: Batch
 ) -> Sums:
-    """A member's sums of a batch; zeros where it is not active."""
+    """What a member's model measures of a batch; zeros if the member is not active."""
 
     def measure(params: Any) -> Sums:
         return dict(loss_and_sums(experiment, graphdef, params, batch, None)[1])
@@ -158,7 +158,7 @@ def evaluate(
 def decode(
     experiment: Experiment, graphdef: nnx.GraphDef, params: Any, active: Array, batch: Batch
 ) -> Sequences:
-    """What a member's model says of a batch, decoded greedily; zeros where it is not active."""
+    """A member's greedily decoded answers to a batch; zeros if the member is not active."""
 
     def generate(params: Any) -> Sequences:
         return greedy(experiment.task.spec, nnx.merge(graphdef, params), batch)
@@ -167,7 +167,7 @@ def decode(
 
 
 def keep_best(state: MemberState, better: Array) -> MemberState:
-    """A state whose parameters are the best so far, where they are better."""
+    """The state, its best parameters replaced by the current ones if these are better."""
     best = jax.tree.map(
         lambda new, old: jnp.where(better, new, old), state.params, state.best_params
     )

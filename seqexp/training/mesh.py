@@ -95,7 +95,7 @@ def auto_batch_devices(members: int, batch_size: int, flops_a_time_step: float) 
 
 
 def slice_widths(members: int, mesh: Mesh) -> list[int]:
-    """How many members a device may train side by side: what to choose from, by measurement.
+    """The candidate slice widths (members that a device trains side by side), to be measured.
 
     On a CPU only 1: `vmap` gains there at tiny widths alone, and a member must be bitwise what it
     is by itself. On an accelerator 1, 2, 4, ... and all the members that a device has.

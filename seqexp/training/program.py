@@ -164,7 +164,7 @@ class Program:
     def advance(
         self, states: GroupState, until: np.ndarray, hypers: Sequence[Hyper] | None = None
     ) -> tuple[GroupState, list[Advanced]]:
-        """Train each member up to a step of its own.
+        """Train each member up to its own target step.
 
         Args:
             states: of all members.
@@ -227,7 +227,7 @@ class Program:
     def _each(
         self, function: Callable[..., Any], params: Sequence[Any], active: np.ndarray, batch: Batch
     ) -> list[Any]:
-        """What a program gives of a batch, by member, on the host."""
+        """The output of a program for a batch, by member, on the host."""
         masks = self.slices.split(list(active))
         return self.slices.join(
             [function(p, mask, batch) for p, mask in zip(params, masks, strict=True)]
@@ -249,10 +249,10 @@ def _require_countable(experiment: Experiment, batches: Mapping[Bucket, Batch]) 
         sum(np.prod(part.values.shape[:2]) for part in (batch.inputs, batch.prefix) if part)
         for batch in batches.values()
     )
-    steps_a_chunk = experiment.most_steps * int(longest)
-    if steps_a_chunk >= 2**32:
+    time_steps = experiment.most_steps * int(longest)
+    if time_steps >= 2**32:
         raise SeqexpError(
-            f"trainer.eval_every={experiment.eval_every} is {steps_a_chunk:,} time steps "
+            f"trainer.eval_every={experiment.eval_every} is {time_steps:,} time steps "
             "between evaluations, more than are counted: evaluate more often"
         )
 

@@ -1,4 +1,4 @@
-"""A batch of any spec, drawn: what costs, checks and tests ask where no data is at hand."""
+"""Random batches of any spec, for costs, checks and tests that need no data."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Slices:
         return NamedSharding(self.mesh, PartitionSpec(MEMBERS))
 
     def split(self, items: Sequence[Any]) -> list[Any]:
-        """A pytree a member to one a slice; the last slice is filled up by repetition."""
+        """Stack members' pytrees, one for each slice; the last is filled up by repetition."""
         filled = [*items, *[items[-1]] * (-len(items) % self.size)]
         return [
             jax.device_put(
@@ -53,7 +53,7 @@ class Slices:
         ]
 
     def join(self, slices: Sequence[Any]) -> list[Any]:
-        """A pytree a slice to one a member, on the host."""
+        """Split the slices' pytrees into one for each member, on the host."""
         host = on_host(list(slices))
         return [
             jax.tree.map(lambda a, m=m: a[m % self.size], host[m // self.size])

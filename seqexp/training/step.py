@@ -14,7 +14,7 @@ from seqexp.training.hyper import Hyper
 from seqexp.training.mesh import summed
 from seqexp.types import Array, Batch, Mean, Sums
 
-INIT, DATA, NOISE, SAMPLE = range(4)
+INIT, DATA, DROPOUT, SAMPLE = range(4)
 
 
 class MemberState(NamedTuple):
@@ -48,7 +48,7 @@ class Measured(NamedTuple):
 
 
 def member_key(seed: Array | int, use: int) -> Array:
-    """The key of one use (INIT, DATA, NOISE or SAMPLE) of a member's seed."""
+    """The key of one use (INIT, DATA, DROPOUT or SAMPLE) of a member's seed."""
     return jax.random.fold_in(jax.random.key(seed), use)
 
 
@@ -113,7 +113,7 @@ def train_step(
         The state after the step (as before it, but no longer alive, if the loss or the gradient is
         not finite), and what was measured of the whole batch.
     """
-    key = jax.random.fold_in(member_key(hyper.seed, NOISE), state.step)
+    key = jax.random.fold_in(member_key(hyper.seed, DROPOUT), state.step)
     if batch_axis is not None:
         key = jax.random.fold_in(key, jax.lax.axis_index(batch_axis))
 

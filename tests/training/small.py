@@ -14,7 +14,7 @@ from seqexp.cells import GRU
 from seqexp.layers import Variational
 from seqexp.models import SequenceModel
 from seqexp.tasks import Adding, SequentialDigits
-from seqexp.training import Chunk, Experiment, GroupState, Hyper, Optimizer, Program, train
+from seqexp.training import Experiment, GroupState, Hyper, Interval, Optimizer, Program, train
 from seqexp.training.loop import Standing
 from seqexp.training.mesh import group_mesh
 from seqexp.training.schedules import warmup_cosine
@@ -73,7 +73,7 @@ def program(
 
 def trained(
     program: Program, states: GroupState | None = None, standings: list[Standing] | None = None
-) -> tuple[list[MemberState], list[dict[int, dict[str, float]]], list[Chunk]]:
+) -> tuple[list[MemberState], list[dict[int, dict[str, float]]], list[Interval]]:
     """The members' last states, and the records and chunks on the way."""
     states = program.init() if states is None else states
     chunks = []
