@@ -147,7 +147,7 @@ def test_what_is_right_passes_whatever_its_padding_holds(spec):
             "inputs",
             (3, 1),
             V,
-            "inputs, row 3, place 1 is token 7, but the spec's tokens are 0 to 6 .inputs=Tokens.7..$",
+            "inputs, row 3, place 1 is token 7, but .* 0 to 6 .inputs=Tokens.7..$",
         ),
         (WORDS, "inputs", (3, 1), -1, "inputs, row 3, place 1 is token -1, but"),
         (WORDS, "targets", 2, C, "targets, row 2 is label 3, but the spec's classes are 0 to 2"),
