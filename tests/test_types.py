@@ -12,10 +12,11 @@ import pytest
 from seqexp.types import Batch, Features, SeqexpError, Sequences, TaskSpec, Tokens
 
 B, T, C, U = 3, 8, 5, 4
+TOKENS = Tokens(7)
 FREE = {"max_answer_length": U, "start": 0, "end": 1}
 
 
-def spec(answer: Any, inputs: Any = Tokens(7), **changes: Any) -> TaskSpec:
+def spec(answer: Any, inputs: Any = TOKENS, **changes: Any) -> TaskSpec:
     return TaskSpec(inputs, answer, C, T, causal=False, **changes)
 
 

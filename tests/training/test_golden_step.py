@@ -22,7 +22,7 @@ from seqexp.training.step import DATA, graph, init_member, member_key, train_ste
 
 WRITTEN_DOWN = Path(__file__).with_name("golden_step.json")
 CELLS = {"rnn": Elman, "lstm": LSTM, "gru": GRU}
-HYPER = Hyper(seed=7, learning_rate=0.5, weight_decay=0.1, clip_norm=10.0)
+HYPER = Hyper(seed=7, learning_rate=0.5, weight_decay=0.1, clip_norm=1.0)
 
 EXPLAINED = """{cell}: {name} is {got}, but {want} was written down.
 

@@ -1,6 +1,8 @@
-"""A drawn batch has the form of the spec's example, the lengths asked for, and nothing to wonder at."""
+"""A drawn batch has the form of the spec's example, and the lengths asked for."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,7 +13,7 @@ from seqexp.training.random_batch import random_batch
 from seqexp.types import Features, TaskSpec, Tokens
 
 T, C, U = 9, 5, 4
-FREE = {"max_answer_length": U, "start": 2, "end": 1}
+FREE: dict[str, Any] = {"max_answer_length": U, "start": 2, "end": 1}
 SPECS = {
     "labels": TaskSpec(Tokens(7), "sequence", C, T, causal=False),
     "labels a step": TaskSpec(Features(3), "step", C, T, causal=True),
