@@ -39,7 +39,7 @@ def experiment(cell: Any) -> Experiment:
         SequenceModel,
         cell=cell,
         features=4,
-        depth=2,
+        depth=1,
         dropout=0.2,
         residual=True,
         norm="layer",
