@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import pytest
 from hydra import compose, initialize_config_dir, initialize_config_module
 
@@ -15,8 +15,8 @@ from seqexp.commands.configs import config_folder
 from seqexp.data.download import DATA_DIR
 from seqexp.sweeps.point import Point
 from seqexp.training import Hyper
-from seqexp.training.step import graph, init_member, loss_and_metrics
-from seqexp.types import Batch, SeqexpError
+from seqexp.training.step import graph, init_member, loss_and_sums
+from seqexp.types import SeqexpError
 
 MENU = config_folder()
 
@@ -34,23 +34,17 @@ def point(*overrides: str) -> Point:
 def loss_shape(composed: Point) -> tuple[int, ...]:
     """Trace the training loss of a batch that has the shapes the task's spec promises."""
     experiment = composed.build()
-    spec, B = experiment.task.spec, 2
-    tokens = spec.inputs == "tokens"
-    inputs = (
-        jnp.zeros((B, spec.length), jnp.int32)
-        if tokens
-        else jnp.zeros((B, spec.length, spec.input_size))
-    )
-    state = jax.eval_shape(partial(init_member, experiment, Hyper(0, 0.0, 0.0, 0.0)))
+    spec = experiment.task.spec
+    state = jax.eval_shape(partial(init_member, experiment, Hyper.example()))
 
-    def loss(params, targets):
-        batch = Batch(inputs, targets, jnp.full(B, spec.length))
-        return loss_and_metrics(experiment, graph(experiment), params, batch, None)[0]
+    def loss(params, batch):
+        return loss_and_sums(experiment, graph(experiment), params, batch, None)[0]
 
-    lead = (B,) if spec.outputs == "sequence" else (B, spec.length)
-    for shape, kind in ((lead, jnp.int32), ((*lead, spec.output_size), jnp.float32)):
+    kinds = ("labels", "values") if spec.targets is None else (spec.targets,)
+    for kind in kinds:
+        batch = replace(spec, targets=kind).example(batch_size=2)
         try:
-            return jax.eval_shape(loss, state.params, jax.ShapeDtypeStruct(shape, kind)).shape
+            return jax.eval_shape(loss, state.params, batch).shape
         except (TypeError, ValueError, SeqexpError):
             continue
     raise AssertionError("no shape of targets fits the task's loss")

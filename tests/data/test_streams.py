@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from seqexp.data.streams import Examples, Generated, Windows
-from seqexp.types import Batch, SeqexpError, Stream
+from seqexp.types import Batch, SeqexpError, Sequences, Stream
 
 
 def numbered(count: int) -> Examples:
     """Examples whose target is their own number."""
     numbers = jnp.arange(count, dtype=jnp.int32)
-    return Examples(Batch(10 * numbers[:, None], numbers, jnp.ones(count, jnp.int32)))
+    return Examples(Batch(Sequences(10 * numbers[:, None], jnp.ones(count, jnp.int32)), numbers))
 
 
 def drawn(key, batch_size: int) -> Batch:
     values = jax.random.uniform(key, (batch_size, 3))
-    return Batch(values, values, jnp.full(batch_size, 3, jnp.int32))
+    return Batch(Sequences(values, jnp.full(batch_size, 3, jnp.int32)), values)
 
 
 STREAMS = {
@@ -33,8 +33,9 @@ STREAMS = {
 def chunk(stream: Stream, key, first_step, steps: int, batch_size: int) -> Batch:
     """The batches of some steps, `[steps, B, ...]`, planned together."""
     plan = stream.plan(key, first_step, steps, batch_size)
+    (bucket,) = stream.buckets(batch_size)
     numbers = first_step + jnp.arange(steps, dtype=jnp.int32)
-    return jax.lax.map(lambda step: stream.batch(plan, key, step, batch_size), numbers)
+    return jax.lax.map(lambda step: stream.batch(plan, key, step, bucket), numbers)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_a_batch_does_not_depend_on_the_chunk_it_is_asked_in(name, impl):
     whole = jax.tree.map(np.asarray, chunk(stream, key, jnp.int32(0), 40, 3))
     for first_step in (0, 1, 2, 13, 35):
         part = chunk(stream, key, jnp.int32(first_step), 5, 3)
-        for got, want in zip(part, whole, strict=True):
+        for got, want in zip(*map(jax.tree.leaves, (part, whole)), strict=True):
             np.testing.assert_array_equal(got, want[first_step : first_step + 5])
 
 
@@ -72,7 +73,7 @@ def test_a_stream_is_a_pytree_whose_arrays_are_program_arguments(name):
 def test_examples_follow_the_permutation_of_their_epoch():
     key = jax.random.key(3)
     batches = chunk(numbered(11), key, jnp.int32(0), 9, 3)
-    inputs, targets, _ = map(np.asarray, batches)
+    inputs, targets = np.asarray(batches.inputs.values), np.asarray(batches.targets)
     for epoch in range(3):
         order = np.asarray(jax.random.permutation(jax.random.fold_in(key, epoch), 11))
         np.testing.assert_array_equal(targets[3 * epoch :][:3].ravel(), order[:9])
@@ -110,7 +111,7 @@ def test_an_impossible_batch_size_is_refused(batch_size):
 def test_windows_hold_consecutive_tokens_at_every_possible_offset():
     tokens = np.array([9, 4, 7, 1, 8, 2], np.int32)
     stream = Windows(jnp.asarray(tokens), 3)
-    inputs, targets, lengths = chunk(stream, jax.random.key(0), jnp.int32(0), 1, 200)
+    (inputs, lengths), targets, _ = chunk(stream, jax.random.key(0), jnp.int32(0), 1, 200)
     possible = {(*tokens[i : i + 3], *tokens[i + 1 : i + 4]) for i in range(3)}
     rows = np.concatenate([inputs[0], targets[0]], axis=1)
     assert {tuple(row) for row in rows} == possible

@@ -12,6 +12,7 @@ from flax import nnx
 
 from seqexp.laws import check, check_quickly, everything
 from seqexp.laws.differences import difference
+from seqexp.layers import Recurrent
 from seqexp.tasks import Adding
 from seqexp.types import Mean, SeqexpError
 from tests.laws.own_cells import Carryless
@@ -44,13 +45,14 @@ def test_what_is_on_the_menu_keeps_them_all(overrides):
 def test_a_cell_that_doubles_its_input_is_found():
     found = broken(point(*own("Doubled", *ADDING)).build())
     assert "off by" in found["SequenceModel, float64: steps are the whole"]
-    assert found["Doubled, float64: unroll is step"].startswith("outputs: ")
+    assert found["Recurrent of Doubled, float64: unroll is step"].startswith("outputs: ")
 
 
 def test_a_cell_that_reads_padding_is_found():
     found = broken(point(*own("Padded", *ADDING)).build())
-    assert "Padded, float64: unroll of padded sequences is step" in found
-    assert "Padded, float64: unroll is step" not in found
+    said = found["Recurrent of Padded, float64: unroll is step"]
+    assert " of padded sequences: " in said
+    assert "Recurrent of Padded, float64: no carry is an empty past" not in found
 
 
 def test_a_number_differs_from_one_that_is_not_finite():
@@ -65,15 +67,15 @@ def test_a_number_differs_from_one_that_is_not_finite():
 def test_a_cell_that_looks_ahead_is_found():
     found = broken(point(*own("Ahead", *COPY)).build())
     assert "SequenceModel, float64: causal is causal" in found
-    assert found["Ahead, float64: no step looks ahead"].endswith("has a gradient by steps [3]")
+    assert "has a gradient by" in found["Recurrent of Ahead, float64: causal is causal"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wrong(Adding):
     """A task whose metrics are means already, of padding too."""
 
-    def measure(self, outputs, batch):
-        error = jnp.square(outputs - batch.targets).mean()
+    def measure(self, prediction, batch):
+        error = jnp.square(prediction.outputs - batch.targets).mean()
         return {"loss": Mean(error, jnp.ones(())), "mse": Mean(error, jnp.ones(()))}
 
 
@@ -103,9 +105,10 @@ def test_own_code_that_breaks_a_law_is_not_trained(tmp_path, capsys):
 
 
 def test_a_cell_that_has_no_carry_is_found():
-    model = nnx.eval_shape(lambda: Carryless(2, 3, rngs=nnx.Rngs(0)))
-    [verdict] = everything._cell_verdicts(model)
-    assert verdict == ("Carryless", "a step can be taken", "ZeroDivisionError: no batch")
+    layer = nnx.eval_shape(lambda: Recurrent(Carryless(2, 3, rngs=nnx.Rngs(0))))
+    [verdict] = everything._layer_verdicts(layer)
+    expected = "Recurrent of Carryless", "it can be unrolled", "ZeroDivisionError: no batch"
+    assert verdict == expected
 
 
 def test_data_that_is_not_there_is_one_line(monkeypatch, capsys):

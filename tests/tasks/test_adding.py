@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seqexp.tasks import Adding
-from seqexp.types import SeqexpError
+from seqexp.types import Batch, Prediction, SeqexpError
 
 COUNT = 2000
 
@@ -20,9 +20,14 @@ def splits_of(length: int, markers: Literal["anywhere", "halves"]):
     return task.load()
 
 
+def valid_of(length: int, markers: Literal["anywhere", "halves"]) -> Batch:
+    (batch,) = splits_of(length, markers).held_out["valid"]
+    return batch
+
+
 def marked_steps(length: int, markers: Literal["anywhere", "halves"]) -> np.ndarray:
     """The `[N, 2]` marked steps of the validation split; fails unless each has two."""
-    marked = np.asarray(splits_of(length, markers).valid.inputs)[:, :, 1]
+    marked = np.asarray(valid_of(length, markers).inputs.values)[:, :, 1]
     assert set(np.unique(marked)) <= {0, 1}
     np.testing.assert_array_equal(marked.sum(1), 2)
     return np.nonzero(marked)[1].reshape(COUNT, 2)
@@ -30,7 +35,8 @@ def marked_steps(length: int, markers: Literal["anywhere", "halves"]) -> np.ndar
 
 @pytest.mark.parametrize("markers", ["anywhere", "halves"])
 def test_the_target_is_the_sum_of_the_marked_values(markers):
-    inputs, targets, lengths = map(np.asarray, splits_of(5, markers).valid)
+    batch = valid_of(5, markers)
+    inputs, lengths, targets = map(np.asarray, (*batch.inputs, batch.targets))
     np.testing.assert_allclose(targets[:, 0], (inputs[..., 0] * inputs[..., 1]).sum(1), rtol=1e-6)
     assert 0 <= inputs[..., 0].min() < 0.01 and 0.99 < inputs[..., 0].max() < 1
     np.testing.assert_array_equal(lengths, 5)
@@ -55,15 +61,18 @@ def test_the_shortest_sequence_marks_both_steps(markers):
 
 def test_predicting_1_reaches_the_baseline():
     task = Adding(length=5, valid_examples=1, test_examples=1)
-    total, weight = task.measure(jnp.ones((COUNT, 1)), splits_of(5, "anywhere").valid)["mse"]
+    prediction = Prediction(jnp.ones((COUNT, 1)), ())
+    total, weight = task.measure(prediction, valid_of(5, "anywhere"))["mse"]
     # The error (x - 1)^2 has a variance of 1/15 - 1/36, so this mean a deviation of 0.0044.
     assert abs(total / weight - task.baselines["predict 1"]) < 0.0176
 
 
 def test_the_splits_and_training_share_no_example():
     splits = splits_of(5, "anywhere")
-    train = splits.train.batch(None, jax.random.key(0), jnp.int32(0), COUNT)
-    rows = [np.asarray(batch.inputs)[..., 0] for batch in (train, splits.valid, splits.test)]
+    (bucket,) = splits.train.buckets(COUNT)
+    train = splits.train.batch(None, jax.random.key(0), jnp.int32(0), bucket)
+    batches = [train, *splits.held_out["valid"], *splits.held_out["test"]]
+    rows = [np.asarray(batch.inputs.values)[..., 0] for batch in batches]
     assert len(np.unique(np.concatenate(rows), axis=0)) == 3 * COUNT
 
 

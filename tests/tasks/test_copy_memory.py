@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqexp.tasks import CopyMemory
-from seqexp.types import Batch, SeqexpError
+from seqexp.types import Batch, Prediction, SeqexpError, Tokens
 
 
 def published_layout(digits: np.ndarray, blanks: int) -> tuple[np.ndarray, np.ndarray]:
@@ -26,20 +26,25 @@ def published_layout(digits: np.ndarray, blanks: int) -> tuple[np.ndarray, np.nd
 COUNT, BLANKS, STEPS = 800, 30, 50
 
 
+def valid_of(task: CopyMemory) -> Batch:
+    (batch,) = task.load().held_out["valid"]
+    return batch
+
+
 @functools.cache
 def published() -> tuple[CopyMemory, Batch]:
     """Ten digits of eight, and the validation split."""
     task = CopyMemory(blanks=BLANKS, valid_examples=COUNT, test_examples=COUNT)
-    return task, task.load().valid
+    return task, valid_of(task)
 
 
 def check_layout(task: CopyMemory, batch: Batch) -> None:
-    drawn = np.asarray(batch.inputs)[:, : task.digits]
+    drawn = np.asarray(batch.inputs.values)[:, : task.digits]
     inputs, targets = published_layout(drawn, task.blanks)
-    np.testing.assert_array_equal(batch.inputs, inputs)
+    np.testing.assert_array_equal(batch.inputs.values, inputs)
     np.testing.assert_array_equal(batch.targets, targets)
-    assert task.spec.length == task.blanks + 2 * task.digits
-    assert task.spec.input_size == task.spec.output_size == 10
+    assert task.spec.max_length == task.blanks + 2 * task.digits
+    assert task.spec.inputs == Tokens(10) and task.spec.output_size == 10
 
 
 def test_the_layout():
@@ -48,11 +53,11 @@ def test_the_layout():
 
 def test_the_shortest_layout():
     task = CopyMemory(blanks=1, valid_examples=20, test_examples=20, digits=1)
-    check_layout(task, task.load().valid)
+    check_layout(task, valid_of(task))
 
 
 def test_digits_are_uniform():
-    digits = np.asarray(published()[1].inputs)[:, :10]
+    digits = np.asarray(published()[1].inputs.values)[:, :10]
     symbols, counts = np.unique(digits, return_counts=True)
     assert symbols.tolist() == list(range(1, 9))
     # 1,000 expected of each, with a standard deviation of 30.
@@ -60,8 +65,8 @@ def test_digits_are_uniform():
 
 
 def test_validation_and_test_share_no_example():
-    splits = published()[0].load()
-    rows = np.concatenate([splits.valid.inputs, splits.test.inputs])
+    held_out = published()[0].load().held_out
+    rows = np.concatenate([batch.inputs.values for name in held_out for batch in held_out[name]])
     assert len(np.unique(rows, axis=0)) == 2 * COUNT
 
 
@@ -71,7 +76,7 @@ def test_a_memoryless_guess_reaches_the_baseline():
     probabilities[:40, 0] = 1
     probabilities[40:, 1:9] = 1 / 8
     logits = np.tile(np.log(probabilities).astype(np.float32), (COUNT, 1, 1))
-    total, weight = task.measure(jnp.asarray(logits), batch)["loss"]
+    total, weight = task.measure(Prediction(jnp.asarray(logits), ()), batch)["loss"]
     assert weight == COUNT * STEPS
     np.testing.assert_allclose(total / weight, task.baselines["memoryless"], rtol=1e-5)
 
@@ -87,7 +92,7 @@ def test_recall_counts_only_the_steps_of_the_digits():
     for first_right, expected in [(0, 1.0), (40, 1.0), (43, 0.7), (50, 0.0)]:
         answers = np.where(np.arange(STEPS) >= first_right, targets, (targets + 1) % 10)
         logits = jnp.asarray(np.eye(10, dtype=np.float32)[answers])
-        total, weight = task.measure(logits, batch)["recall"]
+        total, weight = task.measure(Prediction(logits, ()), batch)["recall"]
         assert weight == COUNT * 10
         np.testing.assert_allclose(total / weight, expected, rtol=1e-6)
 

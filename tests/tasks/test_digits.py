@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 from seqexp.data.streams import Examples
 from seqexp.tasks import SequentialDigits
 from seqexp.tasks.digits import split_by_class
+from seqexp.types import Prediction
 
 
 def test_the_split_is_fixed_disjoint_whole_and_balanced():
@@ -27,18 +28,18 @@ def test_pixels_are_read_row_by_row_as_fractions_of_the_brightest():
     pixels, labels = map(np.asarray, load_digits(return_X_y=True))
     splits = SequentialDigits().load()
     assert isinstance(splits.train, Examples)
-    for part, chosen in zip(
-        (splits.train.split, splits.valid, splits.test), split_by_class(labels), strict=True
-    ):
-        np.testing.assert_array_equal(part.inputs[..., 0], pixels[chosen] / 16)
+    parts = (splits.train.split, *splits.held_out["valid"], *splits.held_out["test"])
+    for part, chosen in zip(parts, split_by_class(labels), strict=True):
+        np.testing.assert_array_equal(part.inputs.values[..., 0], pixels[chosen] / 16)
         np.testing.assert_array_equal(part.targets, labels[chosen])
-        np.testing.assert_array_equal(part.lengths, 64)
+        np.testing.assert_array_equal(part.inputs.lengths, 64)
 
 
 def test_one_class_for_all_is_right_by_chance():
     task = SequentialDigits()
     logits = np.tile(np.eye(10, dtype=np.float32)[3], (180, 1))
-    total, weight = task.measure(jnp.asarray(logits), task.load().test)["accuracy"]
+    (test,) = task.load().held_out["test"]
+    total, weight = task.measure(Prediction(jnp.asarray(logits), ()), test)["accuracy"]
     np.testing.assert_allclose(total / weight, task.baselines["chance"], rtol=1e-6)
 
 

@@ -7,8 +7,9 @@ import scipy.io
 
 from seqexp.data.download import fetch
 from seqexp.data.sources import JSB_CHORALES
+from seqexp.data.streams import Examples
 from seqexp.tasks import JSBChorales
-from seqexp.types import Batch
+from seqexp.types import Batch, Prediction, Sequences, Splits
 
 
 @pytest.fixture(scope="module")
@@ -33,30 +34,34 @@ def pieces(task) -> dict[str, list[np.ndarray]]:
     }
 
 
+def parts_of(splits: Splits) -> dict[str, Batch]:
+    """All examples of each split."""
+    assert isinstance(splits.train, Examples)
+    held_out = {name: batch for name, (batch,) in splits.held_out.items()}
+    return {"train": splits.train.split, **held_out}
+
+
 def logits_of(probabilities: np.ndarray) -> jnp.ndarray:
     return jnp.asarray(np.log(probabilities / (1 - probabilities)), jnp.float32)
 
 
 def score(task: JSBChorales, logits: jnp.ndarray, split: Batch) -> float:
-    total, weight = task.measure(jnp.broadcast_to(logits, split.targets.shape), split)["nll"]
+    outputs = jnp.broadcast_to(logits, split.targets.shape)
+    total, weight = task.measure(Prediction(outputs, ()), split)["nll"]
     return float(total / weight)
 
 
 def test_chorales_and_frames(splits):
-    parts = (splits.train.split, splits.valid, splits.test)
-    assert [part.lengths.shape[0] for part in parts] == [229, 76, 77]
-    assert [int(part.lengths.sum()) for part in parts] == [13578, 4526, 4648]
-    assert [int(part.lengths.max()) for part in parts] == [128, 143, 159]
+    lengths = [part.inputs.lengths for part in parts_of(splits).values()]
+    assert [own.shape[0] for own in lengths] == [229, 76, 77]
+    assert [int(own.sum()) for own in lengths] == [13578, 4526, 4648]
+    assert [int(own.max()) for own in lengths] == [128, 143, 159]
 
 
 def test_each_step_holds_a_frame_and_the_next(splits, pieces):
-    for name, part in (
-        ("train", splits.train.split),
-        ("valid", splits.valid),
-        ("test", splits.test),
-    ):
-        rows = zip(*map(np.asarray, part), pieces[name], strict=True)
-        for inputs, targets, steps, piece in rows:
+    for name, part in parts_of(splits).items():
+        arrays = map(np.asarray, (*part.inputs, part.targets))
+        for inputs, steps, targets, piece in zip(*arrays, pieces[name], strict=True):
             assert steps == len(piece) - 1
             np.testing.assert_array_equal(inputs[:steps], piece[:-1])
             np.testing.assert_array_equal(targets[:steps], piece[1:])
@@ -68,14 +73,14 @@ def test_no_chorale_is_in_two_splits(pieces):
 
 
 def test_coin_flips_reach_their_baseline(task, splits):
-    nll = score(task, jnp.zeros(()), splits.test)
+    nll = score(task, jnp.zeros(()), parts_of(splits)["test"])
     assert nll == pytest.approx(task.baselines["coin flips"], rel=1e-5)
 
 
 def test_key_frequencies_reach_their_baseline(task, splits, pieces):
     targets = np.concatenate([piece[1:] for piece in pieces["train"]])
     frequencies = (targets.sum(0) + 1) / (len(targets) + 2)
-    nll = score(task, logits_of(frequencies), splits.test)
+    nll = score(task, logits_of(frequencies), parts_of(splits)["test"])
     assert nll == pytest.approx(task.baselines["key frequencies"], abs=2e-4)
 
 
@@ -85,8 +90,8 @@ def test_the_previous_frame_reaches_its_baseline(task, splits, pieces):
     off, on = (
         (((before == was) * after).sum(0) + 1) / ((before == was).sum(0) + 2) for was in (0, 1)
     )
-    probabilities = np.where(np.asarray(splits.test.inputs) == 1, on, off)
-    nll = score(task, logits_of(probabilities), splits.test)
+    probabilities = np.where(np.asarray(parts_of(splits)["test"].inputs.values) == 1, on, off)
+    nll = score(task, logits_of(probabilities), parts_of(splits)["test"])
     assert nll == pytest.approx(task.baselines["previous frame"], abs=2e-4)
 
 
@@ -96,6 +101,7 @@ def test_the_score_is_pooled_over_frames_not_over_chorales(task):
         jnp.array([5.0, 0.0])[:, None, None] * jnp.ones((2, 3, 88)),
         jnp.zeros((2, 3, 88)),
     )
-    total, weight = task.measure(logits, Batch(targets, targets, lengths))["nll"]
+    batch = Batch(Sequences(targets, lengths), targets)
+    total, weight = task.measure(Prediction(logits, ()), batch)["nll"]
     frame, quiet = 88 * np.log1p(np.exp(5)), 88 * np.log(2)
     np.testing.assert_allclose(total / weight, (frame + 3 * quiet) / 4, rtol=1e-6)

@@ -15,7 +15,7 @@ import pytest
 from omegaconf import OmegaConf
 
 import seqexp.tasks
-from seqexp.types import Batch, Metrics, Splits, Stream, Task
+from seqexp.types import Batch, Mean, Prediction, Sequences, Splits, Stream, Sums, Task, Tokens
 
 CONFIGS = sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 EXAMPLES = 5
@@ -27,22 +27,25 @@ class Loaded(NamedTuple):
     task: Task
     splits: Splits
     batch: Batch
-    measure: Callable[[np.ndarray, Batch], Metrics]
-    slope_and_metrics: Callable[[np.ndarray, Batch], tuple[jax.Array, Metrics]]
+    measure: Callable[[np.ndarray, Batch], Sums]
+    slope_and_sums: Callable[[np.ndarray, Batch], tuple[jax.Array, Sums]]
 
 
 @functools.cache
 def load(config: Path) -> Loaded:
     task = hydra.utils.instantiate(OmegaConf.load(config).task)
     splits = task.load()
-    batch = jax.tree.map(lambda array: np.array(array)[-EXAMPLES:], splits.valid)
+    batch = jax.tree.map(lambda array: np.array(array)[-EXAMPLES:], splits.held_out["valid"][-1])
+
+    def measure(outputs, batch):
+        return dict(task.measure(Prediction(outputs, ()), batch))
 
     def loss(outputs, batch):
-        metrics = task.measure(outputs, batch)
-        return metrics["loss"].total, metrics
+        sums = measure(outputs, batch)
+        return sums["loss"].total, sums
 
     grad = jax.jit(jax.grad(loss, has_aux=True))
-    return Loaded(task, splits, batch, jax.jit(task.measure), grad)
+    return Loaded(task, splits, batch, jax.jit(measure), grad)
 
 
 @pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
@@ -58,14 +61,19 @@ def task(loaded):
 
 @functools.partial(jax.jit, static_argnums=3)
 def train_batch(stream: Stream, key, step, batch_size: int = EXAMPLES) -> Batch:
-    return stream.batch(stream.plan(key, step, 1, batch_size), key, step, batch_size)
+    """Of the first bucket; none of the tasks here has others."""
+    (bucket,) = stream.buckets(batch_size)
+    return stream.batch(stream.plan(key, step, 1, batch_size), key, step, bucket)
 
 
 def outputs_for(loaded: Loaded) -> np.ndarray:
     spec = loaded.task.spec
-    steps = (spec.length,) if spec.outputs == "step" else ()
-    shape = (EXAMPLES, *steps, spec.output_size)
+    shape = (*spec.answer_shape(loaded.batch), spec.output_size)
     return np.random.default_rng(5).normal(0, 3, shape).astype(np.float32)
+
+
+def with_lengths(batch: Batch, lengths: np.ndarray) -> Batch:
+    return batch._replace(inputs=Sequences(batch.inputs.values, lengths))  # type: ignore[arg-type]
 
 
 def test_every_task_has_a_config_and_every_config_its_task():
@@ -89,20 +97,22 @@ def test_a_config_names_every_argument_and_a_training_length(path):
 def test_batches_are_as_the_spec_says(loaded):
     spec, splits = loaded.task.spec, loaded.splits
     train = train_batch(splits.train, jax.random.key(0), jnp.int32(3))
-    assert train.lengths.shape == (EXAMPLES,)
-    for split in (train, splits.valid, splits.test):
-        inputs, targets, lengths = map(np.asarray, split)
+    assert train.inputs.lengths.shape == (EXAMPLES,)
+    assert {"valid", "test"} <= set(splits.held_out)
+    for split in (train, *splits.held_out["valid"], *splits.held_out["test"]):
+        inputs, lengths, targets = map(np.asarray, (*split.inputs, split.targets))
         assert lengths.dtype == np.int32
-        assert 1 <= lengths.min() <= lengths.max() <= spec.length
-        if spec.inputs == "tokens":
-            assert inputs.shape == (len(lengths), spec.length)
+        assert 1 <= lengths.min() <= lengths.max() <= spec.max_length
+        if isinstance(spec.inputs, Tokens):
+            assert inputs.shape == (len(lengths), spec.max_length)
             assert inputs.dtype == np.int32
-            assert 0 <= inputs.min() <= inputs.max() < spec.input_size
+            assert 0 <= inputs.min() <= inputs.max() < spec.inputs.size
         else:
-            assert inputs.shape == (len(lengths), spec.length, spec.input_size)
+            assert inputs.shape == (len(lengths), spec.max_length, spec.inputs.size)
             assert inputs.dtype == np.float32
             assert np.all(np.isfinite(inputs))
-        answers = (len(lengths), spec.length) if spec.outputs == "step" else (len(lengths),)
+        answers = (len(lengths), spec.max_length) if spec.answer == "step" else (len(lengths),)
+        assert spec.answer_shape(split) == answers
         if np.issubdtype(targets.dtype, np.integer):
             assert targets.shape == answers
             assert targets.dtype == np.int32
@@ -122,7 +132,9 @@ def test_data_is_the_same_whenever_it_is_loaded(loaded):
 
 def test_training_batches_follow_the_key_and_the_step(loaded):
     batches = [
-        np.asarray(train_batch(loaded.splits.train, jax.random.key(seed), jnp.int32(step)).inputs)
+        np.asarray(
+            train_batch(loaded.splits.train, jax.random.key(seed), jnp.int32(step)).inputs.values
+        )
         for seed, step in [(0, 0), (0, 1), (1, 0), (0, 0)]
     ]
     np.testing.assert_array_equal(batches[0], batches[3])
@@ -131,10 +143,14 @@ def test_training_batches_follow_the_key_and_the_step(loaded):
 
 
 def test_metrics_are_finite_and_hold_the_loss_and_the_score(loaded):
-    metrics = loaded.measure(outputs_for(loaded), loaded.batch)
+    sums = loaded.measure(outputs_for(loaded), loaded.batch)
+    metrics = loaded.task.summarize(jax.tree.map(np.float64, sums))
     assert {"loss", loaded.task.score.name} <= set(metrics)
+    assert all(math.isfinite(value) for value in metrics.values())
     assert loaded.task.score.goal in ("min", "max")
-    for total, weight in metrics.values():
+    for mean in sums.values():
+        assert isinstance(mean, Mean)
+        total, weight = mean
         assert total.shape == weight.shape == ()
         assert np.isfinite(total) and weight > 0
 
@@ -144,7 +160,7 @@ def test_metrics_of_parts_pool_to_those_of_the_whole(loaded):
     whole = loaded.measure(outputs, batch)
     first = np.arange(EXAMPLES) < 2
     parts = [
-        loaded.measure(outputs, batch._replace(lengths=np.where(rows, batch.lengths, 0)))
+        loaded.measure(outputs, with_lengths(batch, np.where(rows, batch.inputs.lengths, 0)))
         for rows in (first, ~first)
     ]
     for name in whole:
@@ -156,8 +172,8 @@ def test_metrics_of_parts_pool_to_those_of_the_whole(loaded):
 def test_padding_weighs_nothing_in_metrics_and_gradients(loaded, filling):
     """Against zeros within the arrays: two steps and three examples more, and wild values."""
     outputs = outputs_for(loaded)
-    inputs, targets, lengths = map(np.asarray, loaded.batch)
-    by_step = loaded.task.spec.outputs == "step"
+    inputs, lengths, targets = map(np.asarray, (*loaded.batch.inputs, loaded.batch.targets))
+    by_step = loaded.task.spec.answer == "step"
     if by_step:
         lengths = lengths - np.arange(EXAMPLES, dtype=np.int32) % 3
         true = np.arange(outputs.shape[1]) < lengths[:, None]
@@ -173,15 +189,14 @@ def test_padding_weighs_nothing_in_metrics_and_gradients(loaded, filling):
         widths = [(0, 3), (0, 2 if has_steps else 0), (0, 0)][: array.ndim]
         return np.pad(array, widths, constant_values=value)
 
-    few = loaded.batch._replace(targets=fill(targets, 0), lengths=lengths)
+    few = with_lengths(loaded.batch, lengths)._replace(targets=fill(targets, 0))
     many = loaded.batch._replace(
-        inputs=extend(inputs, 1, True),
+        inputs=Sequences(extend(inputs, 1, True), extend(lengths, 0, False)),  # type: ignore[arg-type]
         targets=extend(fill(targets, label), label, by_step),
-        lengths=extend(lengths, 0, False),
     )
-    slope, metrics = loaded.slope_and_metrics(fill(outputs, 0), few)
+    slope, metrics = loaded.slope_and_sums(fill(outputs, 0), few)
     wild = extend(fill(outputs, filling), filling, by_step)
-    wild_slope, wild_metrics = loaded.slope_and_metrics(wild, many)
+    wild_slope, wild_metrics = loaded.slope_and_sums(wild, many)
     for name in metrics:
         np.testing.assert_allclose(wild_metrics[name], metrics[name], rtol=1e-5)
     expected = extend(np.asarray(slope), 0, by_step)
@@ -190,7 +205,7 @@ def test_padding_weighs_nothing_in_metrics_and_gradients(loaded, filling):
 
 def test_sums_are_float32_for_a_model_that_computes_in_less(loaded):
     outputs = jax.ShapeDtypeStruct(outputs_for(loaded).shape, jnp.bfloat16)
-    for mean in jax.eval_shape(loaded.task.measure, outputs, loaded.batch).values():
+    for mean in jax.eval_shape(loaded.measure, outputs, loaded.batch).values():
         assert mean.total.dtype == mean.weight.dtype == jnp.float32
 
 
@@ -205,6 +220,7 @@ def test_hashes_are_sha256(task):
 
 def test_text_fits_the_tokens(task):
     if task.text is not None:
-        assert task.spec.inputs == "tokens" and task.spec.outputs == "step"
-        assert len(task.text.symbols) == task.spec.input_size == task.spec.output_size
+        symbols = len(task.text.symbols)
+        assert task.spec.inputs == Tokens(symbols) and task.spec.answer == "step"
+        assert task.spec.output_size == symbols
         assert task.text.prompt and set(task.text.prompt) <= set(task.text.symbols)

@@ -68,7 +68,7 @@ def program(
     batch_devices: int = 1,
 ) -> Program:
     mesh = group_mesh(members or len(hypers), batch_devices)
-    return Program(experiment, splits, hypers, mesh)
+    return Program.of(experiment, splits, hypers, mesh)
 
 
 def trained(

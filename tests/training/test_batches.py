@@ -1,4 +1,4 @@
-"""Training's own batches: their shapes, and the true steps in one."""
+"""Training's own batches: their shapes, how often each comes, and the true steps in one."""
 
 from __future__ import annotations
 
@@ -7,35 +7,68 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seqexp.data.buckets import LengthBuckets
 from seqexp.data.streams import Examples, Generated, Windows
-from seqexp.training.batches import batch_shapes, draw, mean_tokens
-from seqexp.types import Batch
+from seqexp.training.batches import batch_shapes, bucket_shares, drawn, mean_tokens, tokens
+from seqexp.types import Batch, Bucket, Sequences
 
 
 def some(key, batch_size):
     lengths = jax.random.randint(key, (batch_size,), 1, 4, jnp.int32)
-    return Batch(jnp.zeros((batch_size, 3, 2)), jnp.zeros(batch_size), lengths)
+    return Batch(Sequences(jnp.zeros((batch_size, 3, 2)), lengths), jnp.zeros(batch_size))
 
 
-RAGGED = Batch(jnp.zeros((5, 4)), jnp.zeros(5, jnp.int32), jnp.array([1, 4, 2, 3, 1]))
+def with_prefix(key, batch_size):
+    prefix = Sequences(jnp.zeros((batch_size, 4), jnp.int32), jnp.full(batch_size, 4))
+    return some(key, batch_size)._replace(prefix=prefix)
+
+
+def ragged(lengths: list[int], steps: int) -> Batch:
+    values = jnp.zeros((len(lengths), steps))
+    return Batch(Sequences(values, jnp.array(lengths)), jnp.zeros(len(lengths), jnp.int32))
+
+
+BUCKETS = LengthBuckets((ragged([1, 2, 2, 1, 1], 2), ragged([3, 4, 4], 4)))
+# An epoch takes 5 // 2 = 2 batches of the first bucket and 3 // 2 = 1 of the second.
 STREAMS = {
-    "examples": (Examples(RAGGED), (2, 4), 2 * 11 / 5),
-    "windows": (Windows(jnp.arange(9), 4), (2, 4), 8),
-    "generated": (Generated(some), (2, 3, 2), None),
+    "examples": (Examples(ragged([1, 4, 2, 3, 1], 4)), {(2, 4): 1.0}, 2 * 11 / 5),
+    "windows": (Windows(jnp.arange(9), 4), {(2, 4): 1.0}, 8),
+    "generated": (Generated(some), {(2, 3): 1.0}, None),
+    "with a prefix": (Generated(with_prefix), {(2, 3): 1.0}, None),
+    "buckets": (BUCKETS, {(2, 2): 2 / 3, (2, 4): 1 / 3}, 2 / 3 * 2 * 7 / 5 + 1 / 3 * 2 * 11 / 3),
 }
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_shapes_are_those_of_a_batch_that_is_drawn(name):
-    stream, shape, _ = STREAMS[name]
-    shapes, drawn = batch_shapes(stream, 2), draw(stream, 3, 2)
-    assert shapes.inputs.shape == shape
-    for form, array in zip(shapes, drawn, strict=True):
-        assert (form.shape, form.dtype) == (array.shape, array.dtype)
+def test_shapes_are_those_of_the_batches_that_are_drawn(name):
+    stream, shares, _ = STREAMS[name]
+    shapes = batch_shapes(stream, 2)
+    assert set(shapes) == set(shares)
+    seen = set()
+    for batch in drawn(stream, 2, 9):
+        bucket = Bucket(*batch.inputs.values.shape[:2])
+        seen.add(bucket)
+        assert jax.tree.structure(batch) == jax.tree.structure(shapes[bucket])
+        for form, array in zip(*map(jax.tree.leaves, (shapes[bucket], batch)), strict=True):
+            assert (form.shape, form.dtype) == (array.shape, array.dtype)
+    assert seen == set(shapes)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_the_share_of_a_bucket_is_that_of_its_steps(name):
+    stream, shares, _ = STREAMS[name]
+    assert bucket_shares(stream, 2) == pytest.approx(shares)
 
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_true_steps_are_exact_where_they_can_be(name):
-    stream, _, tokens = STREAMS[name]
-    drawn = np.mean([draw(stream, step, 2).lengths.sum() for step in range(16)])
-    assert mean_tokens(stream, 2) == (drawn if tokens is None else tokens)
+    stream, _, exact = STREAMS[name]
+    if exact is None:
+        exact = np.mean([tokens(batch) for batch in drawn(stream, 2, 16)])
+    assert mean_tokens(stream, 2) == pytest.approx(exact, rel=1e-12)
+
+
+def test_true_steps_are_those_of_inputs_and_prefix():
+    batch = with_prefix(jax.random.key(0), 5)
+    assert tokens(batch) == batch.inputs.lengths.sum() + 5 * 4
+    assert tokens(batch._replace(prefix=None)) == batch.inputs.lengths.sum()

@@ -12,7 +12,6 @@ from flax import serialization
 
 from seqexp.training import Hyper
 from seqexp.training.loop import Standing, train
-from seqexp.types import Batch
 from tests.full import full
 from tests.training.small import (
     HYPERS,
@@ -116,9 +115,10 @@ def test_the_test_split_is_not_read_during_training(setting):
     small, splits, (states, records, _) = setting
     spoilt = jax.tree.map(
         lambda a: a * 0 - 1e6 if jnp.issubdtype(a.dtype, jnp.floating) else jnp.minimum(a, 1),
-        splits.test,
+        splits.held_out["test"],
     )
-    same, same_records, _ = trained(program(small, splits._replace(test=spoilt), HYPERS))
+    other = splits._replace(held_out={**splits.held_out, "test": spoilt})
+    same, same_records, _ = trained(program(small, other, HYPERS))
     assert_bitwise(same, states)
     assert same_records == records
 
@@ -164,16 +164,16 @@ def test_splitting_a_batch_over_devices_is_the_same_to_rounding():
 
 def test_a_score_that_is_not_a_number_is_never_the_best():
     score = adding().score
-    standing = Standing().after(10, 100, float("nan"), score)
-    assert standing == Standing(None, 0, 100)
-    standing = standing.after(20, 100, 0.5, score).after(30, 100, float("nan"), score)
-    assert (standing.best_score, standing.best_step, standing.tokens) == (0.5, 20, 300)
+    standing = Standing().after(10, 4, 100, float("nan"), score)
+    assert standing == Standing(None, 0, tokens=100, examples=4)
+    standing = standing.after(20, 4, 100, 0.5, score).after(30, 4, 100, float("nan"), score)
+    assert (standing.best_score, standing.best_step) == (0.5, 20)
+    assert (standing.tokens, standing.examples) == (300, 12)
 
 
 def test_batches_are_counted_by_their_true_steps(setting):
-    small, splits, (_, records, _) = setting
-    length = small.task.spec.length
+    small, _, (_, records, _) = setting
+    length = small.task.spec.max_length
     assert [chunk[0]["step"] for chunk in records] == [3, 6, 8]
     assert [chunk[0]["examples"] for chunk in records] == [12, 24, 32]
     assert [chunk[0]["tokens"] for chunk in records] == [12 * length, 24 * length, 32 * length]
-    assert isinstance(splits.valid, Batch)

@@ -15,7 +15,7 @@ from seqexp.models import SequenceModel
 from seqexp.tasks import Adding
 from seqexp.training import Hyper, Optimizer
 from seqexp.training.schedules import constant
-from seqexp.training.step import graph, init_member, loss_and_metrics
+from seqexp.training.step import graph, init_member, loss_and_sums
 from seqexp.types import Mean
 from tests.full import full
 from tests.training.small import experiment, program, trained
@@ -42,9 +42,9 @@ class Weighted(Adding):
 
     weight: float
 
-    def measure(self, outputs, batch):
-        metrics = super().measure(outputs, batch)
-        return {n: Mean(m.total * self.weight, m.weight * self.weight) for n, m in metrics.items()}
+    def measure(self, prediction, batch):
+        sums = super().measure(prediction, batch)
+        return {n: Mean(m.total * self.weight, m.weight * self.weight) for n, m in sums.items()}
 
 
 def weighted(weight, **changes):
@@ -56,7 +56,8 @@ def weighted(weight, **changes):
 def loss_and_gradient(weight):
     small = weighted(weight)
     params = init_member(small, HYPER).params
-    loss = partial(loss_and_metrics, small, graph(small), batch=small.task.load().valid, key=None)
+    (valid,) = small.task.load().held_out["valid"]
+    loss = partial(loss_and_sums, small, graph(small), batch=valid, key=None)
     return jax.value_and_grad(lambda params: loss(params)[0])(params)
 
 

@@ -87,7 +87,7 @@ def setting():
     """An experiment, its data, and what three members give one by one."""
     small = experiment(digits())
     splits = small.task.load()
-    return small, splits, trained(Program(small, splits, HYPERS, group_mesh(3, 1)))
+    return small, splits, trained(Program.of(small, splits, HYPERS, group_mesh(3, 1)))
 
 
 @pytest.mark.full
@@ -95,8 +95,8 @@ def setting():
 def test_side_by_side_is_one_by_one_to_rounding(setting, devices, width):
     """Two slices of which the second is half empty; one slice of all; one over two devices."""
     small, splits, (states, records, _) = setting
-    group = Program(small, splits, HYPERS, group_mesh(devices, 1), slice_width=width)
-    assert group.slice_size == devices * width
+    group = Program.of(small, splits, HYPERS, group_mesh(devices, 1), slice_width=width)
+    assert group.slices.size == devices * width
     together, together_records, _ = trained(group)
     for ours, theirs in zip(jax.tree.leaves(together), jax.tree.leaves(states), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
@@ -112,7 +112,7 @@ def test_side_by_side_is_one_by_one_to_rounding(setting, devices, width):
 def test_who_diverges_beside_others_stops_alone(setting):
     small, splits, (states, _, _) = setting
     wild = Hyper(0, 1e38, 0.0, float("inf"))
-    group = Program(small, splits, [*HYPERS[:2], wild], group_mesh(1, 1), slice_width=3)
+    group = Program.of(small, splits, [*HYPERS[:2], wild], group_mesh(1, 1), slice_width=3)
     together, _, _ = trained(group)
     assert [bool(state.alive) for state in together] == [True, True, False]
     for ours, theirs in zip(
@@ -125,16 +125,18 @@ def test_who_diverges_beside_others_stops_alone(setting):
 def test_another_width_of_a_program_is_that_program_built_anew(setting):
     small, splits, (states, _, _) = setting
     mesh = group_mesh(1, 1)
-    wide = Program(small, splits, HYPERS, mesh, slice_width=3)
+    wide = Program.of(small, splits, HYPERS, mesh, slice_width=3)
     assert_bitwise(trained(wide.at_width(1))[0], states)
-    assert wide.slice_width == 3
-    assert_bitwise(trained(Program(small, splits, HYPERS, mesh).at_width(3))[0], trained(wide)[0])
+    assert wide.slices.width == 3
+    assert_bitwise(
+        trained(Program.of(small, splits, HYPERS, mesh).at_width(3))[0], trained(wide)[0]
+    )
 
 
 @pytest.mark.full
 def test_the_first_slice_holds_its_members_alone(setting):
     small, splits, (states, _, _) = setting
-    group = Program(small, splits, HYPERS, group_mesh(2, 1))
+    group = Program.of(small, splits, HYPERS, group_mesh(2, 1))
     first = group.first_slice()
     assert (first.members, group.members) == (2, 3)
     assert_bitwise(trained(first)[0], states[:2])

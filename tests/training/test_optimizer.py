@@ -7,12 +7,13 @@ import numpy as np
 import optax
 import pytest
 
-from seqexp.training import Optimizer
+from seqexp.training import Hyper, Optimizer
 from seqexp.training.schedules import constant, warmup_cosine
 
 
 def one_step(optimizer, params, grads, rate, decay, clip, progress=0.0) -> np.ndarray:
-    transformation = optimizer.transformation(*map(jnp.float32, (rate, decay, clip, progress)))
+    hyper = Hyper(0, rate, decay, clip).traced()
+    transformation = optimizer.transformation(hyper, jnp.float32(progress))
     updates, _ = transformation.update(grads, transformation.init(params), params)
     return np.asarray(optax.apply_updates(params, updates))
 

@@ -1,0 +1,278 @@
+"""Length buckets: what an epoch holds, in which order, and that plans are of no consequence."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seqexp.data.buckets import LengthBuckets, bucketed
+from seqexp.types import Batch, Bucket, Features, SeqexpError, Sequences, TaskSpec, Tokens
+
+COUNTS, LENGTHS, B = (7, 13, 4), (2, 5, 8), 3
+BATCHES = [count // B for count in COUNTS]
+S = sum(BATCHES)
+EPOCHS = 4
+
+
+def part(count: int, length: int, first: int) -> Batch:
+    """Examples whose target, and every input, is their own number."""
+    numbers = first + jnp.arange(count, dtype=jnp.int32)
+    values = jnp.broadcast_to(numbers[:, None], (count, length))
+    return Batch(Sequences(values, jnp.full(count, length, jnp.int32)), numbers)
+
+
+def numbered(counts=COUNTS, lengths=LENGTHS, **options) -> LengthBuckets:
+    firsts = np.cumsum([0, *counts])
+    parts = map(part, counts, lengths, firsts[:-1].tolist())
+    return LengthBuckets(tuple(parts), **options)
+
+
+@functools.cache
+def ordered(first_step: int, max_steps: int, batch_size: int = B) -> list[int]:
+    return np.asarray(numbered().order(jnp.int32(first_step), max_steps, batch_size)).tolist()
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4, 5))
+def planned_together(stream, key, first_step, max_steps: int, batch_size: int, place: int):
+    """The batches of a bucket, `[steps, B, ...]`, at all steps; nonsense at others' steps."""
+    bucket = stream.buckets(batch_size)[place]
+    plan = stream.plan(key, first_step, max_steps, batch_size)
+    steps = first_step + jnp.arange(max_steps, dtype=jnp.int32)
+    return jax.lax.map(lambda step: stream.batch(plan, key, step, bucket), steps)
+
+
+def taken(seed: int, first_step: int, max_steps: int, **options) -> list[list[int]]:
+    """The examples of each step, planned together; fails unless inputs and targets agree."""
+    stream, key = numbered(**options), jax.random.key(seed)
+    order = np.asarray(stream.order(jnp.int32(first_step), max_steps, B))
+    found = []
+    by_place = {
+        place: planned_together(stream, key, jnp.int32(first_step), max_steps, B, place)
+        for place in set(order.tolist())
+    }
+    for step, place in enumerate(order.tolist()):
+        batch = jax.tree.map(lambda a, step=step: np.asarray(a)[step], by_place[place])
+        assert batch.inputs.values.shape == tuple(stream.buckets(B)[place])
+        np.testing.assert_array_equal(
+            batch.inputs.values, 0 * batch.inputs.values + batch.targets[:, None]
+        )
+        np.testing.assert_array_equal(batch.inputs.lengths, batch.inputs.values.shape[1])
+        found.append(batch.targets.tolist())
+    return found
+
+
+def owner(example: int) -> int:
+    """The bucket of an example."""
+    return int(np.searchsorted(np.cumsum(COUNTS), example, side="right"))
+
+
+def test_an_epoch_holds_each_example_once_but_for_an_incomplete_batch():
+    stream = numbered()
+    assert stream.steps_per_epoch(B) == S == 2 + 4 + 1
+    steps = taken(0, 0, EPOCHS * S)
+    order = ordered(0, EPOCHS * S)
+    missing = []
+    for epoch in range(EPOCHS):
+        of = slice(epoch * S, (epoch + 1) * S)
+        assert Counter(order[of]) == dict(enumerate(BATCHES))
+        for place, examples in zip(order[of], steps[of], strict=True):
+            assert {owner(example) for example in examples} == {place}
+        seen = sum(steps[of], [])
+        assert len(seen) == len(set(seen)) == B * S
+        missing.append(set(range(sum(COUNTS))) - set(seen))
+        left = Counter(owner(example) for example in missing[-1])
+        assert left == {place: count % B for place, count in enumerate(COUNTS)}
+    assert len(set(map(frozenset, missing))) > 1, "the same examples are dropped in every epoch"
+
+
+def test_examples_follow_the_permutation_of_their_bucket_and_epoch():
+    """The documented draw, example by example, in plain Python."""
+    key = jax.random.key(3)
+    steps, order = taken(3, 0, EPOCHS * S), ordered(0, EPOCHS * S)
+    firsts = np.cumsum([0, *COUNTS])
+    for epoch in range(EPOCHS):
+        queues = []
+        for place, count in enumerate(COUNTS):
+            own = jax.random.fold_in(jax.random.fold_in(key, place), epoch)
+            queues.append((firsts[place] + np.asarray(jax.random.permutation(own, count))).tolist())
+        for step in range(epoch * S, (epoch + 1) * S):
+            queue = queues[order[step]]
+            assert steps[step] == queue[:B]
+            del queue[:B]
+
+
+def test_the_order_of_buckets_is_of_the_epoch_alone():
+    """All keys share it, and so do members side by side; another epoch has another."""
+    orders = [tuple(ordered(0, EPOCHS * S)[e * S : (e + 1) * S]) for e in range(EPOCHS)]
+    assert len(set(orders)) == EPOCHS
+    assert any(list(order) != sorted(order) for order in orders)
+    one, other = taken(0, 0, EPOCHS * S), taken(1, 0, EPOCHS * S)
+    assert one != other
+    assert [owner(step[0]) for step in one] == [owner(step[0]) for step in other]
+    assert [owner(step[0]) for step in one] == ordered(0, EPOCHS * S)
+
+
+@pytest.mark.parametrize("max_steps", [1, 3, S, S + 2])
+@pytest.mark.parametrize("first_step", [0, 1, S - 1, S, 2 * S - 2])
+def test_a_batch_does_not_depend_on_what_was_planned(first_step, max_steps):
+    whole, order = taken(5, 0, EPOCHS * S), ordered(0, EPOCHS * S)
+    of = slice(first_step, first_step + max_steps)
+    assert ordered(first_step, max_steps) == order[of]
+    assert taken(5, first_step, max_steps) == whole[of]
+
+
+@pytest.mark.parametrize("impl", ["threefry2x32", "unsafe_rbg"])
+def test_plans_are_of_no_consequence_whatever_the_kind_of_key(impl):
+    """Some kinds draw other numbers where several epochs are drawn at once, under `vmap`."""
+    stream, step = numbered(), jnp.int32(S + 1)
+    bucket = stream.buckets(B)[ordered(S + 1, 1)[0]]
+
+    def targets(key, first, most):
+        return stream.batch(stream.plan(key, first, most, B), key, step, bucket).targets
+
+    keys = jax.random.split(jax.random.key(2, impl=impl), 3)
+    for key in keys:
+        alone = targets(key, step, 1)
+        np.testing.assert_array_equal(targets(key, jnp.int32(0), 3 * S), alone)
+        assert {owner(int(example)) for example in alone} == {ordered(S + 1, 1)[0]}
+
+
+def test_the_order_does_not_depend_on_the_kind_of_keys():
+    with jax.default_prng_impl("unsafe_rbg"):
+        other = numbered().order(jnp.int32(0), EPOCHS * S, B)
+    assert np.asarray(other).tolist() == ordered(0, EPOCHS * S)
+
+
+def test_a_stream_is_a_pytree_whose_arrays_are_program_arguments():
+    leaves, structure = jax.tree.flatten(numbered())
+    assert all(isinstance(leaf, jax.Array) for leaf in leaves)
+    hash(structure)
+    assert structure != jax.tree.structure(numbered(constant="tokens"))
+
+
+def test_batches_of_as_many_examples():
+    assert numbered().buckets(B) == tuple(Bucket(B, length) for length in LENGTHS)
+
+
+def test_batches_of_about_as_many_tokens():
+    """batch_size examples of the longest bucket, and of the others as many as fit in their room."""
+    counts, lengths, size = (50, 20, 9), (2, 3, 8), 2
+    stream = numbered(counts, lengths, constant="tokens")
+    buckets = stream.buckets(size)
+    assert buckets == (Bucket(8, 2), Bucket(5, 3), Bucket(2, 8))
+    room = size * max(lengths)
+    for bucket in buckets:
+        assert room - bucket.length < bucket.batch_size * bucket.length <= room
+    steps = stream.steps_per_epoch(size)
+    assert steps == 50 // 8 + 20 // 5 + 9 // 2
+    key, order = jax.random.key(0), np.asarray(stream.order(jnp.int32(0), steps, size)).tolist()
+    plan = stream.plan(key, jnp.int32(0), steps, size)
+    seen = []
+    for step, place in enumerate(order):
+        batch = stream.batch(plan, key, jnp.int32(step), buckets[place])
+        assert batch.inputs.values.shape == tuple(buckets[place])
+        seen += np.asarray(batch.targets).tolist()
+    assert len(seen) == len(set(seen)) == 6 * 8 + 4 * 5 + 4 * 2
+
+
+def test_all_examples_are_the_parts():
+    stream = numbered()
+    assert stream.all_examples() is stream.parts
+
+
+@pytest.mark.parametrize(
+    ("constant", "size", "said"),
+    [
+        ("examples", 5, "batch_size is 5, so the bucket of length 8 needs 5 .*, but has 4: choose"),
+        ("examples", 0, "batch_size is 0, so the bucket of length 2 needs 0"),
+        ("tokens", 2, "batch_size is 2, so the bucket of length 2 needs 8 examples a batch, but"),
+    ],
+)
+def test_a_batch_size_that_a_bucket_cannot_fill_is_refused(constant, size, said):
+    stream = numbered(constant=constant)
+    for ask in (stream.buckets, stream.steps_per_epoch):
+        with pytest.raises(SeqexpError, match=said):
+            ask(size)
+    with pytest.raises(SeqexpError, match=said):
+        stream.plan(jax.random.key(0), jnp.int32(0), 4, size)
+
+
+N, T = 40, 9
+OWN_LENGTHS = np.random.default_rng(0).integers(0, T + 1, N)
+WORDS = TaskSpec(Tokens(100), "step", 100, T, causal=True)
+EDGES = [2, 5, 9]
+
+
+def ragged(spec: TaskSpec) -> Batch:
+    rng = np.random.default_rng(1)
+    shape = (N, T) if spec.answer == "step" else (N,)
+    inputs = Sequences(rng.integers(0, 100, (N, T)), OWN_LENGTHS)  # type: ignore[arg-type]
+    return Batch(inputs, rng.integers(0, 100, shape))
+
+
+@pytest.mark.parametrize("answer", ["step", "sequence"])
+def test_each_example_goes_to_the_shortest_bucket_that_holds_it(answer):
+    spec = TaskSpec(Tokens(100), answer, 100, T, causal=True)
+    examples = ragged(spec)
+    parts = bucketed(spec, examples, EDGES)
+    expected: dict[int, list[int]] = {edge: [] for edge in EDGES}
+    for row, length in enumerate(OWN_LENGTHS):
+        expected[min(edge for edge in EDGES if length <= edge)].append(row)
+    assert len(parts) == len(EDGES)
+    for (edge, rows), part in zip(expected.items(), parts, strict=True):
+        np.testing.assert_array_equal(part.inputs.values, examples.inputs.values[rows][:, :edge])
+        np.testing.assert_array_equal(part.inputs.lengths, OWN_LENGTHS[rows])
+        targets = examples.targets[rows]
+        np.testing.assert_array_equal(
+            part.targets, targets[:, :edge] if answer == "step" else targets
+        )
+
+
+def test_targets_of_the_tasks_own_are_not_cut():
+    spec = TaskSpec(Tokens(100), "step", 100, T, causal=True, targets="own")
+    targets = {"spans": np.zeros((N, T, 2)), "count": np.zeros(N)}
+    for part in bucketed(spec, ragged(WORDS)._replace(targets=targets), EDGES):
+        count = len(part.inputs.lengths)
+        shapes = {name: array.shape for name, array in part.targets.items()}
+        assert shapes == {"spans": (count, T, 2), "count": (count,)}
+
+
+def test_a_prefix_stays_with_its_example():
+    spec = TaskSpec(Features(2), "free", 7, T, causal=False, max_answer_length=4, start=0, end=1)
+    numbers = np.arange(N)
+    prefix = Sequences(np.tile(numbers[:, None], (1, 4)), numbers % 5)  # type: ignore[arg-type]
+    inputs = Sequences(np.zeros((N, T, 2)), OWN_LENGTHS)  # type: ignore[arg-type]
+    parts = bucketed(spec, Batch(inputs, np.tile(numbers[:, None], (1, 4)), prefix), EDGES)
+    for part in parts:
+        assert part.prefix is not None
+        assert part.prefix.values.shape == part.targets.shape == (len(part.targets), 4)
+        rows = np.asarray(part.targets)[:, 0]
+        np.testing.assert_array_equal(part.prefix.lengths, rows % 5)
+        np.testing.assert_array_equal(part.inputs.lengths, OWN_LENGTHS[rows])
+    assert sorted(np.concatenate([part.targets[:, 0] for part in parts])) == list(range(N))
+
+
+def test_empty_buckets_are_left_out():
+    examples = ragged(WORDS)
+    short = examples._replace(inputs=examples.inputs._replace(lengths=OWN_LENGTHS % 2 + 3))
+    (only,) = bucketed(WORDS, short, EDGES)
+    assert only.inputs.values.shape == (N, 5)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "said"),
+    [
+        ([], r"must ascend, not \[\]"),
+        ([5, 2, 9], r"must ascend, not \[5, 2, 9\]"),
+        ([5, 5, 9], "must ascend"),
+        ([2, 5], r"an example of 9 steps is longer than any bucket, \[2, 5\]: add"),
+    ],
+)
+def test_lengths_that_are_no_buckets_are_refused(lengths, said):
+    with pytest.raises(SeqexpError, match=said):
+        bucketed(WORDS, ragged(WORDS), lengths)
