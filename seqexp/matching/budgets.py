@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import jax
 from flax import nnx
 
-from seqexp.costs.measure import training_cost, training_flops
+from seqexp.costs.counting import training_flops
+from seqexp.costs.measure import training_cost
 from seqexp.costs.memory import carry_bytes
 from seqexp.costs.memory_needed import TooLarge, require_room
 from seqexp.costs.parameters import count_all

@@ -11,8 +11,8 @@ from typing import Any
 
 import jax
 
+from seqexp.costs.counting import training_flops
 from seqexp.costs.figures import Figures
-from seqexp.costs.measure import training_flops
 from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.known import KnownRuns
 from seqexp.runs.record import RunInfo, run_directory, study_directory
