@@ -75,6 +75,7 @@ def test_greedy_is_the_largest_output_behind_every_growing_sequence(cell):
 
 def free_answers(net: SequenceModel, batch: Batch) -> list[list[int]]:
     """Of each row, growing its prefix until the end token or the most steps there are."""
+    assert FREE.start is not None
     answers = []
     for b in range(len(batch.inputs.lengths)):
         inputs = jax.tree.map(lambda array, b=b: array[b : b + 1], batch.inputs)
