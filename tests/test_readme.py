@@ -66,33 +66,48 @@ def test_every_command_of_the_usage_is_in_the_readme(capsys):
 
 
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-[SENSORS] = [block for block in PYTHON if block.startswith("# sensors.py")]
+YAML = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+[SENSORS], [AVERAGE], [USE] = (
+    [block for block in PYTHON if block.startswith(start)]
+    for start in ("# sensors.py", "# average.py", "from functools")
+)
+[AVERAGE_YAML, SENSORS_YAML] = YAML
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("block", [block for block in PYTHON if block != SENSORS])
-def test_python_runs_and_learns(block, capsys):
-    exec(compile(block, "README.md", "exec"), {})
+def test_python_runs_and_learns(capsys):
+    exec(compile(USE, "README.md", "exec"), {})
     printed = [eval(line) for line in capsys.readouterr().out.splitlines()]
     assert len(printed) == 4 and len(printed[0]) == 4
     assert min(printed[-1]) < min(printed[0])
 
 
 @pytest.fixture
-def sensors(tmp_path, monkeypatch):
-    """The README's own task in a folder, as someone would paste it, with a file to read."""
-    [config] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    (tmp_path / "my_configs" / "task").mkdir(parents=True)
-    (tmp_path / "my_configs" / "task" / "sensors.yaml").write_text(config)
+def pasted(tmp_path, monkeypatch):
+    """The README's own layer and task in a folder, as someone would paste them."""
+    for group, name, config in (
+        ("model", "average", AVERAGE_YAML),
+        ("task", "sensors", SENSORS_YAML),
+    ):
+        (tmp_path / "my_configs" / group).mkdir(parents=True)
+        (tmp_path / "my_configs" / group / f"{name}.yaml").write_text(config)
+    (tmp_path / "average.py").write_text(AVERAGE)
     (tmp_path / "sensors.py").write_text(SENSORS)
-    lines = [f"{i % 3},{','.join([str(i % 3 / 2)] * (1 + i % 4))}" for i in range(40)]
-    (tmp_path / "sensors.csv").write_text("\n".join(lines))
     for name, value in {"REPEATS": 1, "SECONDS_A_REPEAT": 0.0, "DECODE_STEPS": 1}.items():
         monkeypatch.setattr(measure, name, value)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    yield lines
-    sys.modules.pop("sensors", None)
+    yield
+    for name in ("average", "sensors"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def sensors(pasted):
+    """With a file to read."""
+    lines = [f"{i % 3},{','.join([str(i % 3 / 2)] * (1 + i % 4))}" for i in range(40)]
+    Path("sensors.csv").write_text("\n".join(lines))
+    return lines
 
 
 FEW = ["model.features=3", "task.length=5", "trainer.steps=4", "trainer.eval_every=2"]
@@ -102,6 +117,22 @@ FEW += ["trainer.batch_size=4", "logger.mode=disabled", "--config-dir", "my_conf
 def test_a_task_of_ones_own_trains_from_a_file(sensors, capsys):
     assert main(["run", "model=gru", "task=sensors", *FEW]) == 0
     assert "accuracy test" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("sensors")
+def test_a_task_and_a_layer_of_ones_own_keep_all_laws(capsys):
+    assert main(["check", "model=average", "task=sensors", *FEW]) == 0
+    said = capsys.readouterr().out
+    assert "Average, float64: unroll is step: ok" in said
+    assert "Sensors: padding weighs nothing: ok" in said
+
+
+@pytest.mark.usefixtures("sensors")
+def test_a_layer_of_ones_own_trains_with_its_width_matched(capsys):
+    matched = ["match=params", "match.budget=300", "match.tolerance=0.2"]
+    few = [setting for setting in FEW if not setting.startswith("model.features")]
+    assert main(["sweep", "model=average,gru", "task=sensors", *matched, *few]) == 0
+    assert "2 finished" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

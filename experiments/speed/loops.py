@@ -24,11 +24,12 @@ class Loop(Protocol):
 
 
 class OursLoop:
-    """`seqexp.training.Program`, as a sweep runs it: data drawn in it, losses read back a chunk.
+    """`seqexp.training.Program`, as a sweep runs it: data drawn in it, losses read back after
+    the last step of a run.
 
     Args:
         cell: what is trained.
-        steps: of each member in a run, a chunk.
+        steps: of each member in a run.
         members: trained side by side, as many at once as there are devices.
         batch_devices: how many share one member's batch.
     """
@@ -49,8 +50,6 @@ class OursLoop:
             cell=CELLS[cell],
             features=SHAPE.hidden,
             depth=1,
-            bidirectional=False,
-            merge="concat",
             dropout=0.0,
             residual=False,
             norm="none",
@@ -66,17 +65,18 @@ class OursLoop:
             eval_batch_size=1,
         )
         hypers = [Hyper(seed, LEARNING_RATE, 0.0, CLIP) for seed in range(members)]
-        self._program = Program(experiment, task.load(), hypers, group_mesh(members, batch_devices))
+        mesh = group_mesh(members, batch_devices)
+        self._program = Program.of(experiment, task.load(), hypers, mesh)
         self._states = self._program.init()
         self._until = np.zeros(members, np.int64)
         self._steps = steps
 
     def run(self) -> float:
-        """A chunk of all members; their mean loss."""
+        """So many steps of all members; their mean loss."""
         self._until += self._steps
-        self._states, metrics = self._program.advance(self._states, self._until)
-        loss = metrics["loss"]
-        return float(np.mean(np.asarray(loss.total) / np.asarray(loss.weight)))
+        self._states, given = self._program.advance(self._states, self._until)
+        losses = [each.measured.sums["loss"] for each in given]
+        return float(np.mean([loss.total / loss.weight for loss in losses]))
 
 
 class TorchLoop:

@@ -85,7 +85,8 @@ def _layer_verdicts(layer: Any) -> Iterator[Verdict]:
 
 def _named(layer: Any) -> str:
     """A layer's class, and that of what it runs over time."""
-    inside = [type(part).__name__ for _, part in nnx.iter_children(layer)]
+    parts = [type(part) for _, part in nnx.iter_children(layer)]
+    inside = [kind.__name__ for kind in parts if hasattr(kind, "unroll")]
     return type(layer).__name__ + (f" of {inside[0]}" if inside else "")
 
 

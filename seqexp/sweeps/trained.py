@@ -50,7 +50,7 @@ class TrainedRun:
         run: what stands in its `run.json`: name, config, scores, all that was measured of the best
             weights.
         config: the config it was trained with.
-        scores: its metrics on "valid" and "test", by name, as recorded.
+        scores: its metrics on "valid", "test" and what else was held out, by name, as recorded.
         metrics: what training recorded, an evaluation a dict: `pandas.DataFrame(metrics)`.
         step: of training, whose weights these are.
         task: gives data and measures outputs; nothing is loaded before `task.load()`.
@@ -61,7 +61,10 @@ class TrainedRun:
         self.folder = folder
         self.run: dict[str, Any] = run.to_json()
         self.config: dict[str, Any] = self.run["config"]
-        self.scores: dict[str, dict[str, float]] = {key: self.run[key] for key in ("valid", "test")}
+        self.scores: dict[str, dict[str, float]] = {
+            **{split: self.run[split] for split in ("valid", "test")},
+            **self.run.get("held_out", {}),
+        }
         self.metrics = read(folder / METRICS)
         self.step = step
         self._point = point
@@ -167,11 +170,12 @@ class TrainedRun:
         On the machine that trained, and by the same code, these are the recorded scores, bitwise.
 
         Args:
-            split: "valid", "test", or another that the task holds out.
+            split: "valid", "test", or another that was held out.
 
         Raises:
             SeqexpError: the data is missing, or the split unknown.
         """
+        _require_split(split, self.scores)
         _refuse_redacted({"task": self.config["task"]}, self.folder)
         recorded: Mapping[str, str] = {}
         with suppress(Damaged):  # Said when it was loaded.
@@ -179,11 +183,9 @@ class TrainedRun:
         for name, found in self.task.data_hashes().items():
             if recorded.get(name, found) != found:
                 _log.warning("%s: its data has changed since: %s", self.folder, name)
-        splits = self.task.load()
-        if split not in splits.held_out:
-            there = ", ".join(map(repr, splits.held_out))
-            raise SeqexpError(f"split must be one of {there}, not {split!r}")
-        program = Program.of(self._experiment, splits, [self._point.hyper], group_mesh(1, 1))
+        splits, hypers = self.task.load(), [self._point.hyper]
+        _require_split(split, splits.held_out)
+        program = Program.of(self._experiment, splits, hypers, group_mesh(1, 1))
         params = program.place([self._params])  # type: ignore[list-item]
         return program.evaluate(params, np.asarray([True]), split)[0].metrics
 
@@ -285,6 +287,11 @@ def _redacted(node: Any, path: str) -> Iterator[str]:
             yield from _redacted(child, path)
     elif isinstance(node, str) and REDACTED in node:
         yield path
+
+
+def _require_split(split: str, there: Mapping[str, Any]) -> None:
+    if split not in there:
+        raise SeqexpError(f"split must be {' or '.join(map(repr, there))}, not {split!r}")
 
 
 def _hashes(manifest: Mapping[str, Any]) -> Mapping[str, str]:

@@ -3,23 +3,34 @@ import jax.numpy as jnp
 import pytest
 
 from seqexp.costs import carry_bytes, carry_bytes_by_layer, peak_device_bytes, program_bytes
-from seqexp.types import Prediction, SeqexpError
+from seqexp.types import Features, Prediction, SeqexpError, TaskSpec
+
+SPEC = TaskSpec(Features(3), "step", 2, max_length=100, causal=True)
+ONE = SPEC.example(1).inputs
 
 
 class Remembers:
     """A model of which only the carry matters here."""
 
+    layers = ()
+
     def __init__(self, carry):
         self.carry = carry
 
-    def initial_carry(self, batch_size):
-        return self.carry(batch_size)
+    def prefill(self, inputs):
+        return self.carry(inputs.lengths.shape[0])
 
-    def step(self, carry, inputs):
-        return carry, inputs
+    def step(self, carry, x):
+        return carry, x
 
-    def __call__(self, inputs, lengths, key=None):
-        return Prediction(inputs, ())
+    def parameter_parts(self):
+        return {}
+
+    def stepwise(self):
+        return self
+
+    def __call__(self, inputs, prefix=None, *, key=None):
+        return Prediction(inputs.values, ())
 
 
 def test_carry_bytes_are_those_of_one_sequence():
@@ -27,12 +38,12 @@ def test_carry_bytes_are_those_of_one_sequence():
         memory = jnp.zeros((batch, 4, 4), jnp.bfloat16), jnp.zeros(batch, bool)
         return {"h": jnp.zeros((batch, 10)), "memory": memory}
 
-    assert carry_bytes(Remembers(carry)) == 10 * 4 + 16 * 2 + 1
+    assert carry_bytes(Remembers(carry), ONE) == 10 * 4 + 16 * 2 + 1
 
 
 def test_nothing_is_allocated_for_the_carry():
     enormous = Remembers(lambda batch: jnp.zeros((batch, 10**13)))
-    assert carry_bytes(enormous) == 4 * 10**13
+    assert carry_bytes(enormous, ONE) == 4 * 10**13
 
 
 def test_carry_bytes_of_each_layer():
@@ -42,33 +53,44 @@ def test_carry_bytes_of_each_layer():
         return layers, jnp.zeros((batch, 4))
 
     model = Remembers(carry)
-    by_layer = carry_bytes_by_layer(model, jnp.zeros((1, 3)), 100)
+    by_layer = carry_bytes_by_layer(model, ONE)
     assert by_layer == {"0.0": 80, "0.1.0": 40, "0.1.1": 12, "1": 16}
-    assert sum(by_layer.values()) == carry_bytes(model)
-    assert carry_bytes_by_layer(Remembers(lambda batch: ()), jnp.zeros((1, 3)), 100) == {}
+    assert sum(by_layer.values()) == carry_bytes(model, ONE)
+    assert carry_bytes_by_layer(Remembers(lambda batch: ()), ONE) == {}
 
 
 class Caches(Remembers):
     """Keeps all that it has read."""
 
-    def step(self, carry, inputs):
-        return (jnp.concatenate([carry[0], inputs[:, None]], axis=1),), inputs
+    def prefill(self, inputs):
+        return (inputs.values,)
 
 
 def test_a_carry_that_grows_is_that_of_the_context_length():
-    cache = Caches(lambda batch: (jnp.zeros((batch, 0, 3)),))
-    inputs = jax.ShapeDtypeStruct((1, 3), jnp.float32)
-    assert [carry_bytes_by_layer(cache, inputs, steps)["0"] for steps in (0, 1, 50)] == [0, 12, 600]
+    cache = Caches(lambda batch: ())
+    contexts = [SPEC.example(1, steps).inputs for steps in (1, 50)]
+    assert [carry_bytes_by_layer(cache, inputs)["0"] for inputs in contexts] == [12, 600]
+
+
+class Remembering:
+    """A layer of which only the carry matters here."""
+
+    def __init__(self, carry):
+        self.initial_carry = carry
 
 
 class Bidirectional(Remembers):
-    def step(self, carry, inputs):
+    def prefill(self, inputs):
         raise SeqexpError("reads the whole sequence")
 
 
-def test_a_model_that_cannot_decode_has_the_carry_that_it_starts_with():
-    model = Bidirectional(lambda batch: (jnp.zeros((batch, 10)),))
-    assert carry_bytes_by_layer(model, jnp.zeros((1, 3)), 7) == {"0": 40}
+def test_a_model_that_cannot_decode_has_the_carries_that_its_layers_start_with():
+    model = Bidirectional(lambda batch: ())
+    recurrent = Remembering(lambda batch, length: jnp.zeros((batch, 10)))
+    caching = Remembering(lambda batch, length: (jnp.zeros((batch, length, 2)),) * 2)
+    model.layers = (recurrent, caching)  # pyright: ignore
+    by_layer = carry_bytes_by_layer(model, SPEC.example(1, 7).inputs)
+    assert by_layer == {"0.0": 40, "0.1.0": 7 * 8, "0.1.1": 7 * 8}
 
 
 class Device:

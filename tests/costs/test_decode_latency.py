@@ -6,9 +6,10 @@ import pytest
 from flax import nnx
 
 from seqexp.costs import decode_seconds, prefill_seconds
-from seqexp.types import Prediction, SeqexpError
+from seqexp.types import Batch, Features, Prediction, SeqexpError, Sequences, TaskSpec
 
 D = 3
+SPEC = TaskSpec(Features(D), "step", D, max_length=5, causal=True)
 
 
 class Decoder(nnx.Module):
@@ -19,14 +20,22 @@ class Decoder(nnx.Module):
         self.seen = nnx.static(seen)
         self.wait = wait
 
-    def __call__(self, inputs, lengths, key=None):
-        return Prediction(inputs, ())
+    layers = ()
 
-    def initial_carry(self, batch_size):
-        return jnp.zeros((batch_size, D))
+    def __call__(self, inputs, prefix=None, *, key=None):
+        return Prediction(inputs.values, ())
 
-    def step(self, carry, inputs):
-        carry = carry + inputs * self.scale[...]
+    def parameter_parts(self):
+        return {}
+
+    def stepwise(self):
+        return self
+
+    def prefill(self, inputs):
+        return jnp.zeros((inputs.lengths.shape[0], D))
+
+    def step(self, carry, x):
+        carry = carry + x * self.scale[...]
 
         def record(carry):
             self.seen.append(carry.tolist())
@@ -39,52 +48,68 @@ class Decoder(nnx.Module):
 
 
 class Bidirectional(Decoder):
-    def step(self, carry, inputs):
+    def prefill(self, inputs):
         raise SeqexpError("a bidirectional model cannot decode")
+
+
+def decoding(model, batch_size, steps):
+    inputs = SPEC.example(batch_size).inputs
+    return decode_seconds(model, inputs, jnp.ones((batch_size, D)), steps=steps)
 
 
 def test_the_carry_is_fed_back_and_each_step_waited_for():
     seen = []
-    median = decode_seconds(Decoder(seen, wait=0.01), jnp.ones((1, D)), steps=4)
+    median = decoding(Decoder(seen, wait=0.01), 1, steps=4)
     assert [step[0][0] for step in seen] == [2.0, 4.0, 6.0, 8.0, 10.0]
     assert median is not None and 0.01 <= median < 0.2
 
 
 def test_a_model_that_cannot_decode_has_no_latency():
-    assert decode_seconds(Bidirectional([]), jnp.ones((1, D)), steps=2) is None
+    assert decoding(Bidirectional([]), 1, steps=2) is None
 
 
 def test_sequences_side_by_side_are_one_step():
     seen = []
-    decode_seconds(Decoder(seen), jnp.ones((32, D)), steps=2)
+    decoding(Decoder(seen), 32, steps=2)
     assert [len(step) for step in seen] == [32] * 3
 
 
 def test_fewer_than_one_step_is_an_error():
     with pytest.raises(SeqexpError, match="at least 1 timed step"):
-        decode_seconds(Decoder([]), jnp.ones((1, D)), steps=0)
+        decoding(Decoder([]), 1, steps=0)
 
 
 class Reader(Decoder):
-    def __call__(self, inputs, lengths, key=None):
-        def record(inputs, lengths):
-            self.seen.append((inputs.shape, lengths.tolist()))
+    def __call__(self, inputs, prefix=None, *, key=None):
+        def record(values, lengths, prefix):
+            self.seen.append((values.shape, lengths.tolist(), prefix is not None))
             time.sleep(self.wait)
-            return inputs
+            return values
 
-        shape = jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
-        return Prediction(jax.pure_callback(record, shape, inputs, lengths), ())
+        values, lengths = inputs
+        shape = jax.ShapeDtypeStruct(values.shape, values.dtype)
+        return Prediction(jax.pure_callback(record, shape, values, lengths, prefix), ())
+
+
+WHOLE = Batch(Sequences(jnp.ones((1, 5, D)), jnp.full(1, 5)), ())
 
 
 def test_prefill_reads_the_whole_sequence_each_time():
     seen = []
     reader = Reader(seen, wait=0.01)
-    median = prefill_seconds(reader, jnp.ones((1, 5, D)), jnp.full(1, 5), spend=0.001)
-    assert seen == [((1, 5, D), [5])] * (2 + 5)
+    median = prefill_seconds(reader, WHOLE, spend=0.001)
+    assert seen == [((1, 5, D), [5], False)] * (2 + 5)
     assert 0.01 <= median < 0.2
+
+
+def test_prefill_reads_the_prefix_of_a_free_answer():
+    seen = []
+    prefix = Sequences(jnp.ones((1, 2), jnp.int32), jnp.full(1, 2))
+    prefill_seconds(Reader(seen), WHOLE._replace(prefix=prefix), spend=0.001)
+    assert {each[2] for each in seen} == {True}
 
 
 def test_a_short_prefill_is_timed_more_often():
     seen = []
-    prefill_seconds(Reader(seen), jnp.ones((1, 5, D)), jnp.full(1, 5), spend=60)
+    prefill_seconds(Reader(seen), WHOLE, spend=60)
     assert len(seen) == 2 + 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,28 +20,52 @@ from seqexp.models import SequenceModel
 from seqexp.training import Experiment, Hyper, Optimizer, Program
 from seqexp.training.mesh import group_mesh
 from seqexp.training.schedules import constant
-from seqexp.types import Batch, Mean, Score, Splits, TaskSpec
+from seqexp.types import (
+    Batch,
+    Features,
+    Mean,
+    Prediction,
+    Score,
+    Sequences,
+    Splits,
+    Sums,
+    Task,
+    TaskSpec,
+)
 
 B, T, D, H, C = 4, 10, 3, 5, 2
 LENGTHS = np.array([10, 2, 4, 4], np.int32)
-SPEC = TaskSpec("features", D, "step", C, T, causal=True, targets="own")
+SPEC = TaskSpec(Features(D), "step", C, T, causal=True, targets="own")
 EQUATIONS = 2 * (D + H) * H + 3 * H + 2 * H * C + C
 """Of one token: x W + h U + b, tanh, and the readout."""
 
 
-class Ragged:
+@dataclass(frozen=True)
+class Ragged(Task):
     """Sequences of four lengths."""
 
-    spec = SPEC
-    score = Score("loss", "min")
-    text = None
+    asked: TaskSpec
+
+    @property
+    def spec(self) -> TaskSpec:
+        return self.asked
+
+    @property
+    def score(self) -> Score:
+        return Score("loss", "min")
 
     def load(self) -> Splits:
-        batch = Batch(jnp.ones((B, T, D)), jnp.zeros((B, 0)), jnp.asarray(LENGTHS))
-        return Splits(Examples(batch), batch, batch)
+        batch = ones(T, LENGTHS)
+        return Splits(Examples(batch), {"valid": (batch,), "test": (batch,)})
 
-    def measure(self, outputs: Any, batch: Batch) -> dict[str, Mean]:
-        return {"loss": Mean(jnp.sum(outputs), jnp.ones(()))}
+    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
+        return {"loss": Mean(jnp.sum(prediction.outputs), jnp.ones(()))}
+
+
+def ones(length: int, lengths: Any) -> Batch:
+    """Examples without targets."""
+    inputs = jnp.ones((len(lengths), length, D))
+    return Batch(Sequences(inputs, jnp.asarray(lengths)), jnp.zeros((len(lengths), 0)))
 
 
 def program(spec: TaskSpec = SPEC, **changes: Any) -> tuple[Program, Splits]:
@@ -55,12 +79,11 @@ def program(spec: TaskSpec = SPEC, **changes: Any) -> tuple[Program, Splits]:
         "norm": "none",
         "pooling": "last",
     }
-    task: Any = Ragged()
-    task.spec = spec
+    task = Ragged(spec)
     model = partial(SequenceModel, cell=Elman, **(settings | changes))
     experiment = Experiment(model, task, Optimizer(optax.identity(), constant()), 4, B, 4, 4)
     splits = task.load()
-    return Program(experiment, splits, [Hyper(0, 0.1, 0.0, 1.0)], group_mesh(1, 1)), splits
+    return Program.of(experiment, splits, [Hyper(0, 0.1, 0.0, 1.0)], group_mesh(1, 1)), splits
 
 
 def measured(group: Program, splits: Splits) -> CostLedger:
@@ -75,12 +98,12 @@ def no_clock(monkeypatch):
         return TrainingCost(Timing(0.5, 0.4, 0.6, 9), 2.0, 100, 0.7, 300, 1.5)
 
     monkeypatch.setattr(measure, "training_cost", cost)
-    monkeypatch.setattr(measure, "prefill_seconds", lambda model, *sequences, spend: 0.2)
+    monkeypatch.setattr(measure, "prefill_seconds", lambda model, batch, spend: 0.2)
 
 
 @pytest.fixture
 def ledger(no_clock, monkeypatch):
-    monkeypatch.setattr(measure, "decode_seconds", lambda model, inputs, steps: 0.1 * len(inputs))
+    monkeypatch.setattr(measure, "decode_seconds", lambda model, inputs, x, steps: 0.1 * len(x))
     return measured(*program())
 
 
@@ -107,9 +130,9 @@ def test_flops_of_the_program_have_padding_in_them(ledger):
 def test_what_training_costs_is_told_by_its_own_lengths(no_clock):
     """Two sequences of 3 and 1 steps, padded to 4, to train on; validation reads 10 steps."""
     group, splits = program()
-    few = Batch(jnp.ones((2, 4, D)), jnp.zeros((2, 0)), jnp.array([3, 1]))
-    splits = splits._replace(train=Examples(few))
-    group = Program(replace(group.experiment, batch_size=2), splits, group.hypers, group_mesh(1, 1))
+    splits = splits._replace(train=Examples(ones(4, [3, 1])))
+    experiment = replace(group.experiment, batch_size=2)
+    group = Program.of(experiment, splits, group.hypers, group_mesh(1, 1))
     found, usual = measured(group, splits), measured(*program())
     assert found.training_flops_by_kind and usual.training_flops_by_kind
     assert found.training_flops_by_kind["matmul"] * B * T == (
@@ -124,8 +147,8 @@ def test_what_training_costs_is_told_by_its_own_lengths(no_clock):
         2 * T * (EQUATIONS + H),
     )
     assert found.inference_flops_per_token == usual.inference_flops_per_token
-    _, sums = group.advance(group.init(), np.array([3]))
-    assert sums["tokens"].total == 3 * 4
+    _, (given,) = group.advance(group.init(), np.array([3]))
+    assert (given.tokens, given.examples) == (3 * 4, 3 * 2)
 
 
 def test_carry_and_depth(ledger):
@@ -161,13 +184,13 @@ def test_energy_is_shared_by_all_steps_and_a_peak_is_that_of_whoever_set_it(
 ):
     task = RandomTask(SPEC, B)
     group = program()[0]
-    group = Program(
-        replace(group.experiment, task=task), task.load(), group.hypers, group_mesh(1, 1)
-    )
+    experiment = replace(group.experiment, task=task)
+    group = Program.of(experiment, task.load(), group.hypers, group_mesh(1, 1))
     ran, held = [], iter(peaks)
 
     def clock(run, steps, repeats):
-        ran.append((steps, repeats, run(steps)["loss"].weight.item() / (B * T * C)))
+        (given,) = run(steps)
+        ran.append((steps, repeats, given.measured.sums["loss"].weight.item() / (B * T * C)))
         return Timing(0.04 * steps, 0.04 * steps, 0.04 * steps, repeats)
 
     monkeypatch.setattr(measure, "seconds", clock)

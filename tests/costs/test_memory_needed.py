@@ -60,7 +60,7 @@ def test_the_bound_is_below_what_the_program_takes():
     experiment = point(*TINY, "model=lstm", "model.features=256").build()
     splits = experiment.task.load()
     mesh = group_mesh(1, 1)
-    program = Program(experiment, splits, [Hyper(0, 0.0, 0.0, 0.0)], mesh)
+    program = Program.of(experiment, splits, [Hyper.example()], mesh)
     compiled = program.lower(program.init()).compile()
     stats = compiled.memory_analysis()
     assert stats is not None
@@ -108,9 +108,8 @@ def test_a_group_that_trained_is_not_refused_when_it_goes_on(tmp_path, place, mo
 def test_an_allocation_that_fails_is_an_error():
     """Read at once, its array would never arrive."""
     experiment = point(*TINY, "model=rnn", "model.features=3").build()
-    program = Program(
-        experiment, experiment.task.load(), [Hyper(0, 0.0, 0.0, 0.0)], group_mesh(1, 1)
-    )
+    splits = experiment.task.load()
+    program = Program.of(experiment, splits, [Hyper.example()], group_mesh(1, 1))
     huge = jax.jit(lambda key: jax.random.normal(key, (400_000, 400_000)))(jax.random.key(0))
     with pytest.raises(jax.errors.JaxRuntimeError, match="RESOURCE_EXHAUSTED"):
         program.take((huge,))  # type: ignore[arg-type]

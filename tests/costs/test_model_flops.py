@@ -16,7 +16,7 @@ from seqexp.costs import Flops, count, model_flops
 from seqexp.costs.model_flops import TRAINING
 from seqexp.layers import Zoneout
 from seqexp.models import SequenceModel
-from seqexp.types import Batch, TaskSpec
+from seqexp.types import Features, Prediction, TaskSpec, Tokens
 from tests.variants import OPTIONS, WRAPPERS, cell_classes, wrapped_cells
 
 D, H, T = 3, 4, 5
@@ -136,14 +136,12 @@ def built(cell: Any, spec: TaskSpec, **changes: Any) -> SequenceModel:
     return nnx.eval_shape(lambda: build(rngs=nnx.Rngs(0)))
 
 
-TOKENS = TaskSpec("tokens", 7, "step", 2, T, causal=True)
-ONE = TaskSpec("features", D, "sequence", 2, T, causal=False)
+TOKENS = TaskSpec(Tokens(7), "step", 2, T, causal=True)
+ONE = TaskSpec(Features(D), "sequence", 2, T, causal=False)
 
 
 def over(spec: TaskSpec, model: SequenceModel, steps: int = T) -> Flops:
-    features = () if spec.inputs == "tokens" else (spec.input_size,)
-    dtype = jnp.int32 if spec.inputs == "tokens" else jnp.float32
-    return model_flops(model, jax.ShapeDtypeStruct((1, steps, *features), dtype))
+    return model_flops(model, spec.example(1, steps))
 
 
 def readout(width: int, outputs: int = 2) -> Flops:
@@ -178,12 +176,10 @@ def test_what_a_program_does_beside_the_equations_is_not_in_them():
     """The bias as one more row of a kernel, a sigmoid too many, padding: see recurrences.lstm."""
     graph, state = nnx.split(built(LSTM, ONE))
 
-    def forward(state, batch):
-        return nnx.merge(graph, state)(batch.inputs, batch.lengths).outputs
+    def forward(state, inputs):
+        return nnx.merge(graph, state)(inputs).outputs
 
-    padded = jax.ShapeDtypeStruct((1, 2 * T, D), jnp.float32)
-    batch = Batch(padded, (), jax.ShapeDtypeStruct((1,), jnp.int32))  # pyright: ignore
-    program = count(forward, state, batch)
+    program = count(forward, state, ONE.example(1, 2 * T).inputs)
     bias_as_row = Flops(2 * 4 * H, elementwise=-4 * H)
     assert program == (lstm(D, H) + bias_as_row + Flops(transcendental=H)).times(2 * T) + (
         readout(H)
@@ -202,9 +198,10 @@ def test_a_model_without_cells_is_its_program():
         def __init__(self):
             self.readout = nnx.Linear(D, 2, rngs=nnx.Rngs(0))
 
-        def __call__(self, inputs, lengths, key=None):
-            from seqexp.types import Prediction
+        def __call__(self, inputs, prefix=None, *, key=None):
+            return Prediction(self.readout(inputs.values.sum(1)), ())
 
-            return Prediction(self.readout(inputs.sum(1)), ())
+        def stepwise(self):
+            return self
 
     assert over(ONE, Bag()) == Flops(elementwise=T * D) + readout(D)  # pyright: ignore

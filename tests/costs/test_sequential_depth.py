@@ -21,7 +21,7 @@ from seqexp.cells import GRU, LSTM, Elman
 from seqexp.costs import sequential_depth
 from seqexp.models import SequenceModel
 from seqexp.recurrences import cudnn, linear, lstm
-from seqexp.types import SeqexpError, TaskSpec
+from seqexp.types import Features, SeqexpError, TaskSpec
 
 B, D, H = 2, 3, 4
 
@@ -139,14 +139,14 @@ def depth_of(cell: Any, steps: int, **changes: Any) -> int:
         "norm": "none",
         "pooling": "last",
     }
-    spec = TaskSpec("features", D, "step", 2, steps, causal=False)
+    spec = TaskSpec(Features(D), "step", 2, steps, causal=False)
     build = partial(SequenceModel, spec, cell=cell, **(settings | changes))
     graph, state = nnx.split(nnx.eval_shape(lambda: build(rngs=nnx.Rngs(0))))
 
-    def forward(state: Any, xs: Any, lengths: Any) -> Any:
-        return nnx.merge(graph, state)(xs, lengths).outputs
+    def forward(state: Any, inputs: Any) -> Any:
+        return nnx.merge(graph, state)(inputs).outputs
 
-    return sequential_depth(forward, state, shape(B, steps, D), shape(B, dtype=jnp.int32))
+    return sequential_depth(forward, state, spec.example(B).inputs)
 
 
 READOUT = 2

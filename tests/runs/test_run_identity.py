@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import importlib
+import inspect
 import subprocess
 import sys
 from typing import Any
@@ -12,10 +14,12 @@ import pytest
 
 from seqexp.runs.identity import (
     NOT_RESULT,
+    RENAMED,
     canonical,
     group_identity,
     identity,
     recorded_identity,
+    with_todays_names,
 )
 
 CONFIG: dict[str, Any] = {
@@ -178,6 +182,80 @@ def test_a_group_shares_everything_but_the_seed() -> None:
     assert group_identity(other, HASHES, "cpu") != group_identity(CONFIG, HASHES, "cpu")
     nested = {**CONFIG, "task": {**CONFIG["task"], "seed": 1}}
     assert group_identity(nested, HASHES, "cpu") != group_identity(CONFIG, HASHES, "cpu")
+
+
+LSTM = "seqexp.cells.LSTM"
+EARLIER: dict[str, Any] = {
+    "model": {
+        "_target_": "seqexp.models.SequenceModel",
+        "chunk": 25,
+        "cell": {"_target_": LSTM, "_partial_": True, "kernel": "cudnn"},
+    },
+    "task": {"_target_": "mine.Blocks", "chunk": 3, "remat": 4, "kernel": "rbf"},
+    "seed": 0,
+}
+TODAY: dict[str, Any] = {
+    "model": {
+        "_target_": "seqexp.models.SequenceModel",
+        "remat": 25,
+        "cell": {"_target_": LSTM, "_partial_": True, "implementation": "cudnn"},
+    },
+    "task": EARLIER["task"],
+    "seed": 0,
+}
+
+
+def test_an_option_that_was_renamed_counts_under_its_earlier_name() -> None:
+    """So a record of before keeps its identity; other targets may use these words as they like."""
+    assert identity(TODAY, HASHES, "cpu") == identity(EARLIER, HASHES, "cpu")
+    assert group_identity(TODAY, HASHES, "cpu") == group_identity(EARLIER, HASHES, "cpu")
+    manifest = {"data_hashes": HASHES, "device_kind": "cpu"}
+    assert recorded_identity(EARLIER, manifest) == recorded_identity(TODAY, manifest)
+    for other in ({"remat": 4, "chunk": 4}, {"remat": 3}):
+        task = {**TODAY["task"], **other}
+        assert identity({**TODAY, "task": task}, HASHES, "cpu") != identity(TODAY, HASHES, "cpu")
+
+
+def test_golden_of_renamed_options() -> None:
+    """What an earlier release, which knew no other names, made of these configs."""
+    assert identity(EARLIER, {}, "cpu") == identity(TODAY, {}, "cpu") == "0f3bcdc0e9c32677"
+    text = canonical({"config": EARLIER, "data_hashes": {}, "device_kind": "cpu"})
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "0f3bcdc0e9c32677"
+
+
+def test_the_values_of_renamed_options_matter() -> None:
+    cell = {**TODAY["model"]["cell"], "implementation": "scan"}
+    for changed in ({"remat": 24}, {"remat": "auto"}, {"cell": cell}):
+        model = {**TODAY["model"], **changed}
+        assert identity({**TODAY, "model": model}, HASHES, "cpu") != identity(TODAY, HASHES, "cpu")
+
+
+def test_renamed_options_are_found_wherever_they_stand() -> None:
+    """In lists too; a null one is as none at all, under either name."""
+    new, old = (
+        {"cells": [{"_target_": LSTM, name: "scan"}]} for name in ("implementation", "kernel")
+    )
+    assert identity(new, {}, "cpu") == identity(old, {}, "cpu")
+    model = TODAY["model"]["_target_"]
+    less = {"model": {"_target_": model}}
+    for name in ("remat", "chunk"):
+        null = {"model": {"_target_": model, name: None}}
+        assert identity(null, {}, "cpu") == identity(less, {}, "cpu")
+
+
+def test_recorded_configs_are_read_under_todays_names() -> None:
+    assert with_todays_names(EARLIER) == TODAY == with_todays_names(TODAY)
+    assert with_todays_names({"model": None, "task": [1, "a"]}) == {"model": None, "task": [1, "a"]}
+    assert with_todays_names(None) is None, "a damaged record"
+
+
+@pytest.mark.parametrize("target", RENAMED)
+def test_the_names_of_today_are_those_of_the_signature(target: str) -> None:
+    module, _, name = target.rpartition(".")
+    found = getattr(importlib.import_module(module), name)
+    arguments = inspect.signature(found.__init__).parameters
+    for today, earlier in RENAMED[target].items():
+        assert today in arguments and earlier not in arguments
 
 
 def test_golden() -> None:

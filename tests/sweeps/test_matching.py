@@ -92,7 +92,9 @@ def test_flops_of_padding_are_shared_by_the_true_steps():
     splits = experiment.task.load()
 
     def per_token(lengths: int) -> float:
-        train = Examples(splits.valid._replace(lengths=jnp.full(8, lengths)))
+        (valid,) = splits.held_out["valid"]
+        inputs = valid.inputs._replace(lengths=jnp.full(8, lengths))
+        train = Examples(valid._replace(inputs=inputs))
         return AXES["flops"].cost(experiment, lambda: splits._replace(train=train), 1)
 
     assert per_token(T // 2) == 2 * per_token(T)

@@ -12,7 +12,8 @@ from seqexp.cells import GRU, LSTM
 from seqexp.models import SequenceModel
 from seqexp.sweeps.groups import plan
 from seqexp.sweeps.no_effect import plain, told, without_effect
-from seqexp.types import SeqexpError, TaskSpec
+from seqexp.training.random_batch import random_batch
+from seqexp.types import Features, SeqexpError, TaskSpec, Tokens
 from tests.test_configs import point
 
 CHOSEN: dict[str, Any] = {
@@ -28,8 +29,8 @@ CHOSEN: dict[str, Any] = {
 }
 
 
-def spec(inputs: Any = "tokens", outputs: Any = "sequence", size: int = 5) -> TaskSpec:
-    return TaskSpec(inputs, size, outputs, 2, 6, False)
+def spec(inputs: Any = Tokens, answer: Any = "sequence", size: int = 5) -> TaskSpec:
+    return TaskSpec(inputs(size), answer, 2, max_length=6, causal=False)
 
 
 def idle(task: TaskSpec, **changes) -> dict:
@@ -38,7 +39,7 @@ def idle(task: TaskSpec, **changes) -> dict:
 
 
 def test_pooling_where_every_step_is_answered():
-    assert idle(spec(outputs="step"), depth=2, embed_features=4) == {
+    assert idle(spec(answer="step"), depth=2, embed_features=4) == {
         "pooling": "last",
         "embed_features": None,
     }
@@ -49,7 +50,7 @@ def test_merging_without_two_directions():
 
 
 def test_an_embedding_that_is_not_there_or_as_wide_as_without_the_option():
-    assert idle(spec("features"), depth=2) == {"embed_features": None}
+    assert idle(spec(Features), depth=2) == {"embed_features": None}
     assert idle(spec(), depth=2, embed_features=4) == {"embed_features": None}
     assert idle(spec(), depth=2) == {}
 
@@ -57,15 +58,15 @@ def test_an_embedding_that_is_not_there_or_as_wide_as_without_the_option():
 @pytest.mark.parametrize(
     ("task", "changes", "has_effect"),
     [
-        (spec("features", size=4), {}, True),
-        (spec("features", size=5), {}, False),
-        (spec("features", size=5), {"depth": 2}, True),
-        (spec("features", size=8), {"merge": "concat"}, True),
-        (spec("features", size=4), {"merge": "concat"}, False),
+        (spec(Features, size=4), {}, True),
+        (spec(Features, size=5), {}, False),
+        (spec(Features, size=5), {"depth": 2}, True),
+        (spec(Features, size=8), {"merge": "concat"}, True),
+        (spec(Features, size=4), {"merge": "concat"}, False),
         (spec(), {}, False),
         (spec(), {"embed_features": None}, True),
-        (spec("features", size=2), {"cell": partial(LSTM, projection=2)}, True),
-        (spec("features", size=4), {"cell": partial(LSTM, projection=2)}, False),
+        (spec(Features, size=2), {"cell": partial(LSTM, projection=2)}, True),
+        (spec(Features, size=4), {"cell": partial(LSTM, projection=2)}, False),
     ],
 )
 def test_a_residual_connection_where_no_widths_agree(task, changes, has_effect):
@@ -74,18 +75,13 @@ def test_a_residual_connection_where_no_widths_agree(task, changes, has_effect):
 
 def test_what_is_said_to_have_no_effect_has_none():
     """The model with the options as asked is the model with their neutral values."""
-    import jax
-
-    for task in (spec("features", "step"), spec("tokens", "step")):
+    for task in (spec(Features, "step"), spec(Tokens, "step")):
         chosen = {**CHOSEN, "bidirectional": False}
         neutral = {**chosen, **idle(task, **chosen)}
         assert neutral != chosen
-        tokens = task.inputs == "tokens"
-        xs = jax.numpy.arange(12).reshape(2, 6) % 5 if tokens else jax.numpy.ones((2, 6, 5))
+        inputs = random_batch(task, 2, lengths=[6, 4]).inputs
         outputs = [
-            SequenceModel(task, cell=GRU, **options, rngs=nnx.Rngs(0))(
-                xs, jax.numpy.array([6, 4])
-            ).outputs
+            SequenceModel(task, cell=GRU, **options, rngs=nnx.Rngs(0))(inputs).outputs
             for options in (chosen, neutral)
         ]
         assert (outputs[0] == outputs[1]).all()

@@ -22,7 +22,7 @@ def group():
     """A program of five members on one device, its data, and the members as they start."""
     small = experiment(adding())
     splits = small.task.load()
-    program = Program(small, splits, [*HYPERS, *HYPERS[:2]], group_mesh(1, 1))
+    program = Program.of(small, splits, [*HYPERS, *HYPERS[:2]], group_mesh(1, 1))
     return program, splits, program.take(program.init())
 
 
@@ -30,7 +30,7 @@ def pretend(monkeypatch, times: dict[int, float], fits: int = 99) -> None:
     """Let a step of a slice take so long, by its width; what is wider than fits has no memory."""
 
     def cost(program, fresh):
-        width = program.slice_width
+        width = program.slices.width
         if width > fits:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
         seconds = times[width] / width
@@ -44,7 +44,7 @@ def test_the_fastest_width_is_taken_with_the_costs_that_are_its_own(group, monke
     pretend(monkeypatch, {1: 1.0, 2: 1.2, 4: 3.0, 5: 3.5})
     best, ledger = measure_costs(program, fresh, splits, [1, 2, 4, 5])
     # Five members: 5 x 1.0, 3 x 1.2, 2 x 3.0, 1 x 3.5.
-    assert (best.slice_width, ledger.slice_width) == (5, 5)
+    assert (best.slices.width, ledger.slice_width) == (5, 5)
     assert ledger.step_seconds == 3.5 / 5
     assert ledger.step_seconds_at_width == {"1": 1.0, "2": 0.6, "4": 0.75, "5": 0.7}
     assert (ledger.compile_seconds, ledger.program_bytes) == (5.0, 50)
@@ -55,14 +55,14 @@ def test_where_nothing_gains_members_stay_one_by_one(group, monkeypatch):
     program, splits, fresh = group
     pretend(monkeypatch, {1: 1.0, 2: 2.0, 4: 4.0, 5: 5.0})
     best, ledger = measure_costs(program, fresh, splits, [1, 2, 4, 5])
-    assert (best.slice_width, ledger.slice_width) == (1, 1)
+    assert (best.slices.width, ledger.slice_width) == (1, 1)
 
 
 def test_what_does_not_fit_into_memory_is_not_taken(group, monkeypatch):
     program, splits, fresh = group
     pretend(monkeypatch, {1: 1.0, 2: 1.0, 4: 1.0, 5: 1.0}, fits=2)
     best, ledger = measure_costs(program, fresh, splits, [1, 2, 4, 5])
-    assert best.slice_width == 2
+    assert best.slices.width == 2
     assert ledger.step_seconds_at_width == {"1": 1.0, "2": 0.5}
     pretend(monkeypatch, {}, fits=0)
     with pytest.raises(jax.errors.JaxRuntimeError, match="RESOURCE_EXHAUSTED"):
@@ -77,7 +77,7 @@ def test_a_slices_time_is_shared_by_the_members_that_worked_in_it(group, monkeyp
     at_work = []
 
     def half_a_second(run, steps, repeats):
-        done = run(steps)["loss"].weight
+        done = np.array([given.measured.sums["loss"].weight for given in run(steps)])
         assert set(done[done > 0]) == {steps * program.experiment.batch_size}
         at_work.append(int((done > 0).sum()))
         return Timing(0.5, 0.5, 0.5, repeats)
@@ -86,7 +86,7 @@ def test_a_slices_time_is_shared_by_the_members_that_worked_in_it(group, monkeyp
     best, ledger = measure_costs(program, fresh, splits, [1, 5])
     assert at_work == [1, 1, 5, 5]
     assert ledger.step_seconds_at_width == {"1": 0.5, "5": 0.1}
-    assert (best.slice_width, ledger.step_seconds) == (5, 0.1)
+    assert (best.slices.width, ledger.step_seconds) == (5, 0.1)
     for leaf, old in zip(jax.tree.leaves(fresh), before, strict=True):
         np.testing.assert_array_equal(leaf, old)
 
@@ -100,7 +100,7 @@ def test_a_sweep_says_and_records_the_width_and_goes_on_with_it(tmp_path, monkey
     train = group_run.train
 
     def watched(program, states, standings):
-        widths.append(program.slice_width)
+        widths.append(program.slices.width)
         return train(program, states, standings)
 
     monkeypatch.setattr(group_run, "train", watched)

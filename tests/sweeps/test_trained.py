@@ -15,7 +15,7 @@ import pytest
 import seqexp
 from seqexp.runs.store import read, read_json, write_json_atomic
 from seqexp.training.evaluation import eval_batches, pooled
-from seqexp.types import Mean, SeqexpError
+from seqexp.types import Prediction, SeqexpError, Sequences
 from tests.full import full
 from tests.hasty import no_costs
 from tests.sweeps.tiny import TINY, runs
@@ -84,16 +84,14 @@ def adding(trained, tmp_path):
 
 def score_of_predictions(run) -> float:
     """The score of what `predict` says of the test split, summed over its batches."""
-    test, size = run.task.load().test, run.config["trainer"]["eval_batch_size"]
-    outputs = run.predict(test.inputs, test.lengths)
+    (test,), size = run.task.load().held_out["test"], run.config["trainer"]["eval_batch_size"]
+    outputs = run.predict(*test.inputs)
     size = min(size, len(outputs))
     padded = np.pad(outputs, [(0, -len(outputs) % size)] + [(0, 0)] * (outputs.ndim - 1))
-    batches = zip(eval_batches(test, size), np.split(padded, len(padded) // size), strict=True)
-    measure = jax.jit(run.task.measure)
-    name = run.run["score"]["name"]
-    means = [measure(own, batch)[name] for batch, own in batches]
-    sums = [{name: Mean(mean.total[None], mean.weight[None])} for mean in means]
-    return float(pooled(sums)[name][0])
+    batches = zip(eval_batches([test], size), np.split(padded, len(padded) // size), strict=True)
+    measure = jax.jit(lambda outputs, batch: run.task.measure(Prediction(outputs, ()), batch))
+    sums = pooled(measure(own, batch) for batch, own in batches)
+    return run.task.summarize(sums)[run.run["score"]["name"]]
 
 
 @pytest.mark.parametrize("task", [task if task == "digits" else full(task) for task in TASKS])
@@ -119,7 +117,7 @@ def test_one_sequence_is_one_of_many_and_padding_says_nothing(trained):
     longer = np.pad(inputs, [(0, 0), (0, 3), (0, 0)], constant_values=9)
     np.testing.assert_allclose(run.predict(longer, [6] * 5), whole, rtol=1e-6)
     np.testing.assert_allclose(run.predict(longer[2], 6), whole[2], rtol=1e-6)
-    assert run.model(jnp.asarray(longer), jnp.full(5, 9)).outputs.shape == (5, 1)
+    assert run.model(Sequences(jnp.asarray(longer), jnp.full(5, 9))).outputs.shape == (5, 1)
 
 
 @pytest.mark.parametrize(
