@@ -215,7 +215,7 @@ class TaskSpec:
             values = array((batch_size, steps, *trailing), tokens)
             return Sequences(values, array((batch_size,), True))
 
-        inputs = sequences(self.inputs, length or self.max_length)
+        inputs = sequences(self.inputs, self.max_length if length is None else length)
         prefix = None
         if self.max_answer_length is not None:
             prefix = sequences(Tokens(self.output_size), self.max_answer_length)
