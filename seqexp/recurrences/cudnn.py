@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import sequential_vmap
+from jax.experimental.layout import Layout, with_layout_constraint
 from jax.extend import backend
 from jaxtyping import Bool, Float
 
@@ -97,7 +98,9 @@ def _forward(x, h, c, weights, lengths):
     # Not at the top: all cells would go with this module, if a JAX to come should drop it.
     from jax.experimental import rnn
 
-    return rnn.lstm_fwd(x, h, c, weights, lengths, *_options(x, h))
+    x, h, c = map(_row_major, (x, h, c))
+    results, residuals = rnn.lstm_fwd(x, h, c, weights, lengths, *_options(x, h))
+    return jax.tree.map(_row_major, (results, residuals))
 
 
 @sequential_vmap
@@ -105,8 +108,19 @@ def _backward(residuals, cotangents):
     from jax.experimental import rnn
 
     options = _options(*residuals[:2])
+    residuals, cotangents = jax.tree.map(_row_major, (residuals, cotangents))
     *gradients, _ = rnn.lstm_bwd(*options, residuals=residuals, gradients=cotangents)
-    return gradients
+    return jax.tree.map(_row_major, gradients)
+
+
+def _row_major(array: Array) -> Array:
+    """The same array, laid out as cuDNN reads and writes it.
+
+    JAX doesn't say so for its calls of cuDNN, so within a program XLA makes a transposition of
+    their operands and results one of layout alone, and the numbers are others (jax 0.11.2).
+    """
+    layout = Layout(major_to_minor=tuple(range(array.ndim)))
+    return with_layout_constraint(array, layout)
 
 
 @jax.custom_vjp
