@@ -8,9 +8,10 @@ from pathlib import Path
 
 import jax
 import pytest
+from flax import nnx
 from hydra import compose, initialize_config_dir, initialize_config_module
 
-from seqexp.commands.composition import Composed
+from seqexp.commands.composition import Composed, points_in
 from seqexp.commands.configs import config_folder
 from seqexp.data.download import DATA_DIR
 from seqexp.sweeps.point import Point
@@ -28,7 +29,7 @@ def menu(group: str) -> list[str]:
 def point(*overrides: str) -> Point:
     with initialize_config_dir(str(MENU), version_base="1.3"):
         config = compose("config", list(overrides), return_hydra_config=True)
-    return Point.of(Composed.of(config).own, config.hydra.runtime.choices)
+    return points_in([Composed.of(config)])[0]
 
 
 def loss_shape(composed: Point) -> tuple[int, ...]:
@@ -60,7 +61,10 @@ def test_every_model_fits_every_task(model, task):
 @pytest.mark.parametrize("model", menu("model"))
 def test_every_dropout_wraps_every_cell_that_has_what_it_drops(model, name):
     wrapped = point(f"model={model}", f"cell_dropout={name}")
-    if name == "recurrent" and model in ("rnn", "irnn"):
+    if model == "stack":
+        with pytest.raises(SeqexpError, match="model.cell_dropout is for models of one cell"):
+            wrapped.build().model(wrapped.build().task.spec, rngs=nnx.Rngs(0))
+    elif name == "recurrent" and model in ("rnn", "irnn"):
         with pytest.raises(SeqexpError, match="update"):
             loss_shape(wrapped)
     else:

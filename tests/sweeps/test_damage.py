@@ -129,7 +129,7 @@ def test_what_is_finished_and_damaged_is_named_and_left_alone(damaged, tmp_path,
         lambda group, opened, _: trained.extend(m.planned.info.seed for m in opened),
     )
     outcomes = execute(_points(tmp_path))
-    torn = {"metrics.jsonl": "its metrics end at", "timing.jsonl": "its timing.jsonl has lost"}
+    torn = {"metrics.jsonl": "its metrics end at", "timing.jsonl": "its timing.jsonl lacks"}
     for seed, name in enumerate(FILES, start=1):
         if name == "run.json":  # It tells no longer that the run is finished.
             assert trained == [seed]
