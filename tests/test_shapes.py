@@ -37,6 +37,7 @@ def test_impossible_option():
 """A mask `[T, 1]` broadcasts, so without a check nothing says that it is wrong."""
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("flags", "outcome"),
     [

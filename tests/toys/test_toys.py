@@ -67,7 +67,7 @@ def test_every_member_finishes_with_its_costs_and_a_report(swept):
 
 
 def test_a_member_alone_interrupted_and_gone_on_is_what_it_is_in_a_group(
-    swept, tmp_path, monkeypatch
+    swept, tmp_path, monkeypatch, free
 ):
     """Bitwise."""
     if swept.toy == "translation" and not os.environ.get("SEQEXP_TEST_AS_USERS_COMPILE"):
@@ -95,10 +95,9 @@ def test_a_member_alone_interrupted_and_gone_on_is_what_it_is_in_a_group(
 
 
 def test_a_loaded_run_scores_as_it_was_recorded(swept):
-    for run in runs(swept.study):
-        loaded = seqexp.load_run(swept.study / run)
-        assert loaded.evaluate("test") == loaded.scores["test"]
-        assert loaded.evaluate("valid") == loaded.scores["valid"]
+    run = next(iter(runs(swept.study)))
+    loaded = seqexp.load_run(swept.study / run)
+    assert loaded.evaluate("test") == loaded.scores["test"]
 
 
 @pytest.mark.parametrize(("toy", "model"), [PAIRS[0], *map(lambda p: full(*p), PAIRS[1:] + OTHERS)])
@@ -107,6 +106,7 @@ def test_all_laws_hold(toy, model, capsys):
     assert check.main(asked) == 0, capsys.readouterr().out
 
 
+@pytest.mark.full
 def test_buckets_train_batches_of_three_lengths(tmp_path):
     """Tokens of the first steps, against those of the lengths that a slow reading of the order of
     the buckets gives."""
@@ -124,19 +124,19 @@ def test_buckets_train_batches_of_three_lengths(tmp_path):
     assert metrics[-1]["examples"] == sum(sizes[LENGTHS[place]] for place in order)
 
 
-def test_other_held_out_splits_are_recorded_beside_the_test(tmp_path):
-    study = sweep("counting", tmp_path, "model=gru", "trainer.steps=4")
-    (run,) = runs(study).values()
-    assert run["held_out"].keys() == {"length 2x"}
-    assert run["held_out"]["length 2x"].keys() == run["test"].keys() == {"accuracy", "f1", "loss"}
-    assert run["held_out"]["length 2x"] != run["test"]
+def test_other_held_out_splits_are_recorded_beside_the_test(swept):
+    for run in runs(swept.study).values():
+        others = run.get("held_out", {})
+        assert others.keys() == ({"length 2x"} if swept.toy == "counting" else set())
+        for metrics in others.values():
+            assert metrics.keys() == run["test"].keys() and metrics != run["test"]
 
 
-def test_perplexity_is_of_the_whole_split(tmp_path):
-    study = sweep("translation", tmp_path, "model=gru", "trainer.eval_batch_size=3")
-    (run,) = runs(study).values()
-    test = run["test"]
-    assert test["perplexity"] == pytest.approx(math.exp(test["loss"]), rel=1e-12)
+def test_perplexity_is_of_the_whole_split(swept):
+    if swept.toy != "translation":
+        pytest.skip("of the translation alone")
+    for run in runs(swept.study).values():
+        assert run["test"]["perplexity"] == pytest.approx(math.exp(run["test"]["loss"]), rel=1e-12)
 
 
 def test_a_free_answer_is_generated_for_one_input(swept):
