@@ -86,7 +86,7 @@ def test_python_runs_and_learns(capsys):
 def pasted(tmp_path, monkeypatch):
     """The README's own layer and task in a folder, as someone would paste them."""
     for group, name, config in (
-        ("model", "average", AVERAGE_YAML),
+        ("layer", "average", AVERAGE_YAML),
         ("task", "sensors", SENSORS_YAML),
     ):
         (tmp_path / "my_configs" / group).mkdir(parents=True)
@@ -121,7 +121,7 @@ def test_a_task_of_ones_own_trains_from_a_file(sensors, capsys):
 
 @pytest.mark.usefixtures("sensors")
 def test_a_task_and_a_layer_of_ones_own_keep_all_laws(capsys):
-    assert main(["check", "model=average", "task=sensors", *FEW]) == 0
+    assert main(["check", "model=stack", "model.layers=[average]", "task=sensors", *FEW]) == 0
     said = capsys.readouterr().out
     assert "Average, float64: unroll is step: ok" in said
     assert "Sensors: padding weighs nothing: ok" in said
@@ -129,9 +129,10 @@ def test_a_task_and_a_layer_of_ones_own_keep_all_laws(capsys):
 
 @pytest.mark.usefixtures("sensors")
 def test_a_layer_of_ones_own_trains_with_its_width_matched(capsys):
+    models = ["model=stack", "model.layers=[average],[gru]"]
     matched = ["match=params", "match.budget=300", "match.tolerance=0.2"]
     few = [setting for setting in FEW if not setting.startswith("model.features")]
-    assert main(["sweep", "model=average,gru", "task=sensors", *matched, *few]) == 0
+    assert main(["sweep", *models, "task=sensors", *matched, *few]) == 0
     assert "2 finished" in capsys.readouterr().err
 
 
