@@ -11,8 +11,10 @@ sequences, and a length of 0 marks an example that is padding as a whole. Recurr
 layers are time first, `[T, B, D]`, with a `mask` `[T, B]` in the place of `lengths`. A mask is True
 where a step is real.
 
-A new layer is a class with the methods of `Layer`; a new task a subclass of `Task`. This file is
-all that either needs to know.
+A new layer is an `nnx.Module` with the methods of `Layer`, made by `(in_features, features,
+rngs=...)` and options of its own; a new task a subclass of `Task`. This file is all that either
+needs to know. Its YAML file, `layer/NAME.yaml` or `task/NAME.yaml`, names the class as `_target_`,
+with `_partial_: true` for a layer.
 """
 
 from __future__ import annotations
@@ -251,7 +253,8 @@ class Bucket(NamedTuple):
 
 
 class Stream(ABC):
-    """Training examples without end; a pytree, so that its arrays enter a program as arguments.
+    """Training examples without end; a pytree, so that its arrays enter a program as arguments
+    (`jax.tree_util.register_dataclass`, whatever is no array as a static field).
 
     All randomness comes from the key and the step number: nothing needs saving to resume. Batches
     of several shapes have a bucket for each. Which bucket a step takes is the same for all members
@@ -294,9 +297,9 @@ class Splits(NamedTuple):
 
     Attributes:
         train: an endless stream.
-        held_out: splits that are evaluated whole, each as batches of one or several padded
-            lengths: "valid", by which weights are chosen, "test", and others that are read once
-            like it, such as "length 4x".
+        held_out: splits that are evaluated whole, in arrays of numpy or JAX, each as batches of N
+            examples of one or several padded lengths: "valid", by which weights are chosen,
+            "test", and others that are read once like it, such as "length 4x".
     """
 
     train: Stream
@@ -331,19 +334,25 @@ class Task(ABC):
 
     @abstractmethod
     def load(self) -> Splits:
-        """The data. Raises SeqexpError, naming the file and the remedy, where it is missing."""
+        """The data, the same whenever it is loaded: it does not depend on the seed of a run.
+
+        Raises SeqexpError, naming the file and the remedy, where it is missing.
+        """
 
     @abstractmethod
     def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """All that is measured of a batch, traced; "loss", a `Mean`, is what is trained.
 
-        Padding weighs nothing. What is no mean (a confusion matrix, counts) is a pytree of sums.
+        Padding weighs nothing. Outputs and targets there may be anything, NaN or out of range:
+        replace both (`jnp.where(mask, ..., 0)`) before computing, for 0 times NaN is NaN. What is
+        no mean (a confusion matrix, counts) is a pytree of sums.
         """
 
     def summarize(self, sums: Sums) -> Mapping[str, float]:
         """The metrics of a split, on the host, of its sums in float64: by default its means.
 
-        F1, perplexity and the like are exact so: they are made of the sums of all batches.
+        F1, perplexity and the like are exact so: they are made of the sums of all batches. The
+        steps between two evaluations are summarized, too. What is undefined is NaN.
         """
         return means(sums)
 
@@ -391,7 +400,8 @@ class Layer(Protocol):
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:
-        """The parameters (`nnx.Param`) that multiply the previous output or state; () for none."""
+        """The parameters (`nnx.Param`) that multiply the previous output or state; () for none.
+        What only reads past inputs is no recurrence."""
         ...
 
     def initial_carry(self, batch_size: int, max_length: int) -> Carry:
@@ -434,7 +444,7 @@ class Layer(Protocol):
 
     def stepwise(self) -> Layer:
         """The same layer, at evaluation, computing `unroll` by `step` after `step`: its equations
-        alone, to count operations. Itself where it has no other way."""
+        alone, to count operations. Itself where `unroll` asks for the same ones."""
         ...
 
 

@@ -127,7 +127,11 @@ def padding_weighs_nothing(of: Case) -> str | None:
         gradient, sums = jax.grad(loss, has_aux=True)(outputs)
         return sums, gradient
 
-    return difference(slope(np.nan, 10**6), slope(0, 0))
+    problem = difference(slope(np.nan, 10**6), slope(0, 0))
+    what = "with outputs and targets NaN or out of range at padding"
+    return (
+        problem and f"{what}, {problem}; replace both by jnp.where(mask, ..., 0) before computing"
+    )
 
 
 LAWS = {
