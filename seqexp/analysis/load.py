@@ -40,9 +40,9 @@ class Study:
             `status` (see `STATUSES`), the `score` metric with its `goal`, the step (`score_step`)
             of the weights that validation chose, their `valid` and `test` score, the number of
             `test_targets` that the latter is a mean over (NaN in records of old), `diverged_step`,
-            `error` (why there is no test score), every cost, every other metric (`valid/loss`), and
-            every setting (`config/optimizer.learning_rate`) as a number, boolean or text, "(null)"
-            for null.
+            `error` (why there is no test score), every cost, every other metric (`valid/loss`, and
+            those of further held-out splits), and every setting
+            (`config/optimizer.learning_rate`) as a number, boolean or text, "(null)" for null.
         curves: one row a run, step and metric: `run`, `step`, `examples`, `tokens`, `seconds` by
             the clock, in which all members of its group trained side by side, `metric`, `value`;
             NaN stands for every value that was not finite.
@@ -161,7 +161,8 @@ def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.Data
     frame["architecture"] = frame["architecture"].where(
         frame["status"] != UNREADABLE, built.transform("max")
     )
-    measured = [key for key in frame if str(key).startswith(("valid/", "test/"))]
+    splits = {"valid", "test"}.union(*(read.run.held_out for read in files.values()))
+    measured = [key for key in frame if str(key).rpartition("/")[0] in splits]
     for key in [
         "score_step",
         "valid",
@@ -191,8 +192,8 @@ def _row(
     row |= {"diverged_step": run.diverged_step, "error": files.error}
     row |= {"architecture": architecture(settings)}
     row |= {key: files.cost.get(key) for key in NUMBERS}
-    row |= {f"valid/{metric}": value for metric, value in run.valid.items()}
-    row |= {f"test/{metric}": value for metric, value in run.test.items()}
+    for split, metrics in {"valid": run.valid, "test": run.test, **run.held_out}.items():
+        row |= {f"{split}/{metric}": value for metric, value in metrics.items()}
     return row | {f"config/{key}": value for key, value in _values(_config(files), "").items()}
 
 

@@ -12,11 +12,12 @@ usage: seqexp check [OVERRIDE ...] [--config-dir FOLDER]
   seqexp check model=gru task=digits
   seqexp check model=mgu task=adding --config-dir my_configs
 
-Tries the laws that results depend on: unroll is step after step (outputs, carry, gradients; in
-float64), padding never matters, a causal model does not look ahead, halves of a sequence are the
-whole, gradients are finite, evaluation is deterministic; a task's data is as its spec says, its
-metrics pool over batches, padding weighs nothing, batches follow the key and the step. Prints a
-line a law; exit code 1 if one is broken. The most important are tried before own code is trained.
+Tries the laws that results depend on. Of a model and each kind of its layers, in float64: unroll
+is step after step (outputs, carry, gradients), padding never matters, what is causal does not look
+ahead, halves of a sequence are the whole, gradients are finite, evaluation is deterministic. Of a
+task: data is as its spec says, metrics pool over batches, padding weighs nothing, batches follow
+the key and the step. Prints a line a law; exit code 1 if one is broken. The most important are tried
+before own code is trained.
 """
 
 

@@ -89,18 +89,26 @@ def _no_such_key(key: str, name: str, lines: Sequence[str], loader: ConfigLoader
     from seqexp.sweeps.nearest import suggestion
     from seqexp.sweeps.typed_config import dotted
 
-    menu = groups(loader)
+    menu, chosen_of = groups(loader), set[str]()
     first = key.partition(".")[0].partition("@")[0]
     known: list[str] = []
     # What is chosen decides which keys there are; if that is mistaken as well, the menu's default.
     for chosen in ([line for line in lines if "." not in line.partition("=")[0]], []):
         with suppress(HydraException, ValueError):
-            config = compose(name, [one for one in chosen if one.partition("=")[0] != key])
-            known = list(dotted(OmegaConf.to_container(config, resolve=False)))  # type: ignore
+            lines_left = [one for one in chosen if one.partition("=")[0] != key]
+            config = compose(name, lines_left, return_hydra_config=True)
+            chosen_of = set(config.hydra.runtime.choices)
+            own = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
+            known = list(dotted(OmegaConf.to_container(own, resolve=False)))  # type: ignore
             break
+    if key in menu and key not in chosen_of:
+        files = ",".join(choices(loader, key))
+        return (
+            f"no key {key}: files of {key}/ are named by others: model=stack model.{key}s=[{files}]"
+        )
     if first in menu and first not in known and "." in key:
         if inner := [one for one in known if one.endswith(f".{first}")]:
             return f"no key {key}: did you mean {inner[0]}{key.removeprefix(first)}?"
         return f"no key {key}: first choose one of {first}={', '.join(choices(loader, first))}"
-    own = [one for one in menu if one not in known]
-    return f"no key {key}: {suggestion(key, [*known, *own])}"
+    others = [one for one in menu if one in chosen_of and one not in known]
+    return f"no key {key}: {suggestion(key, [*known, *others])}"

@@ -10,14 +10,15 @@ from seqexp.types import SeqexpError
 
 METHODS: Mapping[str, str] = {
     "parameters": "Sizes of all trained arrays, shared ones once.",
-    "recurrent_parameters": "Sizes of the trained arrays named recurrent.",
-    "embedding_parameters": "Sizes of the token table.",
+    "recurrent_parameters": "Sizes of the trained arrays that multiply the previous output or "
+    "state.",
+    "embedding_parameters": "Sizes of the token tables.",
     "readout_parameters": "Sizes of the last layer's arrays.",
     "context_length": "Steps of a sequence as the task pads its validation split: the length at "
     "which the carry and what inference costs are told.",
     "carry_bytes": "Bytes of one sequence's carry behind context_length steps, from its shapes.",
     "carry_bytes_by_layer": "The same by place in the carry: 0.l is layer l, 1 the pooling.",
-    "model_inference_flops_per_token": "Of the equations: a forward pass in which each cell steps, "
+    "model_inference_flops_per_token": "Of the equations: a forward pass in which each layer steps "
     "over one sequence of the validation split's mean length, unpadded, counted on its jaxpr; over "
     "its steps.",
     "model_training_flops_per_token": "3 times such a forward pass at training's mean length, the "

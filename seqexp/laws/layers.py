@@ -14,6 +14,7 @@ import numpy as np
 
 from seqexp.laws.compiling import quick_jit
 from seqexp.laws.differences import difference
+from seqexp.laws.drawing import drawn
 from seqexp.types import SeqexpError
 
 BATCH, STEPS = 3, 5
@@ -50,14 +51,7 @@ def case(layer: Any, dtype: Any = None) -> Case:
     if dtype is None:
         dtype = np.float64 if _computes_in_float64(layer) else np.float32
     rng = np.random.default_rng(1)
-
-    def draw(leaf: Any) -> Any:
-        if not jnp.issubdtype(leaf.dtype, jnp.floating):
-            return np.zeros(leaf.shape, leaf.dtype)
-        wide = leaf.shape[0] if len(leaf.shape) > 1 else 4
-        return (rng.normal(0, 1, leaf.shape) / np.sqrt(wide)).astype(dtype)
-
-    layer = jax.tree.map(draw, layer)
+    layer = drawn(layer, rng, dtype)
     past, xs = (
         rng.normal(size=(steps, BATCH, layer.in_features)).astype(dtype) for steps in (PAST, STEPS)
     )

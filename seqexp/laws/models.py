@@ -10,6 +10,7 @@ import numpy as np
 
 from seqexp.laws.compiling import quick_jit
 from seqexp.laws.differences import difference
+from seqexp.laws.drawing import drawn
 from seqexp.training.random_batch import random_batch
 from seqexp.types import Batch, Features, SeqexpError, Sequences, TaskSpec
 
@@ -65,14 +66,6 @@ def case(model: Any, spec: TaskSpec, dtype: Any = np.float32) -> Case:
         spec: that it is built for.
         dtype: of parameters and features.
     """
-    rng = np.random.default_rng(0)
-
-    def draw(leaf: Any) -> Any:
-        if not jnp.issubdtype(leaf.dtype, jnp.floating):
-            return np.zeros(leaf.shape, leaf.dtype)
-        wide = leaf.shape[0] if len(leaf.shape) > 1 else 4
-        return (rng.normal(0, 1, leaf.shape) / np.sqrt(wide)).astype(dtype)
-
     steps, U = min(STEPS, spec.max_length), min(ANSWER_STEPS, spec.max_answer_length or 0)
     batch = random_batch(
         spec,
@@ -84,7 +77,8 @@ def case(model: Any, spec: TaskSpec, dtype: Any = np.float32) -> Case:
     )
     if batch.prefix is not None:
         batch = batch._replace(prefix=batch.prefix._replace(values=batch.prefix.values[:, :U]))
-    return Case(jax.tree.map(draw, model), spec, batch._replace(targets=()))
+    model = drawn(model, np.random.default_rng(0), dtype)
+    return Case(model, spec, batch._replace(targets=()))
 
 
 def outputs_have_the_form_of_the_spec(of: Case) -> str | None:

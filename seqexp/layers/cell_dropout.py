@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
-from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Cell, DropoutMasks
-from seqexp.types import Array, Carry, KeyArray, SeqexpError
+from seqexp.cells.wrapped import WrappedCell
+from seqexp.types import Array, KeyArray, SeqexpError
 
 
-class CellDropout(nnx.Module):
+class CellDropout(WrappedCell):
     """A cell that wraps another and drops something of it; a member of the family says what.
 
     Args:
@@ -23,25 +22,6 @@ class CellDropout(nnx.Module):
 
     draws: ClassVar[int] = 1
     """How many keys the member's own masks take."""
-
-    def __init__(self, cell: Cell):
-        self.cell = cell
-        self.in_features = cell.in_features
-        self.features = cell.features
-        self.out_features = cell.out_features
-
-    @property
-    def recurrent_parameters(self) -> tuple[Any, ...]:
-        """The cell's."""
-        return self.cell.recurrent_parameters
-
-    def initial_carry(self, batch_size: int) -> Carry:
-        """The cell's."""
-        return self.cell.initial_carry(batch_size)
-
-    def output(self, carry: Carry) -> Float[Array, "B P"]:
-        """The cell's."""
-        return self.cell.output(carry)
 
     def dropout_masks(self, key: KeyArray, batch_size: int, steps: int) -> DropoutMasks:
         """The cell's masks and the member's own.
@@ -63,24 +43,6 @@ class CellDropout(nnx.Module):
     @abstractmethod
     def own_masks(self, keys: list[KeyArray], batch_size: int, steps: int) -> DropoutMasks:
         """What the member draws from so many keys as it says in `draws`; {} at rate 0."""
-
-    @abstractmethod
-    def step(
-        self, carry: Carry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
-    ) -> tuple[Carry, Float[Array, "B P"]]:
-        """One step: `x` `[B, D]` to `[B, P]`."""
-
-    @abstractmethod
-    def unroll(
-        self,
-        xs: Float[Array, "T B D"],
-        *,
-        carry: Carry | None = None,
-        mask: Bool[Array, "T B"] | None = None,
-        dropout: DropoutMasks | None = None,
-        reverse: bool = False,
-    ) -> tuple[Float[Array, "T B P"], Carry]:
-        """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
 
 
 def without(dropout: DropoutMasks, name: str) -> DropoutMasks:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from jaxtyping import Bool, Float
-
 from seqexp.cells.protocol import Cell, DropoutMasks
 from seqexp.layers.cell_dropout import CellDropout, rehearse
 from seqexp.layers.dropout import keep_mask, require_rate
-from seqexp.types import Array, Carry, KeyArray
+from seqexp.types import KeyArray
 
 
 class RecurrentDropout(CellDropout):
@@ -33,26 +31,8 @@ class RecurrentDropout(CellDropout):
         rehearse(self)
 
     def own_masks(self, keys: list[KeyArray], batch_size: int, steps: int) -> DropoutMasks:
-        """The mask "update" `[T, B, H]`."""
+        """The mask "update" `[T, B, H]`, which the cell applies."""
         if self.rate == 0:
             return {}
         shape = steps, batch_size, self.features
         return {"update": keep_mask(keys[0], self.rate, shape)}
-
-    def step(
-        self, carry: Carry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
-    ) -> tuple[Carry, Float[Array, "B P"]]:
-        """One step: `x` `[B, D]` to `[B, P]`; the cell applies the mask."""
-        return self.cell.step(carry, x, dropout)
-
-    def unroll(
-        self,
-        xs: Float[Array, "T B D"],
-        *,
-        carry: Carry | None = None,
-        mask: Bool[Array, "T B"] | None = None,
-        dropout: DropoutMasks | None = None,
-        reverse: bool = False,
-    ) -> tuple[Float[Array, "T B P"], Carry]:
-        """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
-        return self.cell.unroll(xs, carry=carry, mask=mask, dropout=dropout, reverse=reverse)

@@ -30,17 +30,14 @@ def pool(
         how: "last", "mean" or "max".
         forward_features: how many of the P units run forward.
     """
-    steps = hidden.shape[1]
     if how == "last":
         index = jnp.maximum(lengths - 1, 0)[:, None, None]
         last = jnp.take_along_axis(hidden, index, axis=1)[:, 0]
         return jnp.concatenate([last[:, :forward_features], hidden[:, 0, forward_features:]], -1)
-    mask = (jnp.arange(steps) < lengths[:, None])[:, :, None]
+    state = pool_state(how, hidden, lengths)
     if how == "mean":
-        total = jnp.where(mask, hidden, 0).sum(axis=1)
-        return total / jnp.maximum(lengths, 1)[:, None].astype(total.dtype)
-    largest = jnp.where(mask, hidden, -jnp.inf).max(axis=1)
-    return jnp.where(lengths[:, None] > 0, largest, 0)
+        return state[0] / jnp.maximum(lengths, 1)[:, None].astype(hidden.dtype)
+    return jnp.where(lengths[:, None] > 0, state, 0)
 
 
 def pool_state(how: Pooling, hidden: Float[Array, "B T P"], lengths: Int[Array, " B"]) -> Any:

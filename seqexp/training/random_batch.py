@@ -51,9 +51,6 @@ def random_batch(
     if example.prefix is not None:
         prefix = sequences(example.prefix, Tokens(spec.output_size), answer_lengths)
         np.asarray(prefix.values)[:, 0] = spec.start
-    labels = Tokens(spec.output_size), Features(spec.output_size)
-    targets = jax.tree.map(
-        lambda leaf: drawn(leaf.shape, labels[np.issubdtype(leaf.dtype, np.floating)]),
-        example.targets,
-    )
+    kind = Features if spec.targets == "values" else Tokens
+    targets = jax.tree.map(lambda leaf: drawn(leaf.shape, kind(spec.output_size)), example.targets)
     return Batch(inputs, targets, prefix)

@@ -34,6 +34,20 @@ MISTAKES = {
     ),
     "zeros before a number": (["task.length=007"], "for a number write 7, for text put 007 in"),
     "a bracket left open": (["task.length=[1,2"], "an [ without its ]"),
+    "a layer as a choice": (
+        ["layer=gru"],
+        "no key layer: files of layer/ are named by others: model=stack model.layers=[gru,",
+    ),
+    "layers of a model of one cell": (["model.layers=[gru]"], "no key model.layers: model has"),
+    "a layer that is none": (
+        ["model=stack", "model.layers=[lstm,gur]"],
+        "model.layers: no layer 'gur'; there are gru, irnn, lstm, rnn",
+    ),
+    "an empty list of layers": (["model=stack", "model.layers=[]"], "model.layers is empty"),
+    "an unknown key of a layer": (
+        ["model=stack", "model.layers=[{lstm:{cell:{foo:1}}}]"],
+        "no key model.layers[0].cell.foo",
+    ),
     "a removal of nothing": (["~foo"], "~foo removes nothing: no key foo"),
     "a choice that is there": (["+model=gru"], "write model=NAME, without +"),
     "a key that is there": (["+model.dropout=0.1"], "write it without +"),

@@ -34,7 +34,7 @@ WORDS, START, END = 4, 0, 1
 class Translation(Task):
     """`w_1 .. w_n` becomes `t(w_n) .. t(w_1)`, with t(w) = 2 + (w + 1) % 4. For example
 
-        inputs 2 3 3    prefix 0 5 2 2    targets 2... of words 0 to 3:  t = 3 4 5 2
+        inputs 2 3 3    prefix 0 2 2 5    targets 2 2 5 1
 
     Attributes:
         longest: the most words.
