@@ -16,8 +16,8 @@ Tries the laws that results depend on. Of a model and each kind of its layers, i
 is step after step (outputs, carry, gradients), padding never matters, what is causal does not look
 ahead, halves of a sequence are the whole, gradients are finite, evaluation is deterministic. Of a
 task: data is as its spec says, metrics pool over batches, padding weighs nothing, batches follow
-the key and the step. Prints a line a law; exit code 1 if one is broken. The most important are tried
-before own code is trained.
+the key and the step. Prints a line a law; exit code 1 if one is broken. The most important are
+tried before own code is trained.
 """
 
 

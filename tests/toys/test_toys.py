@@ -72,7 +72,7 @@ def test_a_member_alone_interrupted_and_gone_on_is_what_it_is_in_a_group(
     """Bitwise."""
     if swept.toy != "counting" and not os.environ.get("SEQEXP_TEST_AS_USERS_COMPILE"):
         # Of the translation, rounding depends there on the number of devices.
-        pytest.skip("tried as users compile")
+        pytest.skip("make test-full tries it, with the other model, as users compile")
     saves, save = [], RunRecord.save_checkpoint
 
     def interrupted(self, step, tree):
