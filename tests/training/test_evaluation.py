@@ -218,6 +218,7 @@ def test_what_is_no_mean_is_exact_over_uneven_batches(answer, size):
     assert found[0].metrics != found[1].metrics
 
 
+@pytest.mark.full
 def test_free_answers_are_judged_as_they_are_written():
     """Teacher-forced sums, and answers of every length, whatever the batches."""
     task = Judged("free")
