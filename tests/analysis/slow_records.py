@@ -33,6 +33,12 @@ GROWING = ("step_seconds", "prefill_seconds", "decode_seconds_per_token", "progr
 GROWING += ("training_flops_per_step",)
 """Costs of which `seqexp cost` tells how they grow."""
 
+TODAY = {
+    ("seqexp.cells.LSTM", "kernel"): "implementation",
+    ("seqexp.models.SequenceModel", "chunk"): "remat",
+}
+"""Options of a `_target_` that had another name when the record was written."""
+
 
 @dataclass
 class Run:
@@ -254,11 +260,18 @@ def read(study: Path) -> list[Run]:
 def _run(text: str) -> dict[str, Any]:
     """A run.json; of a torn one what stands before the config, which says whose seed it is."""
     try:
-        return json.loads(text)
+        return _renamed(json.loads(text))
     except ValueError:
         kept = json.loads(text[: text.index(', "config"')] + "}")
         why = {"status": "unreadable", "error": "unreadable record: malformed"}
         return {k: v for k, v in kept.items() if k not in ("name", "study")} | why
+
+
+def _renamed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    target = value.get("_target_")
+    return {TODAY.get((target, key), key): _renamed(inner) for key, inner in value.items()}
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
