@@ -8,6 +8,7 @@ from pathlib import Path
 import pooch
 from requests.exceptions import HTTPError, RequestException
 
+from seqexp.data.cache import cache_folder
 from seqexp.data.sources import File, Source
 from seqexp.types import SeqexpError
 
@@ -40,7 +41,7 @@ def _find(file: File) -> Path:
 
 
 def _folders() -> list[Path]:
-    cache = Path(pooch.os_cache("seqexp"))
+    cache = cache_folder()
     named = os.environ.get(DATA_DIR)
     return [Path(named).expanduser(), cache] if named else [cache]
 

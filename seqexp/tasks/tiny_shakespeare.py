@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +15,9 @@ from seqexp.data.padding import consecutive_windows
 from seqexp.data.sources import TINY_SHAKESPEARE
 from seqexp.data.streams import Windows
 from seqexp.tasks.arguments import require_count
+from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.metrics import cross_entropy
+from seqexp.tasks.ngrams import ngram_bits
 from seqexp.types import (
     Batch,
     Mean,
@@ -76,16 +79,16 @@ class TinyShakespeare(Task):
 
     @property
     def baselines(self) -> Mapping[str, float]:
-        """Scores on the test split; counts are of the training split, plus one.
+        """Scores on the test split.
 
-        "character frequencies" predicts each character by how often it comes, and "previous
-        character" by how often it comes after the one before.
+        "character frequencies" predicts each character by how often it comes, and "n-grams" by
+        what comes before it, see `seqexp.tasks.ngrams`.
         """
-        return {
-            "uniform": math.log2(len(SYMBOLS)),
-            "character frequencies": 4.8503,
-            "previous character": 3.5916,
+        measured = {
+            "character frequencies": partial(ngram_bits, size=len(SYMBOLS), longest=1),
+            "n-grams": partial(ngram_bits, size=len(SYMBOLS)),
         }
+        return {"uniform": math.log2(len(SYMBOLS)), **measured_baselines(self, measured)}
 
     @property
     def text(self) -> Text:

@@ -209,8 +209,8 @@ def test_sums_are_float32_for_a_model_that_computes_in_less(loaded):
         assert mean.total.dtype == mean.weight.dtype == jnp.float32
 
 
-def test_baselines_are_finite_and_need_no_data(task, monkeypatch, tmp_path):
-    monkeypatch.setenv("SEQEXP_DATA_DIR", str(tmp_path))
+def test_baselines_are_finite(task, require_files):
+    require_files(task)
     assert task.baselines and all(math.isfinite(score) for score in task.baselines.values())
 
 
