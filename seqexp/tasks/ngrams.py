@@ -101,4 +101,3 @@ def _numbered(values: np.ndarray) -> np.ndarray:
 
 def _bits(probabilities: np.ndarray) -> float:
     return float(-np.log2(probabilities).mean())
-

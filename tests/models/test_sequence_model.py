@@ -24,6 +24,8 @@ SPECS = {
     "class of tokens": TaskSpec(Tokens(11), "sequence", 4, T, causal=False),
     "next token": TaskSpec(Tokens(11), "step", 11, T, causal=True),
 }
+FEW = ["values a step", "class of tokens"]
+EACH = [name if name in FEW else full(name) for name in SPECS]
 FREE = TaskSpec(Tokens(11), "free", 6, T, causal=False, max_answer_length=5, start=0, end=1)
 
 
@@ -64,7 +66,7 @@ def test_outputs_have_the_shape_that_the_spec_asks_for(name):
 
 
 @pytest.mark.parametrize("bidirectional", [full(False), True])
-@pytest.mark.parametrize("pooling", ["last", "mean", full("max")])
+@pytest.mark.parametrize("pooling", ["last", full("mean"), full("max")])
 def test_pooling_equals_running_each_sequence_alone_without_padding(pooling, bidirectional):
     spec = SPECS["class"]
     net = model(spec, pooling=pooling, bidirectional=bidirectional)
@@ -87,7 +89,7 @@ def test_last_pooling_reads_each_direction_at_its_own_end():
     np.testing.assert_allclose(prediction.outputs, net.readout(jnp.asarray(pooled)), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", EACH)
 def test_padding_never_matters(name):
     """NaN features, and tokens that are in no table, change neither outputs nor gradients."""
     spec = SPECS[name]
@@ -114,7 +116,7 @@ def test_padding_never_matters(name):
 
 
 @pytest.mark.parametrize("pooling", ["last", full("mean"), full("max")])
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", EACH)
 def test_decoding_step_by_step_equals_reading_the_whole(name, pooling):
     spec = SPECS[name]
     net = model(spec, cell=LSTM, pooling=pooling)
@@ -129,8 +131,8 @@ def test_decoding_step_by_step_equals_reading_the_whole(name, pooling):
         np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", full("max")])
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("pooling", ["last", full("mean"), full("max")])
+@pytest.mark.parametrize("name", EACH)
 def test_decoding_goes_on_behind_a_prefill_of_sequences_of_different_lengths(name, pooling):
     spec = SPECS[name]
     net = model(spec, cell=LSTM, pooling=pooling)

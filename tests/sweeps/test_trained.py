@@ -144,6 +144,7 @@ def test_tokens_beyond_the_vocabulary_are_refused(trained):
         run.predict([1, 10])
 
 
+@pytest.mark.full
 def test_what_is_generated_is_what_training_sampled(trained):
     folder = trained("copy_memory")
     run = seqexp.load_run(folder)

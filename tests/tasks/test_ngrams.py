@@ -15,9 +15,7 @@ from seqexp.types import Splits
 
 def slow(train: list[int], text: list[int], size: int, n: int) -> list[float]:
     """The recursion of the docstring, from dictionaries of tuples."""
-    counts = [
-        Counter(tuple(train[i - k : i + 1]) for i in range(k, len(train))) for k in range(n)
-    ]
+    counts = [Counter(tuple(train[i - k : i + 1]) for i in range(k, len(train))) for k in range(n)]
 
     def probability(history: tuple[int, ...], token: int) -> float:
         shorter = probability(history[1:], token) if history else 1 / size

@@ -197,7 +197,7 @@ def of_all(group: Program, member: int, states, examples: Batch) -> dict[str, fl
 
 
 @pytest.mark.parametrize(
-    ("answer", "size"), [("sequence", 5), ("step", 100), full("sequence", 100), full("step", 5)]
+    ("answer", "size"), [("sequence", 5), full("step", 100), full("sequence", 100), full("step", 5)]
 )
 def test_what_is_no_mean_is_exact_over_uneven_batches(answer, size):
     """A confusion matrix, F1, and a judge that counts what is right as a whole; two members."""
