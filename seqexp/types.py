@@ -382,6 +382,26 @@ class Task(ABC):
         """How to sample text, for language models; None elsewhere."""
         return None
 
+    @property
+    def shown(self) -> int:
+        """How many of the first validation examples `show` is given; 0 where it shows nothing."""
+        return 0
+
+    def show(
+        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
+    ) -> Mapping[str, str | np.ndarray]:
+        """What people look at, at each evaluation: inputs, targets and outputs side by side.
+
+        Args:
+            batch: numpy, `shown` examples.
+            outputs: theirs, of the spec's `answer_shape` with C behind.
+            generated: what was decoded of them, where the task has a `decoding`; else None.
+
+        Returns:
+            By name, text, or a picture `[H, W]` of floats from 0, white, to 1, black.
+        """
+        return {}
+
     def data_hashes(self) -> Mapping[str, str]:
         """sha256 of every file that the data comes from; empty where it is generated."""
         return {}

@@ -19,7 +19,7 @@ from seqexp.costs.memory import carry_bytes_by_layer
 from seqexp.costs.model_flops import TRAINING, model_flops
 from seqexp.costs.parameters import count_parameters
 from seqexp.training import Experiment, Hyper, Program
-from seqexp.training.batches import batch_shapes, bucket_shares, mean_tokens
+from seqexp.training.batches import batch_shapes, bucket_shares, mean_tokens, padding_share
 from seqexp.training.step import MemberState, train_step
 from seqexp.types import Array, Batch, Bucket, SeqexpError, Splits, Stream, TaskSpec
 
@@ -137,6 +137,7 @@ def count_training(figures: Figures, program: Program, state: MemberState, split
 
     names = "training_flops_per_token training_flops_per_step training_flops_by_kind"
     figures.take(names, flops)
+    figures.take("padding_share", padding_share, splits.train, size)
     depth = "training_sequential_depth"
     figures.take(depth, lambda: max(jaxpr_depth(trace(bucket)) for bucket in shares))
 

@@ -40,6 +40,7 @@ METHODS: Mapping[str, str] = {
     "one before, of a forward pass; on its jaxpr.",
     "training_sequential_depth": "Operations on arrays in the longest chain, each waiting for the "
     "one before, of a training step; on its jaxpr.",
+    "padding_share": "Steps of training batches that are padding, over all; filled-up batches too.",
     "slice_width": "Members that a device trains side by side, the fastest of those tried.",
     "compile_seconds": "Wall clock of compiling the training step, no compilation cache.",
     "first_step_seconds": "Wall clock of the first training step after compilation; of a slice of "
@@ -66,6 +67,10 @@ METHODS: Mapping[str, str] = {
     "step_joules": "Energy of all processor packages by their RAPL counters over training steps, "
     "over their number and the members side by side.",
 }
+
+
+LATER = ("reasons", "padding_share")
+"""What the first ledgers did not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +100,7 @@ class CostLedger:
     training_flops_by_kind: Mapping[str, int] | None = None
     inference_sequential_depth: int | None = None
     training_sequential_depth: int | None = None
+    padding_share: float | None = None
     slice_width: int | None = None
     compile_seconds: float | None = None
     first_step_seconds: float | None = None
@@ -126,8 +132,7 @@ class CostLedger:
             SeqexpError: for figures that are missing or unknown.
         """
         known = {f.name for f in fields(cls)}
-        # Ledgers have had reasons for less long than figures.
-        if odd := sorted((known ^ record.keys()) - ({"reasons"} - record.keys())):
+        if odd := sorted((known ^ record.keys()) - (set(LATER) - record.keys())):
             raise SeqexpError(
                 f"not a cost ledger of this version, missing or unknown are {', '.join(odd)}: "
                 "read it with the version that wrote it, or measure again"

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from seqexp.runs import checkpoint, store
+import numpy as np
+
+from seqexp.runs import checkpoint, png, store
 from seqexp.runs.attempts import NOTE
 from seqexp.runs.redaction import redact
 from seqexp.runs.schema import (
@@ -17,6 +19,7 @@ from seqexp.runs.schema import (
     FORMAT,
     MANIFEST,
     METRICS,
+    PICTURES,
     RUN,
     SAMPLES,
     TIMING,
@@ -200,10 +203,17 @@ class RunRecord:
         store.append(self.directory / TIMING, {"step": record["step"], "seconds": seconds})
         self._mirrored.log(self._on_all_axes(record))
 
-    def log_samples(self, step: int, texts: Sequence[str]) -> None:
-        """Append texts that a language model wrote after `step`."""
-        store.append(self.directory / SAMPLES, {"step": step, "texts": list(texts)})
-        self._mirrored.log_samples(step, texts)
+    def log_samples(
+        self, step: int, texts: Sequence[str], pictures: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Append texts of `step`, and keep pictures (`[H, W]` from 0, white, to 1) as PNG files."""
+        record: dict[str, Any] = {"step": step, "texts": list(texts)}
+        if pictures:
+            record["pictures"] = {name: f"{PICTURES}/{name}-{step}.png" for name in pictures}
+            for name, path in record["pictures"].items():
+                png.write(self.directory / path, pictures[name])
+        store.append(self.directory / SAMPLES, record)
+        self._mirrored.log_samples(record, self.directory)
 
     def save_weights(self, step: int, tree: Any) -> None:
         """Keep the weights of `step`, the best so far (arrays as in `checkpoint.save`)."""

@@ -18,6 +18,7 @@ COST = "cost.json"
 METRICS = "metrics.jsonl"
 TIMING = "timing.jsonl"
 SAMPLES = "samples.jsonl"
+PICTURES = "pictures"
 WEIGHTS = "weights.msgpack"
 
 Status = Literal["finished", "diverged", "failed", "running"]

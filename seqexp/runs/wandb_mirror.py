@@ -61,16 +61,27 @@ class MirroredRun:
 
         self._surviving(wandb_session.CALL_TIMEOUT, log)
 
-    def log_samples(self, step: int, texts: Sequence[str]) -> None:
-        """Mirror the texts of a step as a table."""
+    def log_samples(self, record: Mapping[str, Any], directory: Path) -> None:
+        """Mirror a record of samples.jsonl: its texts as a table, its pictures as images.
+
+        Args:
+            record: of a step.
+            directory: the run's folder, which holds the pictures.
+        """
 
         def log(run: wandb.Run) -> None:
+            step = int(record["step"])
             if step >= run.starting_step:
                 import wandb
 
-                table = wandb.Table(columns=["step", "text"], data=[(step, text) for text in texts])
+                rows = [(step, text) for text in record["texts"]]
+                logged: dict[str, Any] = {}
+                if rows:
+                    logged["samples"] = wandb.Table(columns=["step", "text"], data=rows)
+                for name, path in record.get("pictures", {}).items():
+                    logged[name] = wandb.Image(str(directory / path))
                 with staging_in(Path(run.dir)):
-                    run.log({"samples": table}, step=step)
+                    run.log(logged, step=step)
 
         self._surviving(wandb_session.CALL_TIMEOUT, log)
 
@@ -194,7 +205,7 @@ class Mirror:
             return MirroredRun(None)
         for record in sorted([*metrics, *samples], key=lambda record: record["step"]):
             if "texts" in record:
-                mirrored.log_samples(record["step"], record["texts"])
+                mirrored.log_samples(record, directory)
             else:
                 mirrored.log(record)
         return mirrored

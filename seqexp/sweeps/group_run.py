@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,13 +18,13 @@ from seqexp.costs.memory_there import host_room
 from seqexp.laws import check_quickly
 from seqexp.runs import attempts, endings
 from seqexp.runs.attempts import NOTE, Attempt
-from seqexp.runs.record import COST, METRICS
+from seqexp.runs.record import COST, METRICS, RunRecord
 from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.description import describe
 from seqexp.sweeps.foreign import has_own_code
 from seqexp.sweeps.groups import Group, Planned
-from seqexp.sweeps.opening import Opened, keep_traceback, open_members
+from seqexp.sweeps.opening import Opened, has_samples, keep_traceback, open_members
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
 from seqexp.training import GroupState, Interval, Program, train
@@ -227,12 +228,22 @@ def _save(
         seconds[m] += interval.seconds
         run.log(record, float(seconds[m]))
         step = int(record["step"])
-        if program.experiment.task.text is not None and state.alive:
-            run.log_samples(step, [program.sample_text(state.params, m)])
+        if has_samples(program.experiment.task) and state.alive:
+            _log_samples(program, run, step, m, state.params)
         standing = interval.standings[m]._asdict()
         run.save_checkpoint(step, {"state": jax.tree.leaves(state), "standing": standing})
 
     _each(opened, save)
+
+
+def _log_samples(program: Program, run: RunRecord, step: int, member: int, params: Any) -> None:
+    """Text that a language model wrote, and what the task shows of its answers."""
+    task = program.experiment.task
+    texts = [] if task.text is None else [program.sample_text(params, member)]
+    shown = program.show(params, member) if task.shown else {}
+    texts += [each for each in shown.values() if isinstance(each, str)]
+    pictures = {name: each for name, each in shown.items() if not isinstance(each, str)}
+    run.log_samples(step, texts, pictures)
 
 
 def _close(

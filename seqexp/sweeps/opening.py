@@ -33,7 +33,7 @@ from seqexp.sweeps.groups import Planned, device_kind
 from seqexp.training import Experiment, Hyper
 from seqexp.training.loop import Standing
 from seqexp.training.step import MemberState, init_member
-from seqexp.types import SeqexpError, reason
+from seqexp.types import SeqexpError, Task, reason
 
 
 @dataclass
@@ -173,12 +173,17 @@ def _left(experiment: Experiment, member: Planned, like: MemberState) -> _Left |
     timing = _recorded(folder / TIMING, saved.step, due)
     _recorded(folder / METRICS, saved.step, due)
     sampled = due if state.alive else due[:-1]
-    _recorded(folder / SAMPLES, saved.step, sampled if experiment.task.text is not None else [])
+    _recorded(folder / SAMPLES, saved.step, sampled if has_samples(experiment.task) else [])
     try:
         seconds = float(timing[-1]["seconds"]) if timing else 0.0
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged(f"{folder / TIMING} is damaged (a line has no seconds)") from error
     return _Left(state, standing, seconds)
+
+
+def has_samples(task: Task) -> bool:
+    """Whether samples are recorded at each evaluation."""
+    return task.text is not None or task.shown > 0
 
 
 def _due(experiment: Experiment, state: MemberState) -> list[int]:

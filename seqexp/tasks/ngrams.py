@@ -15,8 +15,8 @@ LONGEST = 8
 def ngram_bits(splits: Splits, size: int, longest: int = LONGEST) -> float:
     """Bits per token of the test split, in its order, by `witten_bell` n-grams of the training one.
 
-    The n, of 1 to `longest`, is chosen by validation. Unlike a model that reads windows, an n-gram reads
-    across their borders.
+    The n, of 1 to `longest`, is chosen by validation. Unlike a model that reads windows, an n-gram
+    reads across their borders.
 
     Args:
         splits: of a language model; what it trains on is one part, in its order.

@@ -52,18 +52,35 @@ def drawn(stream: Stream, batch_size: int, steps: int) -> Iterator[Batch]:
 def mean_tokens(stream: Stream, batch_size: int) -> float:
     """Mean number of true steps in a training batch.
 
-    Exact where an epoch sees every example once; otherwise of `DRAWN` batches.
+    Exact where examples are finite; otherwise of `DRAWN` batches.
     """
     parts = stream.all_examples()
     if parts is None or stream.steps_per_epoch(batch_size) is None:
         return float(np.mean([tokens(batch) for batch in drawn(stream, batch_size, DRAWN)]))
     shares = bucket_shares(stream, batch_size)
     parts = jax.tree.map(np.asarray, parts)
-    per_bucket = (
-        share * bucket.batch_size * (tokens(part) / len(part.inputs.lengths))
-        for (bucket, share), part in zip(shares.items(), parts, strict=True)
-    )
-    return float(sum(per_bucket))
+    steps = stream.steps_per_epoch(batch_size)
+    assert steps is not None
+
+    def in_a_step(bucket: Bucket, share: float, part: Batch) -> float:
+        # What is left of an epoch may be dropped, or be a batch that is filled up.
+        count = len(part.inputs.lengths)
+        return min(share * bucket.batch_size, count / steps) * float(tokens(part) / count)
+
+    pairs = zip(shares.items(), parts, strict=True)
+    return float(sum(in_a_step(*of, part) for of, part in pairs))
+
+
+def padding_share(stream: Stream, batch_size: int) -> float:
+    """The share of the steps of training batches that are padding, inputs and prefix together."""
+    shapes, shares = batch_shapes(stream, batch_size), bucket_shares(stream, batch_size)
+    steps = sum(share * _steps(shapes[bucket]) for bucket, share in shares.items())
+    return 1 - mean_tokens(stream, batch_size) / steps
+
+
+def _steps(batch: Batch) -> int:
+    read = [batch.inputs] if batch.prefix is None else [batch.inputs, batch.prefix]
+    return sum(int(np.prod(each.values.shape[:2])) for each in read)
 
 
 def _batch(stream: Stream, step: Array, batch_size: int, bucket: Bucket) -> Any:

@@ -64,6 +64,7 @@ class Training(NamedTuple):
         """One step of a member, on its batch of a bucket."""
         batch = stream.batch(plan, key, state.step, bucket)
         count = tokens(batch).astype(jnp.uint32)
+        real = jnp.sum(batch.inputs.lengths > 0, dtype=jnp.uint32)
         if self.batch_axis is not None:
             share = bucket.batch_size // self.batch_devices
             start = jax.lax.axis_index(self.batch_axis) * share
@@ -71,7 +72,7 @@ class Training(NamedTuple):
         state, measured = train_step(
             self.experiment, self.graphdef, state, hyper, batch, self.batch_axis
         )
-        examples = jnp.where(state.alive, bucket.batch_size, 0).astype(jnp.uint32)
+        examples = jnp.where(state.alive, real, 0).astype(jnp.uint32)
         return state, Advanced(measured, examples, count)
 
     def advance(

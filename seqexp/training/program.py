@@ -16,7 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from seqexp.training import members
 from seqexp.training.batches import batch_shapes
 from seqexp.training.check_data import check_data
-from seqexp.training.decoding import encode, sample_text, spell
+from seqexp.training.decoding import encode, greedy, sample_text, spell
 from seqexp.training.evaluation import (
     Evaluation,
     eval_batches,
@@ -31,7 +31,7 @@ from seqexp.training.members import Advanced, Training
 from seqexp.training.mesh import BATCH
 from seqexp.training.slices import Slices, on_host
 from seqexp.training.step import SAMPLE, MemberState, graph, init_member, member_key
-from seqexp.types import Batch, Bucket, SeqexpError, Splits, Stream
+from seqexp.types import Batch, Bucket, SeqexpError, Sequences, Splits, Stream, Task
 
 GroupState = tuple[MemberState, ...]
 """All members of a group: one state a slice, each stacked over the slice's members."""
@@ -41,6 +41,7 @@ class Compiled(NamedTuple):
     """Programs, compiled at first use; the last four take slices of members."""
 
     init: Callable[..., Any]
+    answer: Callable[..., Any]
     sample: Callable[..., Any]
     advance: Any
     evaluate: Callable[..., Any]
@@ -221,6 +222,14 @@ class Program:
         tokens = self.compiled.sample(self.graphdef, params, key, prompt, text.length)
         return text.prompt + spell(text, tokens)
 
+    def show(self, params: Any, member: int) -> Mapping[str, str | np.ndarray]:
+        """What the task shows of one member's answers to the first validation examples."""
+        task = self.experiment.task
+        batch = jax.tree.map(lambda a: np.asarray(a)[: task.shown], self.held_out["valid"][0])
+        outputs, generated = self.compiled.answer(self.graphdef, params, batch)
+        outputs = np.asarray(outputs, np.float32)
+        return task.show(batch, outputs, generated and jax.tree.map(np.asarray, generated))
+
     def _untils(self, until: np.ndarray | int) -> list[np.int32]:
         return list(np.broadcast_to(until, self.members).astype(np.int32))
 
@@ -257,6 +266,15 @@ def _require_countable(experiment: Experiment, batches: Mapping[Bucket, Batch]) 
         )
 
 
+def _answer(
+    task: Task, graphdef: nnx.GraphDef, params: Any, batch: Batch
+) -> tuple[jax.Array, Sequences | None]:
+    """The outputs of a batch, and what is decoded of it where the task asks for that."""
+    model = nnx.merge(graphdef, params)
+    outputs = model(batch.inputs, batch.prefix).outputs
+    return outputs, None if task.decoding is None else greedy(task.spec, model, batch)
+
+
 def _compiled(
     experiment: Experiment, graphdef: nnx.GraphDef, slices: Slices, buckets: int
 ) -> Compiled:
@@ -268,6 +286,7 @@ def _compiled(
         advance = slices.compile("advance", training.advance, 3, 1)
     return Compiled(
         init=jax.jit(partial(init_member, experiment)),
+        answer=jax.jit(partial(_answer, experiment.task), static_argnums=0),
         sample=jax.jit(sample_text, static_argnums=(0, 4)),
         advance=advance,
         evaluate=slices.compile("evaluate", partial(members.evaluate, experiment, graphdef), 2, 1),

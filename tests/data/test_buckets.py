@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import Counter
 
 import jax
@@ -10,12 +11,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqexp.data.buckets import LengthBuckets, bucketed
+from seqexp.data.buckets import (
+    LengthBuckets,
+    best_lengths,
+    bucket_lengths,
+    bucketed,
+    splits_in_buckets,
+)
+from seqexp.data.streams import Examples
 from seqexp.types import Batch, Bucket, Features, SeqexpError, Sequences, TaskSpec, Tokens
 from tests.full import full
 
 COUNTS, LENGTHS, B = (7, 13, 4), (2, 5, 8), 3
-BATCHES = [count // B for count in COUNTS]
+BATCHES = [-(-count // B) for count in COUNTS]
 S = sum(BATCHES)
 EPOCHS = 4
 
@@ -62,8 +70,10 @@ def taken(seed: int, first_step: int, max_steps: int, **options) -> list[list[in
         np.testing.assert_array_equal(
             batch.inputs.values, 0 * batch.inputs.values + batch.targets[:, None]
         )
-        np.testing.assert_array_equal(batch.inputs.lengths, batch.inputs.values.shape[1])
-        found.append(batch.targets.tolist())
+        real = np.asarray(batch.inputs.lengths) > 0
+        np.testing.assert_array_equal(batch.inputs.lengths[real], batch.inputs.values.shape[1])
+        np.testing.assert_array_equal(real, np.arange(len(real)) < real.sum())
+        found.append(batch.targets[real].tolist())
     return found
 
 
@@ -72,23 +82,19 @@ def owner(example: int) -> int:
     return int(np.searchsorted(np.cumsum(COUNTS), example, side="right"))
 
 
-def test_an_epoch_holds_each_example_once_but_for_an_incomplete_batch():
+def test_an_epoch_holds_each_example_once():
     stream = numbered()
-    assert stream.steps_per_epoch(B) == S == 2 + 4 + 1
+    assert stream.steps_per_epoch(B) == S == 3 + 5 + 2
     steps = taken(0, 0, EPOCHS * S)
     order = ordered(0, EPOCHS * S)
-    missing = []
     for epoch in range(EPOCHS):
         of = slice(epoch * S, (epoch + 1) * S)
         assert Counter(order[of]) == dict(enumerate(BATCHES))
         for place, examples in zip(order[of], steps[of], strict=True):
             assert {owner(example) for example in examples} == {place}
         seen = sum(steps[of], [])
-        assert len(seen) == len(set(seen)) == B * S
-        missing.append(set(range(sum(COUNTS))) - set(seen))
-        left = Counter(owner(example) for example in missing[-1])
-        assert left == {place: count % B for place, count in enumerate(COUNTS)}
-    assert len(set(map(frozenset, missing))) > 1, "the same examples are dropped in every epoch"
+        assert sorted(seen) == list(range(sum(COUNTS)))
+        assert Counter(map(len, steps[of])) == {B: 2 + 4 + 1, 1: 3}
 
 
 def test_examples_follow_the_permutation_of_their_bucket_and_epoch():
@@ -170,15 +176,15 @@ def test_batches_of_about_as_many_tokens():
     for bucket in buckets:
         assert room - bucket.length < bucket.batch_size * bucket.length <= room
     steps = stream.steps_per_epoch(size)
-    assert steps == 50 // 8 + 20 // 5 + 9 // 2
+    assert steps == 7 + 4 + 5
     key, order = jax.random.key(0), np.asarray(stream.order(jnp.int32(0), steps, size)).tolist()
     plan = stream.plan(key, jnp.int32(0), steps, size)
     seen = []
     for step, place in enumerate(order):
         batch = stream.batch(plan, key, jnp.int32(step), buckets[place])
         assert batch.inputs.values.shape == tuple(buckets[place])
-        seen += np.asarray(batch.targets).tolist()
-    assert len(seen) == len(set(seen)) == 6 * 8 + 4 * 5 + 4 * 2
+        seen += np.asarray(batch.targets)[np.asarray(batch.inputs.lengths) > 0].tolist()
+    assert sorted(seen) == list(range(50 + 20 + 9))
 
 
 def test_all_examples_are_the_parts():
@@ -186,21 +192,23 @@ def test_all_examples_are_the_parts():
     assert stream.all_examples() is stream.parts
 
 
-@pytest.mark.parametrize(
-    ("constant", "size", "said"),
-    [
-        ("examples", 5, "batch_size is 5, so the bucket of length 8 needs 5 .*, but has 4: choose"),
-        ("examples", 0, "batch_size is 0, so the bucket of length 2 needs 0"),
-        ("tokens", 2, "batch_size is 2, so the bucket of length 2 needs 8 examples a batch, but"),
-    ],
-)
-def test_a_batch_size_that_a_bucket_cannot_fill_is_refused(constant, size, said):
-    stream = numbered(constant=constant)
+def test_a_batch_of_none_is_refused():
+    stream = numbered()
     for ask in (stream.buckets, stream.steps_per_epoch):
-        with pytest.raises(SeqexpError, match=said):
-            ask(size)
-    with pytest.raises(SeqexpError, match=said):
-        stream.plan(jax.random.key(0), jnp.int32(0), 4, size)
+        with pytest.raises(SeqexpError, match="batch_size is 0: choose one of at least 1"):
+            ask(0)
+
+
+def test_a_batch_larger_than_its_bucket_holds_all_of_it():
+    stream, key = numbered(), jax.random.key(1)
+    steps = stream.steps_per_epoch(9)
+    assert steps == 1 + 2 + 1
+    plan = stream.plan(key, jnp.int32(0), steps, 9)
+    order = np.asarray(stream.order(jnp.int32(0), steps, 9)).tolist()
+    batch = stream.batch(plan, key, jnp.int32(order.index(2)), Bucket(9, 8))
+    assert np.asarray(batch.inputs.lengths).tolist() == [8] * 4 + [0] * 5
+    assert sorted(np.asarray(batch.targets)[:4]) == [20, 21, 22, 23]
+    assert not np.asarray(batch.inputs.values)[4:].any()
 
 
 N, T = 40, 9
@@ -251,10 +259,14 @@ def test_a_prefix_stays_with_its_example():
     parts = bucketed(spec, Batch(inputs, np.tile(numbers[:, None], (1, 4)), prefix), EDGES)
     for part in parts:
         assert part.prefix is not None
-        assert part.prefix.values.shape == part.targets.shape == (len(part.targets), 4)
+        assert part.prefix.values.shape == part.targets.shape
         rows = np.asarray(part.targets)[:, 0]
         np.testing.assert_array_equal(part.prefix.lengths, rows % 5)
         np.testing.assert_array_equal(part.inputs.lengths, OWN_LENGTHS[rows])
+        own = np.maximum(OWN_LENGTHS, numbers % 5)[rows]
+        edge = part.inputs.values.shape[1]
+        assert edge == min(edge for edge in EDGES if own.max() <= edge)
+        assert part.prefix.values.shape[1] == min(edge, 4)
     assert sorted(np.concatenate([part.targets[:, 0] for part in parts])) == list(range(N))
 
 
@@ -277,3 +289,58 @@ def test_empty_buckets_are_left_out():
 def test_lengths_that_are_no_buckets_are_refused(lengths, said):
     with pytest.raises(SeqexpError, match=said):
         bucketed(WORDS, ragged(WORDS), lengths)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_best_lengths_are_the_best_of_all(seed):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(0, 12, rng.integers(1, 15))
+    buckets = int(rng.integers(1, 5))
+    *shorter, longest = sorted(set(np.maximum(lengths, 1).tolist()))
+    choices = itertools.combinations(shorter, min(buckets - 1, len(shorter)))
+    least = min(padded([*choice, longest], lengths) for choice in choices)
+    found = best_lengths(lengths, buckets)
+    assert found[-1] == longest and len(found) <= buckets
+    assert padded(found, lengths) == least
+
+
+def padded(ends, lengths) -> int:
+    return sum(min(end for end in ends if end >= length) - length for length in lengths.tolist())
+
+
+def test_of_very_many_lengths_a_few_are_tried():
+    lengths = np.random.default_rng(0).permutation(20_000)
+    found = best_lengths(lengths, 4)
+    assert found[-1] == 19_999 and len(found) == 4
+    even = padded([5_000, 10_000, 15_000, 19_999], lengths)
+    assert padded(found, lengths) == pytest.approx(even, rel=0.01)
+
+
+def test_as_few_buckets_as_waste_a_tenth():
+    assert bucket_lengths(np.full(50, 7), "auto") == [7]
+    lengths = np.arange(1, 101)
+    found = bucket_lengths(lengths, "auto")
+    waste = [1 - 5050 / (5050 + padded(best_lengths(lengths, n), lengths)) for n in range(1, 9)]
+    assert waste[len(found) - 1] <= 0.1 < waste[len(found) - 2]
+    # Lengths of 12 orders, as many steps of each, need more than a handful.
+    orders = np.repeat(2 ** np.arange(12), 2 ** np.arange(12)[::-1])
+    assert len(bucket_lengths(orders, "auto")) == 8
+
+
+def test_a_task_is_put_in_buckets_and_longer_held_out_examples_in_one_of_their_own():
+    train, longer = ragged(WORDS), ragged(WORDS)
+    train = train._replace(inputs=train.inputs._replace(lengths=np.minimum(OWN_LENGTHS, 6)))  # type: ignore[arg-type]
+    splits = splits_in_buckets(WORDS, {"train": train, "valid": train, "test": longer}, 2)
+    assert isinstance(splits.train, LengthBuckets)
+    parts = splits.train.all_examples()
+    ends = [part.inputs.values.shape[1] for part in parts]
+    assert ends[-1] == 6 and len(ends) == 2
+    assert [p.inputs.values.shape[1] for p in splits.held_out["valid"]] == ends
+    assert [p.inputs.values.shape[1] for p in splits.held_out["test"]] == [*ends, 9]
+    assert sum(len(part.targets) for part in splits.held_out["test"]) == N
+
+
+def test_one_bucket_is_a_plain_set_of_examples():
+    splits = splits_in_buckets(WORDS, {"train": ragged(WORDS), "test": ragged(WORDS)}, 1)
+    assert isinstance(splits.train, Examples)
+    assert splits.train.split.inputs.values.shape == (N, OWN_LENGTHS.max())

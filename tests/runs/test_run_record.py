@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from seqexp.runs import checkpoint, store
 from seqexp.runs.record import RunInfo, RunRecord, is_finished, run_directory
@@ -59,7 +60,8 @@ def test_a_whole_life(tmp_path: Path) -> None:
     assert not is_finished(record.directory)
 
     _log(record, 1, 4)
-    record.log_samples(4, ["the cat", "the dog"])
+    roll = np.array([[0.0, 1, 0.5], [2, -1, math.nan]])
+    record.log_samples(4, ["the cat", "the dog"], {"roll": roll})
     record.save_checkpoint(4, {"x": np.zeros(2)})
     record.save_weights(3, {"w": np.ones(2)})
     record.write_cost({"flops": {"value": 12, "how": "jaxpr"}, "energy": None})
@@ -71,6 +73,7 @@ def test_a_whole_life(tmp_path: Path) -> None:
         "cost.json",
         "manifest.json",
         "metrics.jsonl",
+        "pictures",
         "run.json",
         "samples.jsonl",
         "timing.jsonl",
@@ -103,8 +106,15 @@ def test_a_whole_life(tmp_path: Path) -> None:
         {"step": step, "seconds": 0.5 * step} for step in range(1, 5)
     ]
     assert store.read(record.directory / "samples.jsonl") == [
-        {"step": 4, "texts": ["the cat", "the dog"]}
+        {
+            "step": 4,
+            "texts": ["the cat", "the dog"],
+            "pictures": {"roll": "pictures/roll-4.png"},
+        }
     ]
+    with Image.open(record.directory / "pictures" / "roll-4.png") as picture:
+        # Dark is 1; what is beyond is cut off, and what is no number is white.
+        assert np.asarray(picture).tolist() == [[255, 0, 128], [0, 255, 255]]
     weights = checkpoint.read(record.directory / "weights.msgpack")
     assert (weights.run, weights.step) == (record.run["id"], 3)
 

@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mirrored import COST, OFFLINE, finish, log_steps, offline_runs_of, our_warnings, run_info
 from offline_wandb import described, history, inspect, summary
@@ -34,7 +35,7 @@ def test_offline_runs_hold_what_the_records_hold(
     for step in range(1, 6):
         for record in records:
             log_steps(record, step, step)
-    records[1].log_samples(5, ["the cat", "the dog"])
+    records[1].log_samples(5, ["the cat", "the dog"], {"roll": np.eye(3)})
     for record in records:
         finish(record)
 
@@ -50,6 +51,7 @@ def test_offline_runs_hold_what_the_records_hold(
         assert {name: ended[name] for name in last} == last
         assert rows[-1]["seconds"] == 2.5
         assert ("samples._type" in rows[-1]) == (seed == 1)
+        assert (rows[-1].get("roll._type") == "image-file") == (seed == 1)
 
         assert ended["status"] == "finished"
         assert ended["score/valid"] == ended["best/loss"] == 0.25

@@ -67,6 +67,18 @@ class Counting(Task):
         }
         return Splits(LengthBuckets(train, self.constant), held_out)
 
+    @property
+    def shown(self) -> int:
+        return 3
+
+    def show(
+        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
+    ) -> Mapping[str, str | np.ndarray]:
+        """The true tokens of each, and its logits as a picture."""
+        whole = zip(*map(np.asarray, batch.inputs), batch.targets, outputs.argmax(-1), strict=True)
+        lines = [f"{tokens[:n].tolist()}: {y}, said {said}" for tokens, n, y, said in whole]
+        return {"answers": "\n".join(lines), "logits": 1 / (1 + np.exp(-outputs))}
+
     def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         logits, mask = prediction.outputs, self.spec.answer_mask(batch)
         said = jax.nn.one_hot(jnp.argmax(logits, -1), CLASSES) * mask[:, None]

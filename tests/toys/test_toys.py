@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import seqexp
 from seqexp.commands import check
@@ -112,19 +113,18 @@ def test_all_laws_hold(toy, model, capsys):
 
 
 @pytest.mark.full
-def test_an_epoch_of_buckets_trains_each_example_but_those_of_incomplete_batches(tmp_path):
+def test_an_epoch_of_buckets_trains_each_example_once(tmp_path):
     """By the lengths of the examples alone, whatever the order of the buckets."""
     parts = Counting(120).load().train.all_examples() or ()
     lengths = np.concatenate([part.inputs.lengths for part in parts])
     sizes = {4: 12, 8: 6, 12: 4}  # 48 tokens in a batch of each
-    batches = {T: np.sum((lengths > T - 4) & (lengths <= T)) // B for T, B in sizes.items()}
+    batches = {T: -(-np.sum((lengths > T - 4) & (lengths <= T)) // B) for T, B in sizes.items()}
     steps = sum(batches.values())
     asked = ["model=gru", "+task.constant=tokens", f"trainer.steps={steps}"]
     study = sweep("counting", tmp_path, *asked, f"trainer.eval_every={steps}")
     (run,) = runs(study)
     (metrics,) = read(study / run / "metrics.jsonl")
-    assert metrics["examples"] == sum(batches[T] * B for T, B in sizes.items())
-    assert metrics["tokens"] <= lengths.sum()
+    assert (metrics["examples"], metrics["tokens"]) == (len(lengths), lengths.sum())
 
 
 def test_other_held_out_splits_are_recorded_beside_the_test(swept):
@@ -137,6 +137,20 @@ def test_other_held_out_splits_are_recorded_beside_the_test(swept):
         table = seqexp.load(swept.study).runs.set_index("run")
         for run, record in runs(swept.study).items():
             assert table.at[run, "length 2x/f1"] == record["held_out"]["length 2x"]["f1"]
+
+
+def test_what_a_task_shows_is_kept_at_each_evaluation(swept):
+    if swept.toy != "counting":
+        pytest.skip("the counting shows its answers")
+    for run in runs(swept.study):
+        steps = [record["step"] for record in read(swept.study / run / "metrics.jsonl")]
+        samples = read(swept.study / run / "samples.jsonl")
+        assert [record["step"] for record in samples] == steps
+        for record in samples:
+            (text,) = record["texts"]
+            assert len(text.splitlines()) == 3 and all(", said " in t for t in text.splitlines())
+            with Image.open(swept.study / run / record["pictures"]["logits"]) as picture:
+                assert picture.size == (3, 3)
 
 
 def test_perplexity_is_of_the_whole_split(swept):
