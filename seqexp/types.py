@@ -245,6 +245,55 @@ class Text:
     length: int
 
 
+@dataclass(frozen=True)
+class Beam:
+    """Free answers by beam search.
+
+    Attributes:
+        width: how many hypotheses are kept; of 1 it is greedy.
+        length_penalty: alpha >= 0 of the score log p(y) / ((5 + |y|) / 6)^alpha, by which the best
+            is chosen (Wu et al. 2016, https://arxiv.org/abs/1609.08144); 0 for log p(y) itself.
+    """
+
+    width: int
+    length_penalty: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_width(self.width)
+        if not 0 <= self.length_penalty < float("inf"):
+            raise SeqexpError(
+                f"length_penalty must be a number of at least 0, not {self.length_penalty!r}"
+            )
+
+
+@dataclass(frozen=True)
+class CTC:
+    """Labels without repetitions and blanks, of a spec with an answer a "step" (connectionist
+    temporal classification, Graves et al. 2006, https://doi.org/10.1145/1143844.1143891).
+
+    Attributes:
+        blank: the output that is no label.
+        width: how many prefixes a beam search keeps; None for the best path.
+    """
+
+    blank: int
+    width: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.width is not None:
+            require_width(self.width)
+
+
+def require_width(width: int) -> None:
+    """Raise SeqexpError unless a beam can be so wide."""
+    if type(width) is not int or width < 1:
+        raise SeqexpError(f"the width of a beam must be a whole number from 1 up, not {width!r}")
+
+
+Decoding = Literal["greedy"] | Beam | CTC
+"""How outputs become answers: "greedy" takes the largest output at each step."""
+
+
 class Bucket(NamedTuple):
     """The static shape of some of a stream's batches: B examples of T steps."""
 
@@ -357,7 +406,7 @@ class Task(ABC):
         return means(sums)
 
     @property
-    def decoding(self) -> Literal["greedy"] | None:
+    def decoding(self) -> Decoding | None:
         """How what `judge` reads is decoded; None where nothing is."""
         return None
 
@@ -365,9 +414,9 @@ class Task(ABC):
         """Further metrics of a split, on the host, of what was decoded (BLEU, error rates).
 
         Args:
-            generated: numpy, of all examples of a split. Free answers are written token by token,
-                up to their end, which is not among them; of other answers the largest output of
-                each sequence (`[N, 1]`) or step.
+            generated: numpy, of all examples of a split, by `decoding`. Free answers are written
+                token by token, up to their end, which is not among them; of other answers the
+                largest output of each sequence (`[N, 1]`) or step, or the labels of `CTC`.
             batch: numpy, the same examples, shorter arrays padded with zeros.
         """
         return {}

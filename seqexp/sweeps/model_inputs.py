@@ -75,9 +75,15 @@ def prompt_tokens(text: Text, prompt: str | Sequence[int]) -> np.ndarray:
     return tokens.astype(np.int32)
 
 
-def require_drawing(length: int | None, temperature: float) -> None:
-    """Raise SeqexpError unless so many steps can be drawn at a temperature."""
+def require_drawing(
+    length: int | None, temperature: float, top_k: int | None, top_p: float | None
+) -> None:
+    """Raise SeqexpError unless so many steps can be drawn so."""
     if type(length) is not int or length < 1:
         raise SeqexpError(f"length must be a whole number of at least 1, not {length!r}")
     if not 0 <= temperature < float("inf"):
         raise SeqexpError(f"temperature must be a number of at least 0, not {temperature!r}")
+    if top_k is not None and (type(top_k) is not int or top_k < 1):
+        raise SeqexpError(f"top_k must be a whole number of at least 1, or None, not {top_k!r}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise SeqexpError(f"top_p must be above 0 and at most 1, or None, not {top_p!r}")

@@ -25,13 +25,14 @@ from seqexp.sweeps.model_inputs import checked_inputs, prompt_tokens, require_dr
 from seqexp.sweeps.outcome import shown
 from seqexp.sweeps.point import Point
 from seqexp.training import Experiment, Program
-from seqexp.training.decoding import before_end, decode, sample_text, spell
+from seqexp.training.decoding import before_end, best_of_beam, decode, sample_text, spell
 from seqexp.training.evaluation import eval_batches
 from seqexp.training.mesh import group_mesh
 from seqexp.training.settings import changed_settings, refuse_settings
 from seqexp.training.step import SAMPLE, build, member_key
 from seqexp.types import (
     Batch,
+    Beam,
     Model,
     SeqexpError,
     Sequences,
@@ -74,7 +75,7 @@ class TrainedRun:
         self._graphdef, self._params = nnx.split(self.model)
         self._outputs = jax.jit(_outputs, static_argnums=0)
         self._sample = jax.jit(sample_text, static_argnums=(0, 4))
-        self._answer = jax.jit(_answer, static_argnums=(0, 3, 4))
+        self._answer = jax.jit(_answer, static_argnums=(0, 3, 4, 5))
 
     def __repr__(self) -> str:
         score = self.run["score"]
@@ -114,6 +115,8 @@ class TrainedRun:
         length: int | None = None,
         *,
         temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
         seed: int | None = None,
     ) -> Any:
         """What the model writes: text after a prompt, or a free answer to an input.
@@ -123,8 +126,10 @@ class TrainedRun:
                 `[T]` tokens or `[T, D]` features.
             length: how many symbols to draw; None for as many as training's samples have, or as
                 the longest answer.
-            temperature: divides the logits; 0 always takes the largest. None for 1, or for 0 where
-                answers are free.
+            temperature: divides the logits; 0 always takes the largest. None for 1; where answers
+                are free, for the task's own decoding, greedy or by a beam.
+            top_k: draw among so many of the likeliest symbols; None for all.
+            top_p: draw from the smallest set of them that has this probability; None for all.
             seed: draws; None for the run's own, with which training drew its samples.
 
         Returns:
@@ -135,17 +140,19 @@ class TrainedRun:
             SeqexpError: the task is none of writing, or there is a mistake in an argument.
         """
         text, spec = self.task.text, self.task.spec
-        if temperature is None:
-            temperature = 0.0 if spec.answer == "free" else 1.0
+        beam = None
+        if spec.answer == "free" and (temperature, top_k, top_p) == (None, None, None):
+            temperature = 0.0
+            beam = self.task.decoding if isinstance(self.task.decoding, Beam) else None
+        how = (1.0 if temperature is None else temperature), top_k, top_p
         if spec.answer == "free":
             length = spec.max_answer_length if length is None else length
-            require_drawing(length, temperature)
+            require_drawing(length, *how)
             sequences, alone = checked_inputs(spec, prompt, None)
             if not alone:
                 raise SeqexpError("give the inputs of one example, without B")
-            drawn = self._answer(
-                self._graphdef, self._params, sequences, length, spec, self._key(seed), temperature
-            )
+            model = self._graphdef, self._params
+            drawn = self._answer(*model, sequences, length, spec, beam, self._key(seed), *how)
             return np.asarray(drawn.values[0])[: int(drawn.lengths[0])].tolist()
         if text is None:
             raise SeqexpError(
@@ -153,10 +160,10 @@ class TrainedRun:
                 "the next token (it has no `text`); use predict"
             )
         length = text.length if length is None else length
-        require_drawing(length, temperature)
+        require_drawing(length, *how)
         tokens = prompt_tokens(text, prompt)
         drawn = self._sample(
-            self._graphdef, self._params, self._key(seed), jnp.asarray(tokens), length, temperature
+            self._graphdef, self._params, self._key(seed), jnp.asarray(tokens), length, *how
         )
         whole = [*tokens.tolist(), *np.asarray(drawn).tolist()]
         return spell(text, whole) if isinstance(prompt, str) else whole
@@ -259,13 +266,18 @@ def _answer(
     inputs: Sequences,
     length: int,
     spec: TaskSpec,
+    beam: Beam | None,
     key: Any,
     temperature: Any,
+    top_k: Any,
+    top_p: Any,
 ) -> Sequences:
     assert spec.start is not None and spec.end is not None
-    first = jnp.full(1, spec.start)
     model = nnx.merge(graphdef, params)
-    written = decode(model, inputs, first, length, key=key, temperature=temperature)
+    if beam is not None:
+        return best_of_beam(spec, model, inputs, beam, length)
+    how = {"key": key, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+    written = decode(model, inputs, jnp.full(1, spec.start), length, **how)
     return before_end(written, spec.end)
 
 

@@ -14,7 +14,9 @@ import numpy as np
 
 from seqexp.training.batches import batch_shapes, drawn
 from seqexp.types import (
+    CTC,
     Batch,
+    Beam,
     Features,
     Mean,
     Prediction,
@@ -46,6 +48,7 @@ def check_data(task: Task, splits: Splits, batch_size: int) -> None:
     if not isinstance(task, Task):
         raise SeqexpError(f"{name} is no task: make it a subclass of seqexp.types.Task")
     _check_text(task, name)
+    _check_decoding(task, name)
     if missing := {"valid", "test"} - splits.held_out.keys():
         raise SeqexpError(f"{name}: held_out has no {' and no '.join(sorted(missing))} split")
     for shapes in batch_shapes(splits.train, batch_size).values():
@@ -269,6 +272,27 @@ def _check_text(task: Task, name: str) -> None:
         raise SeqexpError(f"{name}: the prompt of text has symbols that are no tokens: {unknown}")
     if not text.prompt:
         raise SeqexpError(f"{name}: the prompt of text is empty, and must have one symbol at least")
+
+
+def _check_decoding(task: Task, name: str) -> None:
+    how, spec = task.decoding, task.spec
+    if isinstance(how, Beam) and spec.answer != "free":
+        raise SeqexpError(
+            f"{name}: a beam writes free answers, and the spec has one a {spec.answer}: let "
+            'decoding be "greedy"'
+        )
+    if not isinstance(how, CTC):
+        return
+    if spec.answer != "step":
+        raise SeqexpError(
+            f"{name}: CTC needs an answer a step, and the spec has {spec.answer!r} ones: use "
+            'answer="step"'
+        )
+    if not 0 <= how.blank < spec.output_size:
+        raise SeqexpError(
+            f"{name}: the blank of CTC must be one of the outputs, 0 to {spec.output_size - 1}, "
+            f"not {how.blank}"
+        )
 
 
 def _place(index: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Decoding, of any model through its own `prefill` and `step`: greedy, or sampled."""
+"""Decoding, of any model through its own `prefill` and `step`: greedy, sampled, or by a beam."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from seqexp.types import Array, Batch, Model, Sequences, TaskSpec, Text
+from seqexp.training.beam import beam_search
+from seqexp.training.ctc import best_path, prefix_beam_search
+from seqexp.training.sampling import draw
+from seqexp.types import CTC, Array, Batch, Beam, Decoding, Model, Sequences, TaskSpec, Text
 
 
 def decode(
@@ -21,10 +24,12 @@ def decode(
     *,
     key: Array | None = None,
     temperature: float | Array = 1.0,
+    top_k: int | Array | None = None,
+    top_p: float | Array | None = None,
 ) -> Array:
     """Write tokens one by one, each read back before the next.
 
-        y_u = argmax(o_u), or drawn from softmax(o_u / temperature) where there is a key
+        y_u = argmax(o_u), or `draw`n from softmax(o_u / temperature) where there is a key
 
     with o_u the model's outputs after it has read the inputs, `first` and y_1 .. y_{u-1}.
 
@@ -35,6 +40,8 @@ def decode(
         length: U, how many to write.
         key: draws; None for greedy decoding.
         temperature: divides the logits; 0 takes the largest, too.
+        top_k: draw among so many of the likeliest tokens; None for all.
+        top_p: draw from the nucleus of that probability; None for all.
 
     Returns:
         `[B, U]` int32 tokens.
@@ -43,12 +50,10 @@ def decode(
     def write(state: Any, step_key: Array | None) -> Any:
         carry, token = state
         carry, logits = model.step(carry, token)
-        token = jnp.argmax(logits, axis=-1)
-        if step_key is not None:
-            positive = jnp.where(temperature > 0, temperature, 1.0)
-            drawn = jax.random.categorical(step_key, logits / positive)
-            token = jnp.where(temperature > 0, drawn, token)
-        token = token.astype(jnp.int32)
+        if step_key is None:
+            token = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        else:
+            token = draw(step_key, logits, temperature, top_k, top_p)
         return (carry, token), token
 
     keys = None if key is None else jax.random.split(key, length)
@@ -80,6 +85,35 @@ def greedy(spec: TaskSpec, model: Model, batch: Batch) -> Sequences:
     return Sequences(tokens[:, None], (lengths > 0).astype(jnp.int32))
 
 
+def decoded(spec: TaskSpec, model: Model, batch: Batch, how: Decoding) -> Sequences:
+    """A model's answers to a batch, decoded as a task asks: what `judge` reads of one hypothesis,
+    the best, where there are several."""
+    if isinstance(how, Beam):
+        return best_of_beam(spec, model, batch.inputs, how)
+    if not isinstance(how, CTC):
+        return greedy(spec, model, batch)
+    outputs, lengths = model(batch.inputs).outputs, batch.inputs.lengths
+    if how.width is None:
+        return best_path(outputs, lengths, blank=how.blank)
+    return prefix_beam_search(outputs, lengths, blank=how.blank, width=how.width).best
+
+
+def best_of_beam(
+    spec: TaskSpec, model: Model, inputs: Sequences, beam: Beam, length: int | None = None
+) -> Sequences:
+    """The best free answers that a beam finds, of at most `length` tokens, or as the spec says."""
+    assert spec.start is not None and spec.end is not None and spec.max_answer_length
+    return beam_search(
+        model,
+        inputs,
+        start=spec.start,
+        end=spec.end,
+        length=length or spec.max_answer_length,
+        width=beam.width,
+        length_penalty=beam.length_penalty,
+    ).best
+
+
 def sample_text(
     graphdef: nnx.GraphDef,
     params: Any,
@@ -87,13 +121,16 @@ def sample_text(
     prompt: Array,
     length: int,
     temperature: float | Array = 1.0,
+    top_k: int | Array | None = None,
+    top_p: float | Array | None = None,
 ) -> Array:
     """Draw tokens after a prompt: `[T]` tokens, at least one, to `[length]` int32 tokens."""
     model = nnx.merge(graphdef, params)
     # A past of length 0 stands in arrays of one step, for a model may not read arrays of none.
     past = jnp.concatenate([prompt[:-1], jnp.zeros(1, prompt.dtype)])
     inputs = Sequences(past[None], jnp.asarray([len(prompt) - 1], jnp.int32))
-    return decode(model, inputs, prompt[-1:], length, key=key, temperature=temperature)[0]
+    how = {"key": key, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+    return decode(model, inputs, prompt[-1:], length, **how)[0]
 
 
 def encode(text: Text, symbols: str) -> np.ndarray:

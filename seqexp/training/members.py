@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqexp.training.batches import tokens
-from seqexp.training.decoding import greedy
+from seqexp.training.decoding import decoded
 from seqexp.training.experiment import Experiment
 from seqexp.training.hyper import Hyper
 from seqexp.training.step import (
@@ -159,10 +159,13 @@ def evaluate(
 def decode(
     experiment: Experiment, graphdef: nnx.GraphDef, params: Any, active: Array, batch: Batch
 ) -> Sequences:
-    """A member's greedily decoded answers to a batch; zeros if the member is not active."""
+    """A member's answers to a batch, as the task decodes them; zeros if it is not active."""
+    task = experiment.task
+    assert task.decoding is not None
+    how = task.decoding
 
     def generate(params: Any) -> Sequences:
-        return greedy(experiment.task.spec, nnx.merge(graphdef, params), batch)
+        return decoded(task.spec, nnx.merge(graphdef, params), batch, how)
 
     return _if_active(active, generate, params)
 

@@ -156,6 +156,8 @@ def test_what_is_generated_is_what_training_sampled(trained):
     assert greedy == run.generate("12", 9, temperature=0, seed=5) and len(greedy) == 11
     likeliest = run.predict([int(symbol) for symbol in greedy[:-1]]).argmax(-1)
     assert greedy[2:] == "".join(map(str, likeliest[1:]))
+    assert run.generate("12", 9, seed=5, top_k=1) == greedy
+    assert run.generate("12", 9, seed=5, top_p=1e-6) == greedy
 
 
 def test_a_mistaken_prompt_is_told(trained):
@@ -169,6 +171,9 @@ def test_a_mistaken_prompt_is_told(trained):
         run.generate("1", temperature=-1)
     with pytest.raises(SeqexpError, match="length"):
         run.generate("1", 0)
+    for k, p in ((0, None), (True, None), (None, 0.0), (None, 1.1)):
+        with pytest.raises(SeqexpError, match="top_k" if p is None else "top_p"):
+            run.generate("1", top_k=k, top_p=p)
     with pytest.raises(SeqexpError, match="can't generate: adding is no task"):
         seqexp.load_run(trained("adding")).generate("1")
 

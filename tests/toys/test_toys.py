@@ -18,7 +18,7 @@ import seqexp
 from seqexp.commands import check
 from seqexp.runs.record import RunRecord
 from seqexp.runs.store import read
-from seqexp.training.decoding import greedy
+from seqexp.training.decoding import decoded
 from seqexp.types import Batch, SeqexpError, Sequences
 from tests.full import full
 from tests.sweeps.tiny import deterministic, runs
@@ -168,7 +168,9 @@ def test_a_free_answer_is_generated_for_one_input(swept):
     spec, alone = loaded.task.spec, [np.asarray(batch.inputs.values[0, :1]), [3, 3, 2]]
     for words in alone:
         inputs = Sequences(np.asarray(words)[None], np.array([len(words)]))  # type: ignore[arg-type]
-        (expected,), (length,) = greedy(spec, loaded.model, Batch(inputs, ()))
+        how = loaded.task.decoding
+        assert how is not None
+        (expected,), (length,) = decoded(spec, loaded.model, Batch(inputs, ()), how)
         assert loaded.generate(words) == np.asarray(expected)[: int(length)].tolist()
     with pytest.raises(SeqexpError, match="use generate"):
         loaded.predict(np.zeros((1, 2), int))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +15,8 @@ from seqexp.tasks.metrics import accuracy, cross_entropy
 from seqexp.types import (
     Array,
     Batch,
+    Beam,
+    Decoding,
     Prediction,
     Score,
     Sequences,
@@ -39,10 +40,12 @@ class Translation(Task):
     Attributes:
         longest: the most words.
         examples: of each held-out split.
+        width: of the beam that writes; None for greedy decoding.
     """
 
     longest: int
     examples: int
+    width: int | None = None
 
     @property
     def spec(self) -> TaskSpec:
@@ -66,8 +69,8 @@ class Translation(Task):
         return {"one word, guessed": 1 / WORDS}
 
     @property
-    def decoding(self) -> Literal["greedy"]:
-        return "greedy"
+    def decoding(self) -> Decoding:
+        return "greedy" if self.width is None else Beam(self.width, length_penalty=0.6)
 
     def load(self) -> Splits:
         stream = Generated(self.make)

@@ -13,7 +13,10 @@ from seqexp.data.streams import Examples, Generated, Windows
 from seqexp.tasks.metrics import accuracy, cross_entropy, squared_error
 from seqexp.training.check_data import check_data
 from seqexp.types import (
+    CTC,
     Batch,
+    Beam,
+    Decoding,
     Features,
     Mean,
     Prediction,
@@ -46,6 +49,7 @@ class Own(Task):
     asked: TaskSpec
     sampled: Text | None = None
     judged_by: Score = Score("loss", "min")
+    decoded_by: Decoding | None = None
 
     @property
     def spec(self) -> TaskSpec:
@@ -58,6 +62,10 @@ class Own(Task):
     @property
     def score(self) -> Score:
         return self.judged_by
+
+    @property
+    def decoding(self) -> Decoding | None:
+        return self.decoded_by
 
     def load(self) -> Splits:
         return splits(self.spec)
@@ -229,6 +237,25 @@ def test_a_measure_must_give_the_loss_and_the_score():
     task = Own(WORDS, judged_by=Score("f1", "max"))
     with pytest.raises(SeqexpError, match="measure gives accuracy, loss, but no 'f1'"):
         check_data(task, splits(WORDS), batch_size=2)
+
+
+@pytest.mark.parametrize(
+    ("spec", "how", "said"),
+    [
+        (WORDS, Beam(2), "a beam writes free answers, and the spec has one a sequence"),
+        (WORDS, CTC(0), "CTC needs an answer a step"),
+        (STEPS, CTC(C), "the blank of CTC must be one of the outputs, 0 to 2, not 3"),
+        (STEPS, CTC(-1, width=2), "the blank of CTC"),
+    ],
+)
+def test_what_is_decoded_must_fit_the_answers(spec, how, said):
+    with pytest.raises(SeqexpError, match=said):
+        check_data(Own(spec, decoded_by=how), splits(spec), batch_size=2)
+
+
+@pytest.mark.parametrize(("spec", "how"), [(FREE, Beam(2)), (STEPS, CTC(C - 1)), (FREE, "greedy")])
+def test_decoding_that_fits_is_accepted(spec, how):
+    check_data(Own(spec, decoded_by=how), splits(spec), batch_size=2)
 
 
 def test_a_prompt_must_be_of_the_tokens():
