@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import pytest
@@ -14,10 +15,11 @@ from hydra import compose, initialize_config_dir, initialize_config_module
 from seqexp.commands.composition import Composed, points_in
 from seqexp.commands.configs import config_folder
 from seqexp.data.download import DATA_DIR
+from seqexp.layers.cell_dropout import CellDropout
 from seqexp.sweeps.point import Point
 from seqexp.training import Hyper
 from seqexp.training.step import graph, init_member, loss_and_sums
-from seqexp.types import SeqexpError
+from seqexp.types import SeqexpError, TaskSpec, Tokens
 
 MENU = config_folder()
 
@@ -51,17 +53,41 @@ def loss_shape(composed: Point) -> tuple[int, ...]:
     raise AssertionError("no shape of targets fits the task's loss")
 
 
+ANSWERS = {"bag_of_words": "sequence", "encoder_decoder": "free"}
+"""What models give that refuse every other answer."""
+
+FREE = TaskSpec(Tokens(4), "free", 5, 4, causal=False, max_answer_length=3, start=0, end=1)
+
+
+def fits(model: str, spec: TaskSpec) -> bool:
+    """Whether a model of the menu can answer a task."""
+    return ANSWERS.get(model, spec.answer) == spec.answer
+
+
 @pytest.mark.parametrize("task", menu("task"))
 @pytest.mark.parametrize("model", menu("model"))
-def test_every_model_fits_every_task(model, task):
-    assert loss_shape(point(f"model={model}", f"task={task}")) == ()
+def test_every_model_fits_every_task_or_says_that_it_is_for_others(model, task):
+    composed = point(f"model={model}", f"task={task}")
+    if fits(model, composed.build().task.spec):
+        assert loss_shape(composed) == ()
+    else:
+        with pytest.raises(SeqexpError, match=r"this task has .*: use another model"):
+            loss_shape(composed)
 
 
 @pytest.mark.parametrize("name", menu("cell_dropout"))
 @pytest.mark.parametrize("model", menu("model"))
 def test_every_dropout_wraps_every_cell_that_has_what_it_drops(model, name):
+    if model == "bag_of_words":
+        with pytest.raises(SeqexpError, match="no key model.cell_dropout"):
+            point(f"model={model}", f"cell_dropout={name}")
+        return
     wrapped = point(f"model={model}", f"cell_dropout={name}")
-    if model == "stack":
+    if model == "encoder_decoder":
+        net: Any = nnx.eval_shape(lambda: wrapped.build().model(FREE, rngs=nnx.Rngs(0)))
+        cells = [net.encoder.layers[0].forward.cell, net.decoder.layers[0].cell]
+        assert all(isinstance(cell, CellDropout) for cell in cells)
+    elif model == "stack":
         with pytest.raises(SeqexpError, match="model.cell_dropout is for models of one cell"):
             wrapped.build().model(wrapped.build().task.spec, rngs=nnx.Rngs(0))
     elif name == "recurrent" and model in ("rnn", "irnn"):

@@ -14,6 +14,9 @@ from yaml import YAMLError
 
 from seqexp.types import SeqexpError, first_line
 
+LISTS = ("model.layers", "model.encoder_layers")
+"""Where a model's file may name layers."""
+
 
 class Layered(NamedTuple):
     """A config whose layers are nodes, and the choices of the menu, with the layers' names."""
@@ -23,7 +26,7 @@ class Layered(NamedTuple):
 
 
 def with_layers(config: DictConfig, runtime: Any) -> Layered:
-    """A config whose `model.layers` are nodes, in the place of names of files.
+    """A config whose `model.layers`, and `model.encoder_layers`, are nodes, in the place of names.
 
     A name stands for the file `layer/NAME.yaml`; `{NAME: {KEY: VALUE}}` for the file with other
     values. A node with a `_target_` stays.
@@ -36,17 +39,18 @@ def with_layers(config: DictConfig, runtime: Any) -> Layered:
     Raises:
         SeqexpError: there is no such layer, or its file can't be read.
     """
-    asked = OmegaConf.select(config, "model.layers")
-    if not OmegaConf.is_list(asked):
+    lists = [key for key in LISTS if OmegaConf.is_list(OmegaConf.select(config, key))]
+    if not lists:
         return Layered(config, runtime.choices)
     folders = [Path(s.path) / "layer" for s in runtime.config_sources if s.schema == "file"]
-    layers = OmegaConf.to_container(asked, resolve=True)
-    assert isinstance(layers, list)
     # Its interpolations are left to be resolved later.
-    changed = copy.deepcopy(config)
-    changed.model.layers = [_node(each, folders) for each in layers]
-    names = ",".join(map(_shown, layers))
-    return Layered(changed, {**runtime.choices, "layer@model.layers": names})
+    changed, choices = copy.deepcopy(config), dict(runtime.choices)
+    for key in lists:
+        layers = OmegaConf.to_container(OmegaConf.select(config, key), resolve=True)
+        assert isinstance(layers, list)
+        OmegaConf.update(changed, key, [_node(each, folders) for each in layers])
+        choices[f"layer@{key}"] = ",".join(map(_shown, layers))
+    return Layered(changed, choices)
 
 
 def _node(asked: Any, folders: Sequence[Path]) -> Any:

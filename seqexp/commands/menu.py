@@ -14,7 +14,7 @@ usage: seqexp {command} [OPTION ...] [KEY=VALUE ...]
 
 A choice of the menu is NAME=CHOICE, null for none; a value in it is NAME.KEY=VALUE. sweep tries all
 combinations of values written A,B or range(0,3) or glob(*).
-model=stack is made of the layers that model.layers=[lstm,gru] names.
+model=stack and model=encoder_decoder are made of the layers that model.layers=[lstm,gru] names.
 
   --config-dir FOLDER    your own files, in folders as below; they come before ours. The classes
                          that they name are found where seqexp is called, and beside FOLDER

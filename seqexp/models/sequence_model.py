@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import cycle, islice
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Float, Int
 
@@ -16,6 +14,8 @@ from seqexp.cells.protocol import Cell
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout, recurrent_layer
 from seqexp.layers.bidirectional import Merge
 from seqexp.layers.stack import Norm
+from seqexp.models.embedding import embed_tokens
+from seqexp.models.layer_kinds import LayerFactory, out_features, require_sizes, stacked_layers
 from seqexp.models.pooling import POOLINGS, Pooling, pool, pool_state, pool_step
 from seqexp.recurrences.remat import Remat, require_remat
 from seqexp.types import (
@@ -30,9 +30,6 @@ from seqexp.types import (
     TaskSpec,
     Tokens,
 )
-
-LayerFactory = Callable[..., Layer]
-"""Makes a layer from `(in_features, features, rngs=...)`."""
 
 
 class SequenceModel(nnx.Module):
@@ -90,7 +87,7 @@ class SequenceModel(nnx.Module):
         cell_dropout: Callable[[Cell], Cell] | None = None,
         rngs: nnx.Rngs,
     ):
-        _require_sizes(features=features, depth=depth, embed_features=embed_features)
+        require_sizes(features=features, depth=depth, embed_features=embed_features)
         if pooling not in POOLINGS:
             raise SeqexpError(f"model.pooling must be one of {POOLINGS}, not {pooling!r}")
         require_remat("model.remat", remat)
@@ -110,12 +107,9 @@ class SequenceModel(nnx.Module):
             width = embed_features or features
             self.embed = nnx.Embed(spec.inputs.size, width, rngs=rngs)
         bottom = width
-        stacked: list[Layer] = []
-        for kind in islice(cycle(kinds), depth * len(kinds)):
-            stacked.append(kind(width, features, rngs=rngs))
-            width = stacked[-1].out_features
+        stacked = stacked_layers(kinds, width, features, depth, rngs)
         self.stack = Stack(stacked, dropout=dropout, residual=residual, norm=norm, rngs=rngs)
-        self.out_features = width
+        self.out_features = width = self.stack.out_features
         self.forward_features = _forward_features(spec, pooling, stacked)
         self.readout = nnx.Linear(width, spec.output_size, rngs=rngs)
         if spec.answer == "free":
@@ -147,7 +141,7 @@ class SequenceModel(nnx.Module):
             width = spec.inputs.size
             if isinstance(spec.inputs, Tokens):
                 width = embed_features or features
-            if width != _out_features(kinds[0], width, features):
+            if width != out_features(kinds[0], width, features):
                 found["residual"] = False
         return found
 
@@ -194,8 +188,9 @@ class SequenceModel(nnx.Module):
                 (None, None) if stack_key is None else jax.random.split(stack_key)
             )
             _, carry = self._read(inputs, input_key)
-            embedded = _embedded(self.embed_prefix, prefix.values)
-            ys, hidden, _ = self.stack(embedded, prefix.lengths, carry, stack_key)
+            ys, hidden, _ = self.stack(
+                embed_tokens(self.embed_prefix, prefix.values), prefix.lengths, carry, stack_key
+            )
         else:
             ys, hidden, _ = self.stack(self._embedded(inputs.values), inputs.lengths, key=stack_key)
         if self.spec.answer == "sequence":
@@ -236,7 +231,7 @@ class SequenceModel(nnx.Module):
         """
         layers, pooled = carry
         free = self.spec.answer == "free"
-        embedded = _embedded(self.embed_prefix, x) if free else self._embedded(x)
+        embedded = embed_tokens(self.embed_prefix, x) if free else self._embedded(x)
         layers, y = self.stack.step(layers, embedded)
         pooled, y = pool_step(self._step_pooling, pooled, y)
         return (layers, pooled), self.readout(y)
@@ -253,12 +248,7 @@ class SequenceModel(nnx.Module):
         return self.pooling if self.spec.answer == "sequence" else "last"
 
     def _embedded(self, inputs: Array) -> Array:
-        return _embedded(self.embed, inputs) if isinstance(self.spec.inputs, Tokens) else inputs
-
-
-def _embedded(embed: nnx.Embed, tokens: Int[Array, "*N"]) -> Float[Array, "*N D"]:
-    # Padding may hold any token; one that is no row of the table would read NaN.
-    return embed(jnp.clip(tokens, 0, embed.num_embeddings - 1))
+        return embed_tokens(self.embed, inputs) if isinstance(self.spec.inputs, Tokens) else inputs
 
 
 def _kinds(
@@ -307,18 +297,3 @@ def _forward_features(spec: TaskSpec, pooling: Pooling, layers: Sequence[Layer])
     if isinstance(top, Recurrent) and top.reverse:
         return 0
     return top.out_features
-
-
-def _out_features(kind: LayerFactory, in_features: int, features: int) -> int:
-    """P: a layer may give out another width than it has units, a projection, say."""
-    found: list[int] = []
-    jax.eval_shape(lambda: found.append(kind(in_features, features, rngs=nnx.Rngs(0)).out_features))
-    return found[0]
-
-
-def _require_sizes(**sizes: Any) -> None:
-    for name, size in sizes.items():
-        if size is None and name == "embed_features":
-            continue
-        if not isinstance(size, int) or size < 1:
-            raise SeqexpError(f"model.{name} must be a whole number of at least 1, not {size!r}")

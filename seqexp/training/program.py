@@ -16,7 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from seqexp.training import members
 from seqexp.training.batches import batch_shapes
 from seqexp.training.check_data import check_data
-from seqexp.training.decoding import encode, greedy, sample_text, spell
+from seqexp.training.decoding import decoded, encode, sample_text, spell
 from seqexp.training.evaluation import (
     Evaluation,
     eval_batches,
@@ -272,7 +272,8 @@ def _answer(
     """The outputs of a batch, and what is decoded of it where the task asks for that."""
     model = nnx.merge(graphdef, params)
     outputs = model(batch.inputs, batch.prefix).outputs
-    return outputs, None if task.decoding is None else greedy(task.spec, model, batch)
+    how = task.decoding
+    return outputs, None if how is None else decoded(task.spec, model, batch, how)
 
 
 def _compiled(
