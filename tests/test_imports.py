@@ -36,8 +36,8 @@ LIBRARIES = {
     "wandb": {"runs"},
     "matplotlib": {"analysis"},
     "plotly": {"analysis"},
-    "pooch": {"data"},
-    "rich": {"sweeps", "commands"},
+    "requests": {"data"},
+    "rich": {"data", "sweeps", "commands"},
 }
 
 

@@ -22,6 +22,7 @@ def test_the_wheel_works_from_any_directory(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     menu = {f"seqexp/{p.relative_to(ROOT)}" for p in (ROOT / "conf").rglob("*.yaml")}
     code = {str(p.relative_to(ROOT)) for p in (ROOT / "seqexp").rglob("*.py")}
+    code |= {str(p.relative_to(ROOT)) for p in (ROOT / "seqexp" / "data").glob("*.txt")}
     assert menu | code | {"seqexp/conf/__init__.py"} <= set(names)
     assert "hydra_plugins/seqexp_launcher/launcher.py" in names
     assert "hydra_plugins/__init__.py" not in names, "Hydra's namespace must stay a namespace"

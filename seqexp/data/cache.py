@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pooch
+import platformdirs
 
 
 def cache_folder() -> Path:
     """The user's cache folder of seqexp, which may not exist yet."""
-    return Path(pooch.os_cache("seqexp"))
+    return Path(platformdirs.user_cache_dir("seqexp"))

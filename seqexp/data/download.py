@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import pooch
-from requests.exceptions import HTTPError, RequestException
+from rich.filesize import decimal
 
-from seqexp.data.cache import cache_folder
-from seqexp.data.sources import File, Source
+from seqexp.data import archives
+from seqexp.data.places import DATA_DIR, found, problem, target
+from seqexp.data.placing import forget, placed, temporary
+from seqexp.data.progress import downloading
+from seqexp.data.source import Archive, File, Source
+from seqexp.data.transfer import Unavailable, patiently, receive
 from seqexp.types import SeqexpError
 
-DATA_DIR = "SEQEXP_DATA_DIR"
-RETRIES = 2
+ONE_BY_ONE = 20
+"""The most files that are downloaded each by itself where an archive has all of them."""
 
 
 def fetch(source: Source) -> dict[str, Path]:
@@ -26,68 +30,90 @@ def fetch(source: Source) -> dict[str, Path]:
     Raises:
         SeqexpError: a file is corrupt, or missing and not to be had; says how to supply it.
     """
-    return {file.path: _find(file) for file in source.files}
+    places: dict[File, Path] = {}
+    missing: dict[File, Path] = {}
+    for file in source.files:
+        if (place := found(file)) is None:
+            missing[file] = target(file)
+        elif wrong := problem(place, file):
+            raise SeqexpError(
+                f"{place} {wrong}; delete it to have it downloaded again, or put the right file "
+                f"there (from {file.url})"
+            )
+        else:
+            places[file] = place
+    if missing:
+        _download(source, missing)
+    places |= missing
+    return {file.path: places[file] for file in source.files}
 
 
-def _find(file: File) -> Path:
-    places = [folder / file.path for folder in _folders()]
-    for place in places:
-        if place.is_file():
-            _verify(place, file)
-            return place
-    target = next((place for place in places if _can_write(place)), places[-1])
-    _download(file, target)
-    return target
+def summary(files: Sequence[File]) -> str:
+    """How many files, and of what size.
+
+    >>> summary([File("a/b", "", "", 1_500), File("a/c", "", "", 500)])
+    '2 files, 2.0 kB'
+    """
+    counted = "1 file" if len(files) == 1 else f"{len(files):,} files"
+    return f"{counted}, {decimal(sum(file.size for file in files))}"
 
 
-def _folders() -> list[Path]:
-    cache = cache_folder()
-    named = os.environ.get(DATA_DIR)
-    return [Path(named).expanduser(), cache] if named else [cache]
+def _download(source: Source, missing: Mapping[File, Path]) -> None:
+    archive = source.archive if len(missing) > ONE_BY_ONE else None
+    address = archive.url if archive else next(iter(missing)).url
+    for folder in {place.parent for place in missing.values()}:
+        forget(folder)
+    size = None if archive else sum(file.size for file in missing)
+    what = f"{source.name} ({summary(list(missing))}) from {urlsplit(address).hostname}"
+    with downloading(what, size) as advance:
+        if archive:
+            _all_of(archive, missing, advance)
+            return
+        for file, place in missing.items():
+            _one(file, place, advance)
 
 
-def _can_write(place: Path) -> bool:
-    nearest = next(folder for folder in place.absolute().parents if folder.exists())
-    return nearest.is_dir() and os.access(nearest, os.W_OK)
+def _one(file: File, place: Path, advance: Callable[[int], None]) -> None:
+    def attempt() -> None:
+        with placed(place) as opened:
+            receive(file.url, opened, advance, file.size)
+            opened.flush()
+            if problem(Path(opened.name), file):
+                wrong = f"what the server sent has another sha256 than {file.sha256[:12]}"
+                raise Unavailable(wrong, passing=False)
 
-
-def _verify(place: Path, file: File) -> None:
-    found = pooch.file_hash(str(place), alg="sha256")
-    if found != file.sha256:
-        raise SeqexpError(
-            f"{place} is corrupt: its sha256 begins {found[:12]}, expected {file.sha256[:12]}; "
-            f"delete it to have it downloaded again, or put the right file there (from {file.url})"
-        )
-
-
-def _download(file: File, target: Path) -> None:
-    pooch.get_logger().setLevel("ERROR")
-    # Not streamed, since an answer that is only partly read leaves its connection open.
-    downloader = pooch.HTTPDownloader(stream=False)
     try:
-        pooch.create(
-            path=target.parent,
-            base_url="",
-            registry={target.name: f"sha256:{file.sha256}"},
-            urls={target.name: file.url},
-            retry_if_failed=RETRIES,
-        ).fetch(target.name, downloader=downloader)  # pyright: ignore[reportArgumentType]
-        # Pooch leaves the mode of a temporary file, which only its owner can read.
-        target.chmod(0o644)
-    # Requests' errors are OSErrors, as are a full disk's; pooch's ValueError is a wrong hash.
-    except (OSError, ValueError) as error:
+        patiently(attempt)
+    except (Unavailable, OSError) as error:
         raise SeqexpError(
             f"{file.path} is missing and could not be downloaded from {file.url}: "
-            f"{_reason(error, file)}; put the file at {target}, or set {DATA_DIR} to a folder "
-            f"that holds {file.path}"
+            f"{_reason(error)}; put the file at {place}, or set {DATA_DIR} to a folder that holds "
+            f"{file.path}"
         ) from error
 
 
-def _reason(error: OSError | ValueError, file: File) -> str:
-    if isinstance(error, HTTPError) and error.response is not None:
-        return f"the server answered {error.response.status_code}"
-    if isinstance(error, RequestException):
-        return f"the connection failed ({type(error).__name__})"
-    if isinstance(error, OSError):
-        return " ".join(str(error).split())
-    return f"what the server sent has another sha256 than {file.sha256[:12]}..."
+def _all_of(archive: Archive, missing: Mapping[File, Path], advance: Callable[[int], None]) -> None:
+    wanted = {
+        file.path.removeprefix(f"{archive.folder}/"): archives.Wanted(file, place)
+        for file, place in missing.items()
+    }
+    first, place = next(iter(missing.items()))
+
+    def attempt() -> None:
+        with temporary(place.with_name("archive")) as opened:
+            receive(archive.url, opened, advance)
+            opened.seek(0)
+            archives.unpack(opened, wanted)
+
+    try:
+        patiently(attempt)
+    except (Unavailable, OSError) as error:
+        raise SeqexpError(
+            f"{len(missing):,} files of {archive.folder} are missing and could not be had from "
+            f"{archive.url}: {_reason(error)}; unpack it by hand so that {first.path} lies at "
+            f"{place}, or set {DATA_DIR} to a folder that holds {archive.folder}"
+        ) from error
+
+
+def _reason(error: Unavailable | OSError) -> str:
+    return " ".join(str(error).split())

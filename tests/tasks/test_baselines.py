@@ -25,7 +25,7 @@ TASK = Stored(length=4, valid_examples=2, test_examples=3)
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache.pooch, "os_cache", lambda project: tmp_path / project)
+    monkeypatch.setattr(cache.platformdirs, "user_cache_dir", lambda project: tmp_path / project)
     return tmp_path / "seqexp" / "baselines"
 
 
@@ -72,5 +72,5 @@ def test_a_torn_file_is_computed_again(folder, torn):
 def test_a_cache_that_cannot_be_written_to_costs_nothing(monkeypatch, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    monkeypatch.setattr(cache.pooch, "os_cache", lambda project: blocked / project)
+    monkeypatch.setattr(cache.platformdirs, "user_cache_dir", lambda project: blocked / project)
     assert measured_baselines(TASK, {"steps": Counted()}) == {"steps": 13.0}
