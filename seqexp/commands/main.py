@@ -19,7 +19,7 @@ usage: seqexp COMMAND ...
   cost   model=lstm --lengths 64,128,256       what a model costs, and how that grows
   check  model=mgu --config-dir FOLDER         do models and tasks, your own too, keep the laws?
   report runs/STUDY [...] [--wandb]            table, figures and page from the records
-  data   [TASK ...]                            fetch and check data sets
+  data   list|fetch|verify|path [NAME ...]     data sets: what there is, download, check, where
   doctor                                       does what a run needs work on this machine?
   --version
 

@@ -1,4 +1,4 @@
-"""`seqexp doctor` and `seqexp data`; and this machine's canaries."""
+"""`seqexp doctor`; and this machine's canaries."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pytest
 
 from seqexp.commands import train
 from seqexp.commands.main import main
-from seqexp.data.download import DATA_DIR
-from seqexp.data.sources import SOURCES
 from seqexp.training import canary
 
 
@@ -76,20 +74,3 @@ def test_the_doctor_says_what_does_not_work_and_what_to_do(quick, tmp_path, monk
     assert len(wrong) == 3
     for remedy in ("no training today", "logger.mode=disabled", "JAX_COMPILATION_CACHE_DIR"):
         assert any(remedy in line for line in wrong), remedy
-
-
-def test_data_says_what_is_missing_and_goes_on(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv(DATA_DIR, str(tmp_path))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    for source in SOURCES:
-        for file in source.files:
-            (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / file.path).write_bytes(b"wrong")
-    assert main(["data"]) == 1
-    assert capsys.readouterr().err.count("seqexp: error:") == len(SOURCES)
-
-
-@pytest.mark.parametrize("name", ["jsb", "--all"])
-def test_data_of_an_unknown_name(name, capsys):
-    assert main(["data", name]) == 2
-    assert "no data set" in capsys.readouterr().err
