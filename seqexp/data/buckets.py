@@ -273,5 +273,5 @@ def splits_in_buckets(
         return bucketed(spec, split, [*lengths, longest] if longest > lengths[-1] else lengths)
 
     parts = bucketed(spec, train, lengths)
-    stream = LengthBuckets(parts) if len(parts) > 1 else Examples(parts[0])
+    stream = Examples(*parts) if len(parts) == 1 else LengthBuckets(parts)
     return Splits(stream, {name: held_out(s) for name, s in splits.items() if name != "train"})

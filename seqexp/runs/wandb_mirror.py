@@ -74,7 +74,7 @@ class MirroredRun:
             if step >= run.starting_step:
                 import wandb
 
-                rows = [(step, text) for text in record["texts"]]
+                rows: list[Any] = [(step, text) for text in record["texts"]]
                 logged: dict[str, Any] = {}
                 if rows:
                     logged["samples"] = wandb.Table(columns=["step", "text"], data=rows)

@@ -33,7 +33,7 @@ GROWING = ("step_seconds", "prefill_seconds", "decode_seconds_per_token", "progr
 GROWING += ("training_flops_per_step",)
 """Costs of which `seqexp cost` tells how they grow."""
 
-TODAY = {
+TODAY: dict[Any, str] = {
     ("seqexp.cells.LSTM", "kernel"): "implementation",
     ("seqexp.models.SequenceModel", "chunk"): "remat",
 }

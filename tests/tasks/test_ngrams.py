@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -54,7 +55,7 @@ def test_n_is_chosen_by_validation():
         return (consecutive_windows(tokens, 10),)
 
     held_out = {"valid": split(text[:41]), "test": split(text[:61])}
-    bits = ngram_bits(Splits(Windows(text, 10), held_out), size=3)
+    bits = ngram_bits(Splits(Windows(jnp.asarray(text), 10), held_out), size=3)
     of_pairs = -np.log2(list(witten_bell(text, text[:61], 3, 2))[-1]).mean()
     assert bits < 0.1 < of_pairs
 
