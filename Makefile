@@ -53,8 +53,7 @@ test-newest:
 	$(NEWEST)/python -m pytest -n 2 --dist loadfile -m "not full"
 
 test-full: install
-	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "full or numbers"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full" --shapes $(addprefix tests/,recurrences cells layers models)
+	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --shapes -m "full or numbers"
 
 check: install
 	$(BIN)/ruff check .
