@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -145,7 +145,11 @@ def _chosen(table: pd.DataFrame) -> pd.Series:
     return ~family.duplicated().reindex(table.index)
 
 
-def to_text(table: pd.DataFrame, width: int | None = None) -> str:
+def to_text(
+    table: pd.DataFrame,
+    width: int | None = None,
+    baselines: Callable[[str], Mapping[str, float]] = lambda task: {},
+) -> str:
     """The table for a terminal, with notes on its marks below.
 
     Of a task with more than 12 rows only the chosen ones are told.
@@ -153,6 +157,7 @@ def to_text(table: pd.DataFrame, width: int | None = None) -> str:
     Args:
         table: see `tabulate`.
         width: columns of the terminal, in which long names lose their middle; None for any number.
+        baselines: of a task the scores that need no model, by name; they stand below its models.
     """
     parts, notes = [], []
     rows_of = Counter(table["task"])
@@ -160,6 +165,9 @@ def to_text(table: pd.DataFrame, width: int | None = None) -> str:
     seen = table.loc[table["chosen"] | few]
     for task, rows in seen.groupby("task", sort=False):
         cells = [_text_row(row) for row in rows.to_dict("records")]
+        none = [""] * (len(HEADINGS) - 3)
+        known = baselines(str(task)).items()
+        cells += [[f"baseline: {name}", "", interval(y, float("nan")), *none] for name, y in known]
         parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells], width)]
         left_out = missing(rows).items()
         parts += [f"  not in the mean of {_cut(label, 40)}: {seeds}" for label, seeds in left_out]

@@ -73,7 +73,7 @@ def report_on(
     study = load(*studies)
     found = findings(study, tabulate(study))
     # First what no full disk can take away.
-    print(to_text(found.table, terminal_width()), flush=True)
+    print(to_text(found.table, terminal_width(), found.study.baselines), flush=True)
     if study.problems:
         first, count = study.problems[0], len(study.problems)
         more = f", and {count - 1} more" if count > 1 else ""

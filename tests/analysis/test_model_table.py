@@ -220,6 +220,16 @@ def test_text_is_plain_and_fits_a_terminal(tmp_path):
     ]
 
 
+def test_baselines_stand_below_the_models(tmp_path):
+    write_run(tmp_path, "rnn", "adding", 0, baselines={"always 1": 1 / 6, "chance": 12.0})
+    study = load(tmp_path)
+    lines = to_text(tabulate(study), baselines=study.baselines).splitlines()
+    assert [line.split() for line in lines[3:5]] == [
+        ["baseline:", "always", "1", "0.1667"],
+        ["baseline:", "chance", "12.00"],
+    ]
+
+
 def test_text_leaves_out_what_was_not_chosen_where_there_is_much(tmp_path):
     for rate in range(1, 14):
         write_run(
