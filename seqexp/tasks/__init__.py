@@ -4,6 +4,14 @@ from seqexp.tasks.adding import Adding
 from seqexp.tasks.copy_memory import CopyMemory
 from seqexp.tasks.digits import SequentialDigits
 from seqexp.tasks.jsb_chorales import JSBChorales
+from seqexp.tasks.spoken_digits import SpokenDigits
 from seqexp.tasks.tiny_shakespeare import TinyShakespeare
 
-__all__ = ["Adding", "CopyMemory", "JSBChorales", "SequentialDigits", "TinyShakespeare"]
+__all__ = [
+    "Adding",
+    "CopyMemory",
+    "JSBChorales",
+    "SequentialDigits",
+    "SpokenDigits",
+    "TinyShakespeare",
+]

@@ -15,14 +15,25 @@ import pytest
 from omegaconf import OmegaConf
 
 import seqexp.tasks
-from seqexp.types import Batch, Mean, Prediction, Sequences, Splits, Stream, Sums, Task, Tokens
+from seqexp.types import (
+    Batch,
+    Bucket,
+    Mean,
+    Prediction,
+    Sequences,
+    Splits,
+    Stream,
+    Sums,
+    Task,
+    Tokens,
+)
 
 CONFIGS = sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 EXAMPLES = 5
 
 
 class Loaded(NamedTuple):
-    """A task, its data, the end of its validation split as numpy, and its compiled functions."""
+    """A task, its data, a few validation examples as numpy, and its compiled functions."""
 
     task: Task
     splits: Splits
@@ -35,7 +46,8 @@ class Loaded(NamedTuple):
 def load(config: Path) -> Loaded:
     task = hydra.utils.instantiate(OmegaConf.load(config).task)
     splits = task.load()
-    batch = jax.tree.map(lambda array: np.array(array)[-EXAMPLES:], splits.held_out["valid"][-1])
+    most = max(splits.held_out["valid"], key=lambda part: len(part.inputs.lengths))
+    batch = jax.tree.map(lambda array: np.array(array)[-EXAMPLES:], most)
 
     def measure(outputs, batch):
         return dict(task.measure(Prediction(outputs, ()), batch))
@@ -59,11 +71,15 @@ def task(loaded):
     return loaded.task
 
 
+def train_batch(stream: Stream, key, step) -> Batch:
+    """The batch of a step, of the bucket that is due then."""
+    place = int(stream.order(step, 1, EXAMPLES)[0])
+    return bucket_batch(stream, key, step, stream.buckets(EXAMPLES)[place])
+
+
 @functools.partial(jax.jit, static_argnums=3)
-def train_batch(stream: Stream, key, step, batch_size: int = EXAMPLES) -> Batch:
-    """Of the first bucket; none of the tasks here has others."""
-    (bucket,) = stream.buckets(batch_size)
-    return stream.batch(stream.plan(key, step, 1, batch_size), key, step, bucket)
+def bucket_batch(stream: Stream, key, step, bucket: Bucket) -> Batch:
+    return stream.batch(stream.plan(key, step, 1, EXAMPLES), key, step, bucket)
 
 
 def outputs_for(loaded: Loaded) -> np.ndarray:
@@ -103,15 +119,17 @@ def test_batches_are_as_the_spec_says(loaded):
         inputs, lengths, targets = map(np.asarray, (*split.inputs, split.targets))
         assert lengths.dtype == np.int32
         assert 1 <= lengths.min() <= lengths.max() <= spec.max_length
+        steps = inputs.shape[1]
+        assert lengths.max() <= steps <= spec.max_length
         if isinstance(spec.inputs, Tokens):
-            assert inputs.shape == (len(lengths), spec.max_length)
+            assert inputs.shape == (len(lengths), steps)
             assert inputs.dtype == np.int32
             assert 0 <= inputs.min() <= inputs.max() < spec.inputs.size
         else:
-            assert inputs.shape == (len(lengths), spec.max_length, spec.inputs.size)
+            assert inputs.shape == (len(lengths), steps, spec.inputs.size)
             assert inputs.dtype == np.float32
             assert np.all(np.isfinite(inputs))
-        answers = (len(lengths), spec.max_length) if spec.answer == "step" else (len(lengths),)
+        answers = (len(lengths), steps) if spec.answer == "step" else (len(lengths),)
         assert spec.answer_shape(split) == answers
         if np.issubdtype(targets.dtype, np.integer):
             assert targets.shape == answers
