@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -10,3 +11,16 @@ import pytest
 def full(*values: Any, id: str | None = None) -> Any:
     """One parameter, of one value or of several."""
     return pytest.param(*values, marks=pytest.mark.full, id=id)
+
+
+REPRESENTED = {
+    "japanese_vowels": ["italy_power_demand"],
+    "digits": ["permuted_mnist", "sequential_mnist"],
+}
+"""The task of a family that the quick tests try, and those that only the exhaustive matrix does."""
+
+
+def tasks(names: Iterable[str]) -> list[Any]:
+    """Tasks of the menu as parameters."""
+    others = {name for family in REPRESENTED.values() for name in family}
+    return [full(name) if name in others else name for name in names]

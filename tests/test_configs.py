@@ -20,6 +20,7 @@ from seqexp.sweeps.point import Point
 from seqexp.training import Hyper
 from seqexp.training.step import graph, init_member, loss_and_sums
 from seqexp.types import SeqexpError, TaskSpec, Tokens
+from tests.full import tasks
 
 MENU = config_folder()
 
@@ -64,7 +65,7 @@ def fits(model: str, spec: TaskSpec) -> bool:
     return ANSWERS.get(model, spec.answer) == spec.answer
 
 
-@pytest.mark.parametrize("task", menu("task"))
+@pytest.mark.parametrize("task", tasks(menu("task")))
 @pytest.mark.parametrize("model", menu("model"))
 def test_every_model_fits_every_task_or_says_that_it_is_for_others(model, task):
     composed = point(f"model={model}", f"task={task}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -22,13 +22,14 @@ class Prepared(Stream):
 
     Attributes:
         examples: in the smaller form.
-        prepare: from a batch of them to one as the task's spec says, pure and jittable; a pytree,
-            so that arrays that it holds enter a program as arguments. Any number of examples may be
-            asked for.
+        prepare: from a batch of them, and `held`, to a batch as the task's spec says, pure and
+            jittable. Streams of equal `prepare` share a program.
+        held: arrays that `prepare` reads besides, such as the series that windows are cut from.
     """
 
     examples: Examples
-    prepare: Callable[[Batch], Batch]
+    prepare: Callable[..., Batch] = field(metadata={"static": True})
+    held: tuple[Array, ...] = ()
 
     def plan(self, key: Array, first_step: Array, max_steps: int, batch_size: int) -> Orders:
         """The order of every epoch, as `Examples` has it."""
@@ -36,12 +37,12 @@ class Prepared(Stream):
 
     def buckets(self, batch_size: int) -> tuple[Bucket]:
         """One, of the length that `prepare` gives."""
-        made = jax.eval_shape(lambda stream: stream.prepare(stream.examples.split), self)
+        made = jax.eval_shape(Prepared._all, self)
         return (Bucket(batch_size, made.inputs.values.shape[1]),)
 
     def batch(self, plan: Any, key: Array, step: Array, bucket: Bucket) -> Batch:
         """The examples of a step, made ready."""
-        return self.prepare(self.examples.batch(plan, key, step, bucket))
+        return self.prepare(self.examples.batch(plan, key, step, bucket), *self.held)
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """N // B. Raises SeqexpError where one batch needs more examples than there are."""
@@ -49,4 +50,7 @@ class Prepared(Stream):
 
     def all_examples(self) -> tuple[Batch]:
         """All of them, made ready: as large as they are spared to be in training."""
-        return (self.prepare(self.examples.split),)
+        return (self._all(),)
+
+    def _all(self) -> Batch:
+        return self.prepare(self.examples.split, *self.held)

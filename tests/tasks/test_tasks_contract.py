@@ -27,6 +27,7 @@ from seqexp.types import (
     Task,
     Tokens,
 )
+from tests.full import tasks
 
 CONFIGS = sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 EXAMPLES = 5
@@ -60,10 +61,11 @@ def load(config: Path) -> Loaded:
     return Loaded(task, splits, batch, jax.jit(measure), grad)
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
+@pytest.fixture(params=tasks(path.stem for path in CONFIGS))
 def loaded(request, require_files) -> Loaded:
-    require_files(hydra.utils.instantiate(OmegaConf.load(request.param).task))
-    return load(request.param)
+    (config,) = (path for path in CONFIGS if path.stem == request.param)
+    require_files(hydra.utils.instantiate(OmegaConf.load(config).task))
+    return load(config)
 
 
 @pytest.fixture
@@ -234,6 +236,12 @@ def test_baselines_are_finite(task, require_files):
 
 def test_hashes_are_sha256(task):
     assert all(len(bytes.fromhex(digest)) == 32 for digest in task.data_hashes().values())
+
+
+def test_answers_are_shown_as_text_or_pictures(loaded):
+    if loaded.task.shown and loaded.task.decoding is None:
+        shown = loaded.task.show(loaded.batch, outputs_for(loaded), None)
+        assert shown and all(isinstance(each, str) or each.ndim == 2 for each in shown.values())
 
 
 def test_text_fits_the_tokens(task):
