@@ -152,6 +152,8 @@ class TaskSpec:
         max_answer_length: the most steps U of a free answer, its end included; else None.
         start: the token that the prefix of a free answer begins with.
         end: the token that ends a free answer. Both are among the C outputs.
+        trained_length: the most steps of the inputs in training and validation, where what is held
+            out besides is longer; None for `max_length`.
     """
 
     inputs: Tokens | Features
@@ -163,8 +165,14 @@ class TaskSpec:
     max_answer_length: int | None = None
     start: int | None = None
     end: int | None = None
+    trained_length: int | None = None
 
     def __post_init__(self) -> None:
+        if not self.usual_length <= self.max_length:
+            raise SeqexpError(
+                f"trained_length is {self.trained_length}, and more than max_length, "
+                f"{self.max_length}"
+            )
         of_free = self.max_answer_length, self.start, self.end
         if self.answer != "free" and of_free != (None, None, None):
             raise SeqexpError(
@@ -180,6 +188,11 @@ class TaskSpec:
                 "a task with free answers needs max_answer_length of at least 1, and start and end "
                 f"tokens from 0 to {self.output_size - 1}, not {of_free}"
             )
+
+    @property
+    def usual_length(self) -> int:
+        """T of training and validation, at most: `trained_length`, or `max_length`."""
+        return self.max_length if self.trained_length is None else self.trained_length
 
     def answer_shape(self, batch: Batch) -> tuple[int, ...]:
         """The shape of the outputs less C: `(B,)`, `(B, T)`, or `(B, U)` for free answers."""
@@ -200,7 +213,7 @@ class TaskSpec:
 
         Args:
             batch_size: B.
-            length: T; None for `max_length`. Free answers have `max_answer_length`.
+            length: T; None for `usual_length`. Free answers have `max_answer_length`.
 
         >>> spec = TaskSpec(Features(2), "sequence", 10, max_length=5, causal=False)
         >>> batch = spec.example(batch_size=3)
@@ -217,7 +230,7 @@ class TaskSpec:
             values = array((batch_size, steps, *trailing), tokens)
             return Sequences(values, array((batch_size,), True))
 
-        inputs = sequences(self.inputs, self.max_length if length is None else length)
+        inputs = sequences(self.inputs, self.usual_length if length is None else length)
         prefix = None
         if self.max_answer_length is not None:
             prefix = sequences(Tokens(self.output_size), self.max_answer_length)

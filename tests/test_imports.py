@@ -20,7 +20,7 @@ ALLOWED = {
     "data": {"types"},
     "tasks": {"types", "data"},
     "training": {"types"},
-    "laws": {"types", "training"},
+    "laws": {"types", "data", "training"},
     "costs": {"types", "training"},
     "matching": {"types", "training", "costs"},
     "runs": {"types"},

@@ -18,7 +18,7 @@ from flax import nnx
 
 from seqexp import cells, layers
 from seqexp.cells.protocol import Cell
-from seqexp.laws.compiling import quick_jit
+from seqexp.data.compiling import quick_jit
 from seqexp.layers import DropConnect, RecurrentDropout, Variational, Zoneout
 from seqexp.layers.cell_dropout import CellDropout
 from seqexp.recurrences.masking import time_first

@@ -166,7 +166,7 @@ def _measure(
 
 def _sizes_of(point: Point, options: Options) -> Iterator[tuple[str, int, Any]]:
     """What is varied, the length and the width, of each measurement of a model."""
-    length, width = point.build().task.spec.max_length, point.config["model"].get("features")
+    length, width = point.build().task.spec.usual_length, point.config["model"].get("features")
     if options.widths and width is None:
         raise SeqexpError(f"{point.model} has no `features` to vary: leave --widths out")
     yield "", length, width

@@ -145,12 +145,22 @@ class Generated(Stream):
         Raises:
             MemoryError: its arrays, and as much to compute them, surely don't fit.
         """
-        key = jax.random.key(seed, impl="threefry2x32")
-        shapes = jax.eval_shape(lambda key: self.make(key, count), key)
-        # Asked of numpy, for XLA may end the process, or never deliver.
-        leaves = jax.tree.leaves(shapes)
-        np.empty(2 * sum(leaf.size * leaf.dtype.itemsize for leaf in leaves), np.uint8)
+        key = split_key(seed)
+        require_memory(self.make, key, count)
         return (self.make(key, count),)
+
+
+def split_key(seed: int) -> Array:
+    """The key of a split that never changes, whatever keys JAX makes by default."""
+    return jax.random.key(seed, impl="threefry2x32")
+
+
+def require_memory(make: Callable[[Array, int], Batch], key: Array, count: int) -> None:
+    """Raises MemoryError where examples, and as much to compute them, surely don't fit."""
+    shapes = jax.eval_shape(lambda key: make(key, count), key)
+    # Asked of numpy, for XLA may end the process, or never deliver.
+    leaves = jax.tree.leaves(shapes)
+    np.empty(2 * sum(leaf.size * leaf.dtype.itemsize for leaf in leaves), np.uint8)
 
 
 def _count(split: Batch) -> int:

@@ -67,7 +67,8 @@ def _few_steps(point: Point, length: int) -> None:
 
 def _program(point: Point, length: int) -> tuple[Program, Splits]:
     experiment = point.build()
-    task = RandomTask(replace(experiment.task.spec, max_length=length), experiment.batch_size)
+    spec = replace(experiment.task.spec, max_length=length, trained_length=None)
+    task = RandomTask(spec, experiment.batch_size)
     devices = point.config["trainer"]["batch_devices"]
     mesh = group_mesh(1, 1 if devices == AUTO else devices)
     try:

@@ -26,7 +26,7 @@ def random_batch(
     Args:
         spec: of the task; targets of its "own" are `()`.
         batch_size: B.
-        length: T; None for the spec's `max_length`.
+        length: T; None for the spec's `usual_length`.
         lengths: `[B]` true lengths; None for T.
         answer_lengths: `[B]` of a free answer; None for `max_answer_length`.
         dtype: of floats.

@@ -1,4 +1,4 @@
-"""Compiling for laws: many small programs, each run a few times."""
+"""Compiling programs that run once or a few times: data that is drawn, and laws that are tried."""
 
 from __future__ import annotations
 
