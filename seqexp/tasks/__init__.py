@@ -1,21 +1,37 @@
 """Tasks: what goes in, what comes out, how it is judged. One family a file."""
 
 from seqexp.tasks.adding import Adding
+from seqexp.tasks.associative_recall import AssociativeRecall
 from seqexp.tasks.copy_memory import CopyMemory
+from seqexp.tasks.cycle_navigation import CycleNavigation
+from seqexp.tasks.delayed_recall import DelayedRecall
 from seqexp.tasks.digits import SequentialDigits
+from seqexp.tasks.dyck import Dyck
 from seqexp.tasks.jsb_chorales import JSBChorales
-from seqexp.tasks.sequential_mnist import SequentialMNIST
-from seqexp.tasks.series_classification import SeriesClassification
-from seqexp.tasks.spoken_digits import SpokenDigits
+from seqexp.tasks.list_ops import ListOps
+from seqexp.tasks.modular_arithmetic import ModularArithmetic
+from seqexp.tasks.n_back import NBack
+from seqexp.tasks.order import OrderMatters
+from seqexp.tasks.parity import Parity
+from seqexp.tasks.selective_copy import SelectiveCopy
+from seqexp.tasks.temporal_order import TemporalOrder
 from seqexp.tasks.tiny_shakespeare import TinyShakespeare
 
 __all__ = [
     "Adding",
+    "AssociativeRecall",
     "CopyMemory",
+    "CycleNavigation",
+    "DelayedRecall",
+    "Dyck",
     "JSBChorales",
+    "ListOps",
+    "ModularArithmetic",
+    "NBack",
+    "OrderMatters",
+    "Parity",
+    "SelectiveCopy",
     "SequentialDigits",
-    "SequentialMNIST",
-    "SeriesClassification",
-    "SpokenDigits",
+    "TemporalOrder",
     "TinyShakespeare",
 ]

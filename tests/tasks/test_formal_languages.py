@@ -1,0 +1,95 @@
+"""Parity, cycle navigation and modular arithmetic, each against a slow version of its rule."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from seqexp.tasks import CycleNavigation, ModularArithmetic, Parity
+from seqexp.tasks.modular_arithmetic import value_probabilities
+from seqexp.tasks.synthetic import drawn
+from seqexp.types import SeqexpError
+
+SIZES = {"valid_examples": 1, "test_examples": 1, "longest": 2, "longer_examples": 1}
+MANY = 4000
+
+
+def bits(text: str) -> int:
+    return text.count("1") % 2
+
+
+def walk(text: str) -> int:
+    return (text.count("+") - text.count("-")) % 5
+
+
+def arithmetic(text: str) -> int:
+    return eval(text) % 5
+
+
+TASKS = {
+    "parity": (Parity(length=9, **SIZES), bits),
+    "cycle navigation": (CycleNavigation(length=9, **SIZES), walk),
+    "modular arithmetic": (ModularArithmetic(length=9, **SIZES), arithmetic),
+    "of even length": (ModularArithmetic(length=8, **SIZES), arithmetic),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("multiple", [1, 2])
+def test_labels_are_what_the_rule_says(name, multiple):
+    task, rule = TASKS[name]
+    (inputs, lengths), targets, _ = drawn(task, jax.random.key(0), 300, multiple)
+    assert inputs.shape == (300, multiple * task.length)
+    read = zip(np.asarray(inputs), np.asarray(lengths), np.asarray(targets), strict=True)
+    for tokens, length, label in read:
+        text = "".join(task.symbols[token] for token in tokens[:length])
+        assert rule(text) == label, text
+
+
+@pytest.mark.parametrize(
+    ("name", "multiple", "lengths"),
+    [
+        ("parity", 1, range(1, 10)),
+        ("cycle navigation", 2, range(10, 19)),
+        ("modular arithmetic", 1, range(1, 10, 2)),
+        ("modular arithmetic", 2, range(11, 19, 2)),
+        ("of even length", 1, range(1, 9, 2)),
+        ("of even length", 2, range(9, 17, 2)),
+    ],
+)
+def test_lengths_are_uniform(name, multiple, lengths):
+    lengths_drawn = drawn(TASKS[name][0], jax.random.key(1), MANY, multiple).inputs.lengths
+    found, counts = np.unique(np.asarray(lengths_drawn), return_counts=True)
+    assert found.tolist() == list(lengths)
+    expected = MANY / len(found)
+    assert abs(counts - expected).max() < 4.5 * np.sqrt(expected)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_best_constant_answer_reaches_the_baseline(name):
+    task, _ = TASKS[name]
+    labels = np.asarray(drawn(task, jax.random.key(2), MANY, 1).targets)
+    (chance,) = task.baselines.values()
+    frequent = np.bincount(labels).max() / MANY
+    # Twice the standard deviation of a share, and what the greatest of several gains.
+    assert abs(frequent - chance) < 0.025
+
+
+def test_value_probabilities_are_those_of_all_expressions():
+    """Of up to three numbers modulo 3, each written out."""
+    found = value_probabilities(3, 3)
+    texts = [[str(n) for n in range(3)]]
+    for _ in range(2):
+        texts.append([f"{t}{o}{n}" for t in texts[-1] for o in "+-*" for n in range(3)])
+    counted = [np.bincount([eval(t) % 3 for t in each], minlength=3) / len(each) for each in texts]
+    np.testing.assert_allclose(found, counted, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"), [(CycleNavigation, {"places": 2}), (ModularArithmetic, {"modulus": 1})]
+)
+def test_impossible_sizes_are_refused(kind, change):
+    (name,) = change
+    with pytest.raises(SeqexpError, match=f"{kind.__name__}: {name} must be"):
+        kind(**{"length": 9, **SIZES, **change})
