@@ -45,6 +45,19 @@ class SpecAugment:
                 f"not {numbers} and {self.time_share}"
             )
 
+    @property
+    def masks(self) -> int:
+        """How many masks an example gets."""
+        return self.frequency_masks + self.time_masks
+
+    def require_features(self, size: int) -> None:
+        """Raises SeqexpError where a mask is wider than so many features."""
+        if self.frequency_masks and self.frequency_width > size:
+            raise SeqexpError(
+                f"frequency_width is {self.frequency_width}, more than the {size} features there "
+                "are"
+            )
+
     def __call__(self, key: Array, inputs: Sequences, mean: Array | float) -> Sequences:
         """Masked sequences; padding and lengths stay as they are.
 
@@ -57,10 +70,7 @@ class SpecAugment:
             SeqexpError: frequency_width is more than D.
         """
         B, T, D = inputs.values.shape
-        if self.frequency_width > D:
-            raise SeqexpError(
-                f"frequency_width is {self.frequency_width}, more than the {D} features there are"
-            )
+        self.require_features(D)
         of_frequency, of_time = jax.random.split(key)
         lengths = jnp.asarray(inputs.lengths, jnp.int32)
         shares = jnp.floor(self.time_share * lengths).astype(jnp.int32)

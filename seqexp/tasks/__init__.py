@@ -14,6 +14,9 @@ from seqexp.tasks.n_back import NBack
 from seqexp.tasks.order import OrderMatters
 from seqexp.tasks.parity import Parity
 from seqexp.tasks.selective_copy import SelectiveCopy
+from seqexp.tasks.sequential_mnist import SequentialMNIST
+from seqexp.tasks.series_classification import SeriesClassification
+from seqexp.tasks.spoken_digits import SpokenDigits
 from seqexp.tasks.temporal_order import TemporalOrder
 from seqexp.tasks.tiny_shakespeare import TinyShakespeare
 
@@ -32,6 +35,9 @@ __all__ = [
     "Parity",
     "SelectiveCopy",
     "SequentialDigits",
+    "SequentialMNIST",
+    "SeriesClassification",
+    "SpokenDigits",
     "TemporalOrder",
     "TinyShakespeare",
 ]

@@ -15,7 +15,18 @@ import pytest
 from omegaconf import OmegaConf
 
 import seqexp.tasks
-from seqexp.types import Batch, Mean, Prediction, Sequences, Splits, Stream, Sums, Task, Tokens
+from seqexp.types import (
+    Batch,
+    Bucket,
+    Mean,
+    Prediction,
+    Sequences,
+    Splits,
+    Stream,
+    Sums,
+    Task,
+    Tokens,
+)
 from tests.full import tasks
 
 CONFIGS = sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
@@ -23,7 +34,7 @@ EXAMPLES = 5
 
 
 class Loaded(NamedTuple):
-    """A task, its data, the end of its validation split as numpy, and its compiled functions."""
+    """A task, its data, a few validation examples as numpy, and its compiled functions."""
 
     task: Task
     splits: Splits
@@ -36,7 +47,8 @@ class Loaded(NamedTuple):
 def load(config: Path) -> Loaded:
     task = hydra.utils.instantiate(OmegaConf.load(config).task)
     splits = task.load()
-    batch = jax.tree.map(lambda array: np.array(array)[-EXAMPLES:], splits.held_out["valid"][-1])
+    most = max(splits.held_out["valid"], key=lambda part: len(part.inputs.lengths))
+    batch = jax.tree.map(lambda array: np.array(array)[-EXAMPLES:], most)
 
     def measure(outputs, batch):
         return dict(task.measure(Prediction(outputs, ()), batch))
@@ -61,11 +73,15 @@ def task(loaded):
     return loaded.task
 
 
+def train_batch(stream: Stream, key, step) -> Batch:
+    """The batch of a step, of the bucket that is due then."""
+    place = int(stream.order(step, 1, EXAMPLES)[0])
+    return bucket_batch(stream, key, step, stream.buckets(EXAMPLES)[place])
+
+
 @functools.partial(jax.jit, static_argnums=3)
-def train_batch(stream: Stream, key, step, batch_size: int = EXAMPLES) -> Batch:
-    """As if the step had the first bucket."""
-    bucket = stream.buckets(batch_size)[0]
-    return stream.batch(stream.plan(key, step, 1, batch_size), key, step, bucket)
+def bucket_batch(stream: Stream, key, step, bucket: Bucket) -> Batch:
+    return stream.batch(stream.plan(key, step, 1, EXAMPLES), key, step, bucket)
 
 
 def outputs_for(loaded: Loaded) -> np.ndarray:
@@ -103,18 +119,19 @@ def test_batches_are_as_the_spec_says(loaded):
     assert {"valid", "test"} <= set(splits.held_out)
     for split in (train, *(part for parts in splits.held_out.values() for part in parts)):
         inputs, lengths, targets = map(np.asarray, (*split.inputs, split.targets))
-        T = inputs.shape[1]
         assert lengths.dtype == np.int32
-        assert 1 <= lengths.min() <= lengths.max() <= T <= spec.max_length
+        assert 1 <= lengths.min() <= lengths.max() <= spec.max_length
+        steps = inputs.shape[1]
+        assert lengths.max() <= steps <= spec.max_length
         if isinstance(spec.inputs, Tokens):
-            assert inputs.shape == (len(lengths), T)
+            assert inputs.shape == (len(lengths), steps)
             assert inputs.dtype == np.int32
             assert 0 <= inputs.min() <= inputs.max() < spec.inputs.size
         else:
-            assert inputs.shape == (len(lengths), T, spec.inputs.size)
+            assert inputs.shape == (len(lengths), steps, spec.inputs.size)
             assert inputs.dtype == np.float32
             assert np.all(np.isfinite(inputs))
-        answers = (len(lengths), T) if spec.answer == "step" else (len(lengths),)
+        answers = (len(lengths), steps) if spec.answer == "step" else (len(lengths),)
         assert spec.answer_shape(split) == answers
         if np.issubdtype(targets.dtype, np.integer):
             assert targets.shape == answers
@@ -135,7 +152,7 @@ def test_some_data_is_as_long_as_the_spec_says(loaded):
     buckets = splits.train.buckets(EXAMPLES)
     trained = max([*(bucket.length for bucket in buckets), longest["valid"], longest["test"]])
     assert trained == spec.usual_length
-    assert max(longest.values()) == spec.max_length
+    assert max(trained, *longest.values()) == spec.max_length
 
 
 def test_data_is_the_same_whenever_it_is_loaded(loaded):

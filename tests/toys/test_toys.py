@@ -123,7 +123,8 @@ def test_an_epoch_of_buckets_trains_each_example_once(tmp_path):
     parts = Counting(120).load().train.all_examples() or ()
     lengths = np.concatenate([part.inputs.lengths for part in parts])
     sizes = {4: 12, 8: 6, 12: 4}  # 48 tokens in a batch of each
-    batches = {T: -(-np.sum((lengths > T - 4) & (lengths <= T)) // B) for T, B in sizes.items()}
+    counts = {T: int(np.sum((lengths > T - 4) & (lengths <= T))) for T in sizes}
+    batches = {T: -(-counts[T] // B) for T, B in sizes.items()}
     steps = sum(batches.values())
     asked = ["model=gru", "+task.constant=tokens", f"trainer.steps={steps}"]
     study = sweep("counting", tmp_path, *asked, f"trainer.eval_every={steps}")
