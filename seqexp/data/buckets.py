@@ -180,8 +180,9 @@ def bucketed(spec: TaskSpec, examples: Batch, lengths: Sequence[int]) -> tuple[B
     for shorter, longest in pairwise([-1, *lengths]):
         rows = np.flatnonzero((own > shorter) & (own <= longest))
         if len(rows):
-            part = jax.tree.map(lambda leaf, rows=rows: jnp.asarray(leaf)[rows], examples)
-            parts.append(_cut(spec, part, longest))
+            # In NumPy: JAX would compile a program for each shape.
+            part = jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[rows], examples)
+            parts.append(jax.tree.map(jnp.asarray, _cut(spec, part, longest)))
     return tuple(parts)
 
 

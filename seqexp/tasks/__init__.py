@@ -17,8 +17,10 @@ from seqexp.tasks.selective_copy import SelectiveCopy
 from seqexp.tasks.sequential_mnist import SequentialMNIST
 from seqexp.tasks.series_classification import SeriesClassification
 from seqexp.tasks.spoken_digits import SpokenDigits
+from seqexp.tasks.sst2 import SST2
 from seqexp.tasks.temporal_order import TemporalOrder
 from seqexp.tasks.tiny_shakespeare import TinyShakespeare
+from seqexp.tasks.ud_ewt import EnglishTags
 
 __all__ = [
     "Adding",
@@ -27,12 +29,14 @@ __all__ = [
     "CycleNavigation",
     "DelayedRecall",
     "Dyck",
+    "EnglishTags",
     "JSBChorales",
     "ListOps",
     "ModularArithmetic",
     "NBack",
     "OrderMatters",
     "Parity",
+    "SST2",
     "SelectiveCopy",
     "SequentialDigits",
     "SequentialMNIST",

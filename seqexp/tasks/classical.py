@@ -52,7 +52,7 @@ def tfidf(splits: Splits, longest: int = 1) -> float:
     from sklearn.svm import LinearSVC
 
     vectorizer = TfidfVectorizer(analyzer=partial(_ngrams, longest=longest))
-    return _best(splits, vectorizer, partial(LinearSVC, dual="auto", random_state=0))
+    return _best(splits, vectorizer, partial(LinearSVC, dual=False))
 
 
 def _best(splits: Splits, vectorizer: Any, model: Any) -> float:
