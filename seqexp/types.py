@@ -303,7 +303,24 @@ def require_width(width: int) -> None:
         raise SeqexpError(f"the width of a beam must be a whole number from 1 up, not {width!r}")
 
 
-Decoding = Literal["greedy"] | Beam | CTC
+@dataclass(frozen=True)
+class FreeRunning:
+    """Outputs that are the next inputs, read back: of a spec with an answer a "step" and as many
+    output values as features.
+
+    Attributes:
+        given: how many steps of the inputs are read as they are; after them it reads its own
+            outputs, to the end of the inputs.
+    """
+
+    given: int
+
+    def __post_init__(self) -> None:
+        if type(self.given) is not int or self.given < 1:
+            raise SeqexpError(f"given must be a whole number from 1 up, not {self.given!r}")
+
+
+Decoding = Literal["greedy"] | Beam | CTC | FreeRunning
 """How outputs become answers: "greedy" takes the largest output at each step."""
 
 
@@ -429,7 +446,8 @@ class Task(ABC):
         Args:
             generated: numpy, of all examples of a split, by `decoding`. Free answers are written
                 token by token, up to their end, which is not among them; of other answers the
-                largest output of each sequence (`[N, 1]`) or step, or the labels of `CTC`.
+                largest output of each sequence (`[N, 1]`) or step, the labels of `CTC`, or the
+                outputs of `FreeRunning` from the last given step on, `[N, T - given + 1, C]`.
             batch: numpy, the same examples, shorter arrays padded with zeros.
         """
         return {}

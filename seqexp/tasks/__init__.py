@@ -7,6 +7,7 @@ from seqexp.tasks.cycle_navigation import CycleNavigation
 from seqexp.tasks.delayed_recall import DelayedRecall
 from seqexp.tasks.digits import SequentialDigits
 from seqexp.tasks.dyck import Dyck
+from seqexp.tasks.etth1 import ETTh1
 from seqexp.tasks.jsb_chorales import JSBChorales
 from seqexp.tasks.list_ops import ListOps
 from seqexp.tasks.modular_arithmetic import ModularArithmetic
@@ -29,6 +30,7 @@ __all__ = [
     "CycleNavigation",
     "DelayedRecall",
     "Dyck",
+    "ETTh1",
     "EnglishTags",
     "JSBChorales",
     "ListOps",

@@ -8,6 +8,8 @@ SeqexpError: NumPy would broadcast them, to a wrong number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
@@ -34,6 +36,35 @@ def squared_error(outputs: Array, targets: Array, mask: Array) -> Mean:
     _require_values("squared_error", outputs, targets, mask)
     errors = _true(outputs, mask) - _true(targets, mask)
     return _mean(jnp.mean(jnp.square(errors), axis=-1), mask)
+
+
+def absolute_error(outputs: Array, targets: Array, mask: Array) -> Mean:
+    """|output - target|, a mean over the C values too: both `[..., C]`."""
+    _require_values("absolute_error", outputs, targets, mask)
+    errors = _true(outputs, mask) - _true(targets, mask)
+    return _mean(jnp.mean(jnp.abs(errors), axis=-1), mask)
+
+
+def quantile_loss(outputs: Array, targets: Array, mask: Array, quantiles: Sequence[float]) -> Mean:
+    """max(q e, (q - 1) e) with e = target - output_q, a mean over the Q quantiles (pinball loss).
+
+    Koenker & Bassett 1978, "Regression quantiles", https://doi.org/10.2307/1913643.
+
+    Args:
+        outputs: `[..., Q]`.
+        targets: `[...]`.
+        mask: `[...]`.
+        quantiles: Q of them, between 0 and 1.
+    """
+    _require_mask("quantile_loss", outputs, mask)
+    if targets.shape != mask.shape or outputs.shape[-1] != len(quantiles):
+        raise SeqexpError(
+            f"quantile_loss: outputs {list(outputs.shape)} and targets {list(targets.shape)} don't "
+            f"fit {len(quantiles)} quantiles of values {list(mask.shape)}"
+        )
+    q = jnp.asarray(quantiles, jnp.float32)
+    errors = _true(targets[..., None], mask) - _true(outputs, mask)
+    return _mean(jnp.mean(jnp.maximum(q * errors, (q - 1) * errors), axis=-1), mask)
 
 
 def bernoulli_nll(logits: Array, targets: Array, mask: Array) -> Mean:

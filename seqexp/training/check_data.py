@@ -18,6 +18,7 @@ from seqexp.types import (
     Batch,
     Beam,
     Features,
+    FreeRunning,
     Mean,
     Prediction,
     SeqexpError,
@@ -281,6 +282,14 @@ def _check_decoding(task: Task, name: str) -> None:
             f"{name}: a beam writes free answers, and the spec has one a {spec.answer}: let "
             'decoding be "greedy"'
         )
+    if isinstance(how, FreeRunning):
+        asked = Features(spec.output_size), "step"
+        if (spec.inputs, spec.answer) != asked or not how.given <= spec.max_length:
+            raise SeqexpError(
+                f"{name}: free-running forecasts need an answer a step of as many values as "
+                f"features, and at least {how.given} steps, all of which are given: correct the "
+                "spec or the decoding"
+            )
     if not isinstance(how, CTC):
         return
     if spec.answer != "step":

@@ -1,4 +1,5 @@
-"""Decoding, of any model through its own `prefill` and `step`: greedy, sampled, or by a beam."""
+"""Decoding, of any model through its own `prefill` and `step`: greedy, sampled, by a beam, or of
+values that are read back."""
 
 from __future__ import annotations
 
@@ -13,7 +14,18 @@ from flax import nnx
 from seqexp.training.beam import beam_search
 from seqexp.training.ctc import best_path, prefix_beam_search
 from seqexp.training.sampling import draw
-from seqexp.types import CTC, Array, Batch, Beam, Decoding, Model, Sequences, TaskSpec, Text
+from seqexp.types import (
+    CTC,
+    Array,
+    Batch,
+    Beam,
+    Decoding,
+    FreeRunning,
+    Model,
+    Sequences,
+    TaskSpec,
+    Text,
+)
 
 
 def decode(
@@ -85,11 +97,41 @@ def greedy(spec: TaskSpec, model: Model, batch: Batch) -> Sequences:
     return Sequences(tokens[:, None], (lengths > 0).astype(jnp.int32))
 
 
+def free_running(model: Model, inputs: Sequences, given: int) -> Sequences:
+    """Outputs from the last given step on, each the input of the next step.
+
+        y_g = o(x_1 .. x_g),    y_t = o(x_1 .. x_g, y_g .. y_{t-1})
+
+    Args:
+        model: its outputs are values of the features that it reads.
+        inputs: `[B, T, D]`, T at least `given`; what stands after x_g is not looked at.
+        given: g, at least 1.
+
+    Returns:
+        `[B, T - g + 1, D]` values; none of an input that is shorter than g.
+    """
+    values, lengths = inputs
+    # One step at least, for a model may not read arrays of none.
+    past = Sequences(values[:, : max(given - 1, 1)], jnp.minimum(lengths, given - 1))
+
+    def step(state: Any, _: None) -> Any:
+        carry, x = state
+        carry, y = model.step(carry, x)
+        y = y.astype(x.dtype)
+        return (carry, y), y
+
+    start, steps = (model.prefill(past), values[:, given - 1]), values.shape[1] - given + 1
+    ys = jax.lax.scan(step, start, None, steps)[1]
+    return Sequences(jnp.swapaxes(ys, 0, 1), jnp.maximum(lengths - given + 1, 0))
+
+
 def decoded(spec: TaskSpec, model: Model, batch: Batch, how: Decoding) -> Sequences:
     """A model's answers to a batch, decoded as a task asks: what `judge` reads of one hypothesis,
     the best, where there are several."""
     if isinstance(how, Beam):
         return best_of_beam(spec, model, batch.inputs, how)
+    if isinstance(how, FreeRunning):
+        return free_running(model, batch.inputs, how.given)
     if not isinstance(how, CTC):
         return greedy(spec, model, batch)
     outputs, lengths = model(batch.inputs).outputs, batch.inputs.lengths

@@ -18,6 +18,7 @@ from seqexp.types import (
     Beam,
     Decoding,
     Features,
+    FreeRunning,
     Mean,
     Prediction,
     Score,
@@ -35,6 +36,7 @@ N, T, V, C, U = 6, 4, 7, 3, 5
 WORDS = TaskSpec(Tokens(V), "sequence", C, T, causal=False)
 STEPS = TaskSpec(Features(2), "step", C, T, causal=True)
 VALUE = TaskSpec(Features(2), "sequence", 1, T, causal=False)
+NEXT = TaskSpec(Features(2), "step", 2, T, causal=True)
 FREE = TaskSpec(
     Tokens(V), "free", C, T, causal=False, max_answer_length=U, start=0, end=1, targets="labels"
 )
@@ -246,6 +248,8 @@ def test_a_measure_must_give_the_loss_and_the_score():
         (WORDS, CTC(0), "CTC needs an answer a step"),
         (STEPS, CTC(C), "the blank of CTC must be one of the outputs, 0 to 2, not 3"),
         (STEPS, CTC(-1, width=2), "the blank of CTC"),
+        (STEPS, FreeRunning(2), "as many values as features"),
+        (NEXT, FreeRunning(T + 1), "at least 5 steps"),
     ],
 )
 def test_what_is_decoded_must_fit_the_answers(spec, how, said):
@@ -253,7 +257,10 @@ def test_what_is_decoded_must_fit_the_answers(spec, how, said):
         check_data(Own(spec, decoded_by=how), splits(spec), batch_size=2)
 
 
-@pytest.mark.parametrize(("spec", "how"), [(FREE, Beam(2)), (STEPS, CTC(C - 1)), (FREE, "greedy")])
+@pytest.mark.parametrize(
+    ("spec", "how"),
+    [(FREE, Beam(2)), (STEPS, CTC(C - 1)), (FREE, "greedy"), (NEXT, FreeRunning(T))],
+)
 def test_decoding_that_fits_is_accepted(spec, how):
     check_data(Own(spec, decoded_by=how), splits(spec), batch_size=2)
 

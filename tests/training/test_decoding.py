@@ -16,6 +16,7 @@ from seqexp.training.decoding import (
     before_end,
     decode,
     encode,
+    free_running,
     greedy,
     sample_text,
     spell,
@@ -198,3 +199,22 @@ def test_samples_have_the_frequencies_of_the_softmax(temperature):
     p = 1 / (1 + np.exp(-1 / temperature))
     # Five standard deviations.
     assert abs(float(tokens.mean()) - p) < 5 * np.sqrt(p * (1 - p) / 2000)
+
+
+@pytest.mark.parametrize("given", [1, 3, T])
+def test_free_running_reads_its_own_outputs(given):
+    """Against a loop that reads all anew, what was given and what was said."""
+    spec = TaskSpec(Features(2), "step", 2, T, causal=True, targets="values")
+    net = jax.tree.map(lambda leaf: leaf / 2, model(spec))
+    inputs = random_batch(spec, B, lengths=[T, 1, 3, T]).inputs
+    found = jax.jit(partial(free_running, given=given))(net, inputs)
+    assert np.asarray(found.lengths).tolist() == [max(n - given + 1, 0) for n in (T, 1, 3, T)]
+    assert found.values.shape == (B, T - given + 1, 2)
+    for b in range(B):
+        values = np.array(inputs.values)
+        for step in range(int(found.lengths[b])):
+            read = Sequences(jnp.asarray(values[b : b + 1]), jnp.array([given + step]))
+            y = np.asarray(said(net, read))[0, given + step - 1]
+            np.testing.assert_allclose(found.values[b, step], y, rtol=1e-4, atol=1e-5)
+            if given + step < T:
+                values[b, given + step] = y
