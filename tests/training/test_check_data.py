@@ -36,7 +36,7 @@ N, T, V, C, U = 6, 4, 7, 3, 5
 WORDS = TaskSpec(Tokens(V), "sequence", C, T, causal=False)
 STEPS = TaskSpec(Features(2), "step", C, T, causal=True)
 VALUE = TaskSpec(Features(2), "sequence", 1, T, causal=False)
-NEXT = TaskSpec(Features(2), "step", 2, T, causal=True)
+NEXT = TaskSpec(Features(C), "step", C, T, causal=True)
 FREE = TaskSpec(
     Tokens(V), "free", C, T, causal=False, max_answer_length=U, start=0, end=1, targets="labels"
 )
