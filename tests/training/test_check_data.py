@@ -87,7 +87,8 @@ def examples(spec: TaskSpec) -> Batch:
     if isinstance(spec.inputs, Tokens):
         inputs = np.where(real, rng.integers(0, V, (N, T)), 99)
     else:
-        inputs = np.where(real[..., None], rng.normal(size=(N, T, 2)), np.nan).astype(np.float32)
+        values = rng.normal(size=(N, T, spec.inputs.size))
+        inputs = np.where(real[..., None], values, np.nan).astype(np.float32)
     prefix = None
     if spec.answer == "free":
         written = np.arange(U) < ANSWERS[:, None]
