@@ -44,6 +44,12 @@ def loss_shape(composed: Point) -> tuple[int, ...]:
     def loss(params, batch):
         return loss_and_sums(experiment, graph(experiment), params, batch, None)[0]
 
+    if spec.targets == "own":  # Only its data has them.
+        batch = spec.example(batch_size=2)
+        model = nnx.eval_shape(lambda: experiment.model(spec, rngs=nnx.Rngs(params=0)))
+        outputs = nnx.eval_shape(lambda: model(batch.inputs, batch.prefix).outputs)
+        assert outputs.shape == (*spec.answer_shape(batch), spec.output_size)
+        return ()
     kinds = ("labels", "values") if spec.targets is None else (spec.targets,)
     for kind in kinds:
         batch = replace(spec, targets=kind).example(batch_size=2)

@@ -5,6 +5,7 @@ from seqexp.tasks.associative_recall import AssociativeRecall
 from seqexp.tasks.copy_memory import CopyMemory
 from seqexp.tasks.cycle_navigation import CycleNavigation
 from seqexp.tasks.delayed_recall import DelayedRecall
+from seqexp.tasks.digit_strings import DigitStrings
 from seqexp.tasks.digits import SequentialDigits
 from seqexp.tasks.dyck import Dyck
 from seqexp.tasks.etth1 import ETTh1
@@ -29,6 +30,7 @@ __all__ = [
     "CopyMemory",
     "CycleNavigation",
     "DelayedRecall",
+    "DigitStrings",
     "Dyck",
     "ETTh1",
     "EnglishTags",
