@@ -18,6 +18,7 @@ REPRESENTED = {
     "digits": ["permuted_mnist", "sequential_mnist"],
     "selective_copy": ["associative_recall", "delayed_recall", "n_back", "temporal_order"],
     "dyck_2": ["cycle_navigation", "dyck_1", "list_ops", "modular_arithmetic", "parity"],
+    "spoken_digits": ["digit_strings"],
 }
 """The task of a family that the quick tests try, and those that only the exhaustive matrix does."""
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqexp.tasks.frame_statistics import STRENGTHS, statistics_over_time
+from seqexp.tasks.frame_statistics import (
+    STRENGTHS,
+    linear_classifier,
+    statistics_over_time,
+)
 from seqexp.tasks.label_errors import label_error_rate, label_lists
 from seqexp.types import Batch, Splits
 
@@ -26,10 +30,6 @@ def equal_cuts(splits: Splits) -> float:
     training; the classifier reads the mean and deviation of a piece over time. It is trained on
     pieces of the training strings, cut into as many as they have labels.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     parts = splits.train.all_examples()
     assert parts is not None
     train = _strings(parts)
@@ -37,9 +37,10 @@ def equal_cuts(splits: Splits) -> float:
     features = np.concatenate(
         [_pieces(own, len(labels)) for own, labels in zip(*train, strict=True)]
     )
-    frames_a_label = sum(map(len, train.frames)) / len(features)
+    labels = np.concatenate(train.labels)
+    frames_a_label = sum(map(len, train.frames)) / len(labels)
 
-    def errors(fitted, strings: _Strings) -> float:
+    def errors(fitted: Any, strings: _Strings) -> float:
         counts = [max(1, round(len(own) / frames_a_label)) for own in strings.frames]
         cut = [_pieces(own, count) for own, count in zip(strings.frames, counts, strict=True)]
         found = np.split(fitted.predict(np.concatenate(cut)), np.cumsum(counts)[:-1])
@@ -47,8 +48,7 @@ def equal_cuts(splits: Splits) -> float:
 
     scores = []
     for C in STRENGTHS:
-        fitted = make_pipeline(StandardScaler(), LogisticRegression(C=C, tol=1e-3, max_iter=2000))
-        fitted.fit(features, np.concatenate(train.labels))
+        fitted = linear_classifier(features, labels, C)
         scores.append((errors(fitted, valid), errors(fitted, test)))
     return min(scores, key=lambda score: score[0])[1]
 
