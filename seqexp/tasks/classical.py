@@ -36,7 +36,8 @@ def bag_of_words(splits: Splits) -> float:
     from sklearn.linear_model import LogisticRegression
 
     model = partial(LogisticRegression, max_iter=2000)
-    return _best(splits, CountVectorizer(analyzer=tuple), model)
+    single: Any = tuple
+    return _best(splits, CountVectorizer(analyzer=single), model)
 
 
 def tfidf(splits: Splits, longest: int = 1) -> float:
@@ -51,7 +52,8 @@ def tfidf(splits: Splits, longest: int = 1) -> float:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.svm import LinearSVC
 
-    vectorizer = TfidfVectorizer(analyzer=partial(_ngrams, longest=longest))
+    ngrams: Any = partial(_ngrams, longest=longest)
+    vectorizer = TfidfVectorizer(analyzer=ngrams)
     return _best(splits, vectorizer, partial(LinearSVC, dual=False))
 
 

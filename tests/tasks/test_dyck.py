@@ -43,8 +43,8 @@ def test_words_are_balanced_and_targets_those_of_a_stack(kinds, depth, multiple)
     assert set(np.asarray(lengths)) == set(range(fewest, most + 1, 2))
     rows = zip(np.asarray(inputs), np.asarray(lengths), np.asarray(targets), strict=True)
     for tokens, length, labels in rows:
-        text = "".join(task.symbols[token] for token in tokens[:length])
-        assert expected(text) == "".join(task.answers[label] for label in labels[:length])
+        text = "".join(task.symbols[int(token)] for token in tokens[:length])
+        assert expected(text) == "".join(task.answers[int(label)] for label in labels[:length])
         assert depth is None or deepest(text) <= depth
 
 

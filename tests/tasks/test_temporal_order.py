@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from seqexp.tasks import TemporalOrder
 from seqexp.tasks.synthetic import drawn
 from seqexp.types import SeqexpError
 
-SIZES = {"valid_examples": 1, "test_examples": 1, "longest": 2, "longer_examples": 1}
+SIZES: Any = {"valid_examples": 1, "test_examples": 1, "longest": 2, "longer_examples": 1}
 PUBLISHED = {2: [(10, 20), (50, 60)], 3: [(10, 20), (33, 43), (66, 76)]}
 
 
