@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_dir, initialize_config_module
 
 from seqexp.commands.composition import Composed, points_in
 from seqexp.commands.configs import config_folder
+from seqexp.costs.random_task import RandomTask
 from seqexp.data.download import DATA_DIR
 from seqexp.layers.cell_dropout import CellDropout
 from seqexp.sweeps.point import Point
@@ -36,9 +37,14 @@ def point(*overrides: str) -> Point:
 
 
 def loss_shape(composed: Point) -> tuple[int, ...]:
-    """Trace the training loss of a batch that has the shapes the task's spec promises."""
+    """Trace the training loss of a batch that has the shapes the task's spec promises.
+
+    Only its data has targets of the task's own: in place of their loss stands that of random data.
+    """
     experiment = composed.build()
     spec = experiment.task.spec
+    if spec.targets == "own":
+        experiment = replace(experiment, task=RandomTask(spec, batch_size=2))
     state = jax.eval_shape(partial(init_member, experiment, Hyper.example()))
 
     def loss(params, batch):

@@ -12,6 +12,7 @@ from seqexp.tasks.etth1 import ETTh1
 from seqexp.tasks.jsb_chorales import JSBChorales
 from seqexp.tasks.list_ops import ListOps
 from seqexp.tasks.modular_arithmetic import ModularArithmetic
+from seqexp.tasks.multi30k import Multi30k
 from seqexp.tasks.n_back import NBack
 from seqexp.tasks.order import OrderMatters
 from seqexp.tasks.parity import Parity
@@ -37,6 +38,7 @@ __all__ = [
     "JSBChorales",
     "ListOps",
     "ModularArithmetic",
+    "Multi30k",
     "NBack",
     "OrderMatters",
     "Parity",
