@@ -20,7 +20,7 @@ with `_partial_: true` for a layer.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -248,14 +248,18 @@ class Text:
     """How to sample text from a next-token model.
 
     Attributes:
-        symbols: the symbol of each token, so that `symbols[token]` is its character.
+        symbols: the symbol of each token: `symbols[token]` is its character, or its word.
         prompt: what the sample starts with.
         length: how many symbols to draw.
+        split: the symbols of a text; by default its characters.
+        join: the text of symbols.
     """
 
-    symbols: str
+    symbols: Sequence[str]
     prompt: str
     length: int
+    split: Callable[[str], Sequence[str]] = list
+    join: Callable[[Iterable[str]], str] = "".join
 
 
 @dataclass(frozen=True)

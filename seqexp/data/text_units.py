@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from seqexp.types import SeqexpError
 
 ASCII_SPACE = re.compile(r"[ \t\n\r\f\v]+")
 WORD_OR_MARK = re.compile(r"\w+|[^\w\s]")
+WORD_MARK_OR_BREAK = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]|\n")
 
 
 def whitespace_tokens(text: str) -> list[str]:
@@ -23,6 +24,15 @@ def whitespace_tokens(text: str) -> list[str]:
     ['1\\xa0000', 'cats', ',', 'and', 'dogs']
     """
     return [token for token in ASCII_SPACE.split(text) if token]
+
+
+Splitter = Literal["whitespace", "punctuation", "lines"]
+SPLITTERS: Mapping[Splitter, Callable[[str], list[str]]] = {
+    "whitespace": whitespace_tokens,
+    "punctuation": WORD_OR_MARK.findall,
+    "lines": WORD_MARK_OR_BREAK.findall,
+}
+"""What separates words, see `Words`."""
 
 
 @dataclass(frozen=True)
@@ -53,31 +63,35 @@ class Words:
             "punctuation" also makes each mark of punctuation a word of its own, by the regular
             expression `\\w+|[^\\w\\s]`, for raw text. To it a combining mark is punctuation, too:
             give text with accents or of Indic scripts in composed form (NFC), or as byte pairs.
+            "lines" is for language models: it makes each line break a word, too, and leaves an
+            apostrophe or hyphen between letters where it is.
         lower: whether words are lower-cased, after the split.
 
     >>> Words("punctuation", lower=True).split("Don't panic!")
     ['don', "'", 't', 'panic', '!']
+    >>> Words("lines").split("Don't panic!\\n")
+    ["Don't", 'panic', '!', '\\n']
     """
 
-    splitter: Literal["whitespace", "punctuation"] = "whitespace"
+    splitter: Splitter = "whitespace"
     lower: bool = False
 
     def __post_init__(self) -> None:
-        if self.splitter not in ("whitespace", "punctuation"):
+        if self.splitter not in SPLITTERS:
             raise SeqexpError(
-                f'the splitter of words is "whitespace" or "punctuation", not {self.splitter!r}'
+                f"the splitter of words is one of {', '.join(SPLITTERS)}, not {self.splitter!r}"
             )
 
     def split(self, text: str | Sequence[str]) -> list[str]:
         """The words of a text; tokens as they are."""
         if isinstance(text, str):
-            by = whitespace_tokens if self.splitter == "whitespace" else WORD_OR_MARK.findall
-            text = by(text)
+            text = SPLITTERS[self.splitter](text)
         return [word.lower() for word in text] if self.lower else list(text)
 
     def join(self, units: Iterable[str]) -> str:
-        """The words with a space between them; how many there were in a text is lost."""
-        return " ".join(units)
+        """The words with a space between them, and none beside a line break; how many there were
+        in a text is lost."""
+        return re.sub(" ?\n ?", "\n", " ".join(units))
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Literal
 
 import numpy as np
 
-from seqexp.data.text_units import BytePairs, Characters, Words, byte_tokenizer
+from seqexp.data.text_units import BytePairs, Characters, Splitter, Words, byte_tokenizer
 from seqexp.types import SeqexpError
 
 UNKNOWN = "<unk>"
@@ -139,7 +138,7 @@ def character_vocabulary(
 def word_vocabulary(
     texts: Iterable[str | Sequence[str]],
     *,
-    splitter: Literal["whitespace", "punctuation"] = "whitespace",
+    splitter: Splitter = "whitespace",
     lower: bool = False,
     min_count: int = 1,
     max_size: int | None = None,

@@ -60,10 +60,11 @@ def checked_inputs(spec: TaskSpec, inputs: Any, lengths: Any) -> tuple[Sequences
 def prompt_tokens(text: Text, prompt: str | Sequence[int]) -> np.ndarray:
     """`[T]` tokens of a prompt. Raises SeqexpError for an invalid prompt."""
     if isinstance(prompt, str):
-        if unknown := [symbol for symbol in prompt if symbol not in text.symbols]:
-            raise SeqexpError(
-                f"the prompt has {unknown[0]!r}, which is none of the symbols {text.symbols!r}"
-            )
+        if unknown := [symbol for symbol in text.split(prompt) if symbol not in text.symbols]:
+            known = f"symbols {text.symbols!r}"
+            if len(text.symbols) > 100:
+                known = f"{len(text.symbols):,} symbols"
+            raise SeqexpError(f"the prompt has {unknown[0]!r}, which is none of the {known}")
         tokens = encode(text, prompt)
     else:
         tokens = np.asarray(prompt)

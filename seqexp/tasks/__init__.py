@@ -19,6 +19,7 @@ from seqexp.tasks.parity import Parity
 from seqexp.tasks.selective_copy import SelectiveCopy
 from seqexp.tasks.sequential_mnist import SequentialMNIST
 from seqexp.tasks.series_classification import SeriesClassification
+from seqexp.tasks.shakespeare_words import ShakespeareWords
 from seqexp.tasks.spoken_digits import SpokenDigits
 from seqexp.tasks.sst2 import SST2
 from seqexp.tasks.temporal_order import TemporalOrder
@@ -47,6 +48,7 @@ __all__ = [
     "SequentialDigits",
     "SequentialMNIST",
     "SeriesClassification",
+    "ShakespeareWords",
     "SpokenDigits",
     "TemporalOrder",
     "TinyShakespeare",

@@ -269,7 +269,7 @@ def _check_text(task: Task, name: str) -> None:
             f"{name}: text has {len(text.symbols)} symbols, so the spec must be of as many tokens "
             "in and, at each step, out"
         )
-    if unknown := sorted(set(text.prompt) - set(text.symbols)):
+    if unknown := sorted(set(text.split(text.prompt)) - set(text.symbols)):
         raise SeqexpError(f"{name}: the prompt of text has symbols that are no tokens: {unknown}")
     if not text.prompt:
         raise SeqexpError(f"{name}: the prompt of text is empty, and must have one symbol at least")

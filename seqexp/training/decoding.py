@@ -175,11 +175,11 @@ def sample_text(
     return decode(model, inputs, prompt[-1:], length, **how)[0]
 
 
-def encode(text: Text, symbols: str) -> np.ndarray:
-    """Symbols as tokens."""
-    return np.asarray([text.symbols.index(symbol) for symbol in symbols], np.int32)
+def encode(text: Text, written: str) -> np.ndarray:
+    """A text as tokens."""
+    return np.asarray([text.symbols.index(symbol) for symbol in text.split(written)], np.int32)
 
 
 def spell(text: Text, tokens: Iterable[Any]) -> str:
-    """Tokens as symbols."""
-    return "".join(text.symbols[int(token)] for token in tokens)
+    """Tokens as a text."""
+    return text.join(text.symbols[int(token)] for token in tokens)

@@ -220,7 +220,7 @@ class Program:
         key = member_key(self.hypers[member].seed, SAMPLE)
         prompt = jnp.asarray(encode(text, text.prompt))
         tokens = self.compiled.sample(self.graphdef, params, key, prompt, text.length)
-        return text.prompt + spell(text, tokens)
+        return spell(text, [*np.asarray(prompt), *np.asarray(tokens)])
 
     def show(self, params: Any, member: int) -> Mapping[str, str | np.ndarray]:
         """What the task shows of one member's answers to the first validation examples."""

@@ -94,8 +94,11 @@ def test_the_splitters():
     assert Words("punctuation", lower=True).split(text) == [
         "don", "'", "t", "say", ":", "1", "000", "naïve猫", "snake_case", "…",
     ]  # fmt: skip
+    assert Words("lines").split("Don't—well-known 'tis\n\n½") == [
+        "Don't", "—", "well-known", "'", "tis", "\n", "\n", "½",
+    ]  # fmt: skip
     assert Words("punctuation", lower=True).split("İs") == ["i̇s"], "lower-cased after the split"
-    with pytest.raises(SeqexpError, match='"whitespace" or "punctuation", not \'spaces\''):
+    with pytest.raises(SeqexpError, match="whitespace, punctuation, lines, not 'spaces'"):
         Words("spaces")  # type: ignore[arg-type]
 
 

@@ -281,4 +281,5 @@ def test_text_fits_the_tokens(task):
         symbols = len(task.text.symbols)
         assert task.spec.inputs == Tokens(symbols) and task.spec.answer == "step"
         assert task.spec.output_size == symbols
-        assert task.text.prompt and set(task.text.prompt) <= set(task.text.symbols)
+        prompt = task.text.split(task.text.prompt)
+        assert prompt and set(prompt) <= set(task.text.symbols)
