@@ -65,18 +65,21 @@ class CutForecasts:
 
 @dataclass(frozen=True)
 class CutNextValues:
-    """From where windows begin, `[B, 1]`, to `length` rows of D features, and the C channels of the
-    row after each, `[B, T, C]`. Of numpy or JAX, traced or not.
+    """From where windows begin, `[B, 1]`, to `length` rows of D features, and for each row the C
+    channels some rows later, `[B, T, C]`. Of numpy or JAX, traced or not.
 
     Attributes:
         length: T.
+        ahead: how many rows later; 1 for the next.
     """
 
     length: int
+    ahead: int = 1
 
     def __call__(self, batch: Batch, inputs: Array, targets: Array) -> Batch:
         rows = batch.inputs.values + np.arange(self.length, dtype=np.int32)
-        return Batch(batch.inputs._replace(values=inputs[rows]), targets[rows + 1])
+        values = batch.inputs._replace(values=inputs[rows])
+        return Batch(values, targets[rows + self.ahead])
 
 
 def forecast_stream(series: Series, starts: np.ndarray, length: int, cut: Callable) -> Prepared:

@@ -11,6 +11,8 @@ from seqexp.tasks.dyck import Dyck
 from seqexp.tasks.etth1 import ETTh1
 from seqexp.tasks.jsb_chorales import JSBChorales
 from seqexp.tasks.list_ops import ListOps
+from seqexp.tasks.lorenz import Lorenz
+from seqexp.tasks.mackey_glass import MackeyGlass
 from seqexp.tasks.modular_arithmetic import ModularArithmetic
 from seqexp.tasks.multi30k import Multi30k
 from seqexp.tasks.n_back import NBack
@@ -38,6 +40,8 @@ __all__ = [
     "EnglishTags",
     "JSBChorales",
     "ListOps",
+    "Lorenz",
+    "MackeyGlass",
     "ModularArithmetic",
     "Multi30k",
     "NBack",
