@@ -315,11 +315,16 @@ class FreeRunning:
     Attributes:
         given: how many steps of the inputs are read as they are; after them it reads its own
             outputs, to the end of the inputs.
+        draws: "bernoulli" to read, for each output o, 1 with probability sigmoid(o) and else 0;
+            None to read the outputs themselves. Draws are for what is shown, not for `judge`.
     """
 
     given: int
+    draws: Literal["bernoulli"] | None = None
 
     def __post_init__(self) -> None:
+        if self.draws not in (None, "bernoulli"):
+            raise SeqexpError(f"draws must be 'bernoulli' or None, not {self.draws!r}")
         if type(self.given) is not int or self.given < 1:
             raise SeqexpError(f"given must be a whole number from 1 up, not {self.given!r}")
 
@@ -471,18 +476,25 @@ class Task(ABC):
         """How many of the first validation examples `show` is given; 0 where it shows nothing."""
         return 0
 
+    @property
+    def shown_decoding(self) -> Decoding | None:
+        """How what `show` reads is decoded: as `judge` has it, or in a way of its own."""
+        return self.decoding
+
     def show(
         self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
-    ) -> Mapping[str, str | np.ndarray]:
+    ) -> Mapping[str, str | np.ndarray | bytes]:
         """What people look at, at each evaluation: inputs, targets and outputs side by side.
 
         Args:
             batch: numpy, `shown` examples.
             outputs: theirs, of the spec's `answer_shape` with C behind.
-            generated: what was decoded of them, where the task has a `decoding`; else None.
+            generated: what was decoded of them by `shown_decoding`; None where that is None, or
+                not possible with this model.
 
         Returns:
-            By name, text, or a picture `[H, W]` of floats from 0, white, to 1, black.
+            By name, text, a picture `[H, W]` of floats from 0, white, to 1, black, or the bytes of
+            a file, whose name tells its kind ("sampled.mid").
         """
         return {}
 

@@ -16,6 +16,7 @@ from seqexp.runs.attempts import NOTE
 from seqexp.runs.redaction import redact
 from seqexp.runs.schema import (
     COST,
+    FILES,
     FORMAT,
     MANIFEST,
     METRICS,
@@ -204,14 +205,26 @@ class RunRecord:
         self._mirrored.log(self._on_all_axes(record))
 
     def log_samples(
-        self, step: int, texts: Sequence[str], pictures: Mapping[str, np.ndarray] | None = None
+        self,
+        step: int,
+        texts: Sequence[str],
+        pictures: Mapping[str, np.ndarray] | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Append texts of `step`, and keep pictures (`[H, W]` from 0, white, to 1) as PNG files."""
+        """Append texts of `step`, keep pictures (`[H, W]` from 0, white, to 1) as PNG files, and
+        other files as they are; these alone are not mirrored."""
         record: dict[str, Any] = {"step": step, "texts": list(texts)}
         if pictures:
             record["pictures"] = {name: f"{PICTURES}/{name}-{step}.png" for name in pictures}
             for name, path in record["pictures"].items():
                 png.write(self.directory / path, pictures[name])
+        if files:
+            record["files"] = {
+                name: f"{FILES}/{Path(name).stem}-{step}{Path(name).suffix}" for name in files
+            }
+            for name, path in record["files"].items():
+                (self.directory / path).parent.mkdir(exist_ok=True)
+                store.write_atomic(self.directory / path, files[name])
         store.append(self.directory / SAMPLES, record)
         self._mirrored.log_samples(record, self.directory)
 

@@ -19,6 +19,7 @@ METRICS = "metrics.jsonl"
 TIMING = "timing.jsonl"
 SAMPLES = "samples.jsonl"
 PICTURES = "pictures"
+FILES = "files"
 WEIGHTS = "weights.msgpack"
 
 Status = Literal["finished", "diverged", "failed", "running"]

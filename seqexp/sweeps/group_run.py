@@ -242,8 +242,9 @@ def _log_samples(program: Program, run: RunRecord, step: int, member: int, param
     texts = [] if task.text is None else [program.sample_text(params, member)]
     shown = program.show(params, member) if task.shown else {}
     texts += [each for each in shown.values() if isinstance(each, str)]
-    pictures = {name: each for name, each in shown.items() if not isinstance(each, str)}
-    run.log_samples(step, texts, pictures)
+    pictures = {name: each for name, each in shown.items() if isinstance(each, np.ndarray)}
+    files = {name: each for name, each in shown.items() if isinstance(each, bytes)}
+    run.log_samples(step, texts, pictures, files)
 
 
 def _close(

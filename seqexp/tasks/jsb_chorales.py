@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
 import scipy.io
+import scipy.special
 
+from seqexp.data.buckets import require_buckets, splits_in_buckets
 from seqexp.data.download import fetch
+from seqexp.data.midi import midi_bytes
 from seqexp.data.padding import pad
 from seqexp.data.sources import JSB_CHORALES
 from seqexp.data.streams import Examples
 from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.metrics import bernoulli_nll
+from seqexp.tasks.piano_roll_picture import piano_rolls
 from seqexp.types import (
     Batch,
     Features,
+    FreeRunning,
     Prediction,
     Score,
+    SeqexpError,
     Sequences,
     Splits,
     Sums,
@@ -29,6 +37,8 @@ from seqexp.types import (
 )
 
 KEYS, LONGEST = 88, 160
+GIVEN = 16
+"""Frames that a sampled continuation begins with."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,23 @@ class JSBChorales(Task):
     Boulanger-Lewandowski et al. 2012, "Modeling temporal dependencies in high-dimensional
     sequences", https://arxiv.org/abs/1206.6392; the split and the score are those of Bai et al.
     2018, https://arxiv.org/abs/1803.01271.
+
+    At each evaluation the first validation chorale is shown as it is, as its next frames were
+    predicted, and as it goes on after 16 frames when each next one is drawn and read back.
+
+    Attributes:
+        buckets: how many padded lengths there are at most; "auto" for as few of 1 to 8 as waste at
+            most 10 % of the steps; None for one, of the longest chorale there is.
+
+    Raises:
+        SeqexpError: `buckets` is something else.
     """
+
+    buckets: int | Literal["auto"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.buckets is not None:
+            require_buckets("JSBChorales", self.buckets)
 
     @property
     def spec(self) -> TaskSpec:
@@ -78,41 +104,74 @@ class JSBChorales(Task):
         train, valid, test = (
             _split(list(pieces[name][0])) for name in ("traindata", "validdata", "testdata")
         )
-        return Splits(Examples(train), {"valid": (valid,), "test": (test,)})
+        if self.buckets is None:
+            return Splits(Examples(train), {"valid": (valid,), "test": (test,)})
+        splits = {"train": train, "valid": valid, "test": test}
+        return splits_in_buckets(self.spec, splits, self.buckets)
 
     def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """The negative log-likelihood of a frame under `[B, T, 88]` logits."""
         nll = bernoulli_nll(prediction.outputs, batch.targets, self.spec.answer_mask(batch))
         return {"loss": nll, "nll": nll}
 
+    @property
+    def shown(self) -> int:
+        return 1
+
+    @property
+    def shown_decoding(self) -> FreeRunning:
+        return FreeRunning(GIVEN, draws="bernoulli")
+
+    def show(
+        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
+    ) -> Mapping[str, str | np.ndarray | bytes]:
+        """A piano roll of the chorale, of the probabilities of its frames, and of one that was
+        sampled, one below the other; and the last as a MIDI file, where mido is installed."""
+        length = int(np.asarray(batch.inputs.lengths)[0])
+        first = np.asarray(batch.inputs.values)[0, :1]
+        chorale = np.concatenate([first, np.asarray(batch.targets)[0, :length]])
+        predicted = np.concatenate([first, scipy.special.expit(outputs[0, :length])])
+        rolls, files = [chorale, predicted], {}
+        if generated is not None:
+            drawn = np.asarray(generated.values)[0, : int(np.asarray(generated.lengths)[0])]
+            sampled = np.concatenate([chorale[:GIVEN], drawn])
+            rolls.append(sampled)
+            with contextlib.suppress(SeqexpError):  # No mido, no file.
+                files["sampled.mid"] = midi_bytes(sampled, steps_per_quarter=1)
+        return {"piano_rolls": piano_rolls(rolls), **files}
+
 
 def key_frequencies(splits: Splits) -> float:
     """The NLL of a test frame when key c is on with probability (on_c + 1) / (frames + 2)."""
-    _, after = _frames(_whole_train(splits))
-    _, targets = _frames(splits.held_out["test"][0])
+    _, after = _frames(_train_parts(splits))
+    _, targets = _frames(splits.held_out["test"])
     return _nll((after.sum(0) + 1) / (len(after) + 2), targets)
 
 
 def previous_frame(splits: Splits) -> float:
     """The same with counts of the frames after those where the key was as it is now."""
-    before, after = _frames(_whole_train(splits))
-    inputs, targets = _frames(splits.held_out["test"][0])
+    before, after = _frames(_train_parts(splits))
+    inputs, targets = _frames(splits.held_out["test"])
     off, on = (
         (((before == was) * after).sum(0) + 1) / ((before == was).sum(0) + 2) for was in (0, 1)
     )
     return _nll(np.where(inputs == 1, on, off), targets)
 
 
-def _whole_train(splits: Splits) -> Batch:
+def _train_parts(splits: Splits) -> Iterable[Batch]:
     parts = splits.train.all_examples()
     assert parts is not None
-    return parts[0]
+    return parts
 
 
-def _frames(split: Batch) -> tuple[np.ndarray, np.ndarray]:
+def _frames(parts: Iterable[Batch]) -> tuple[np.ndarray, np.ndarray]:
     """All frames that are read, and those after them, `[frames, 88]` each."""
-    mask = np.asarray(split.inputs.mask)
-    return np.asarray(split.inputs.values)[mask], np.asarray(split.targets)[mask]
+    before, after = [], []
+    for part in parts:
+        mask = np.asarray(part.inputs.mask)
+        before.append(np.asarray(part.inputs.values)[mask])
+        after.append(np.asarray(part.targets)[mask])
+    return np.concatenate(before), np.concatenate(after)
 
 
 def _nll(on: np.ndarray, targets: np.ndarray) -> float:

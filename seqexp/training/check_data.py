@@ -283,6 +283,11 @@ def _check_decoding(task: Task, name: str) -> None:
             'decoding be "greedy"'
         )
     if isinstance(how, FreeRunning):
+        if how.draws:
+            raise SeqexpError(
+                f"{name}: what is judged is not drawn: let decoding be None, and shown_decoding "
+                "what draws"
+            )
         asked = Features(spec.output_size), "step"
         if (spec.inputs, spec.answer) != asked or not how.given <= spec.max_length:
             raise SeqexpError(

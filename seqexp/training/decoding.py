@@ -97,15 +97,20 @@ def greedy(spec: TaskSpec, model: Model, batch: Batch) -> Sequences:
     return Sequences(tokens[:, None], (lengths > 0).astype(jnp.int32))
 
 
-def free_running(model: Model, inputs: Sequences, given: int) -> Sequences:
+def free_running(
+    model: Model, inputs: Sequences, given: int, key: Array | None = None
+) -> Sequences:
     """Outputs from the last given step on, each the input of the next step.
 
         y_g = o(x_1 .. x_g),    y_t = o(x_1 .. x_g, y_g .. y_{t-1})
+
+    or, where there is a key, y_t drawn in {0, 1} with the probability sigmoid(o) of 1.
 
     Args:
         model: its outputs are values of the features that it reads.
         inputs: `[B, T, D]`, T at least `given`; what stands after x_g is not looked at.
         given: g, at least 1.
+        key: draws; None to read the outputs themselves.
 
     Returns:
         `[B, T - g + 1, D]` values; none of an input that is shorter than g.
@@ -114,24 +119,29 @@ def free_running(model: Model, inputs: Sequences, given: int) -> Sequences:
     # One step at least, for a model may not read arrays of none.
     past = Sequences(values[:, : max(given - 1, 1)], jnp.minimum(lengths, given - 1))
 
-    def step(state: Any, _: None) -> Any:
+    def step(state: Any, step_key: Array | None) -> Any:
         carry, x = state
         carry, y = model.step(carry, x)
+        if step_key is not None:
+            y = jax.random.bernoulli(step_key, jax.nn.sigmoid(y))
         y = y.astype(x.dtype)
         return (carry, y), y
 
     start, steps = (model.prefill(past), values[:, given - 1]), values.shape[1] - given + 1
-    ys = jax.lax.scan(step, start, None, steps)[1]
+    keys = None if key is None else jax.random.split(key, steps)
+    ys = jax.lax.scan(step, start, keys, steps)[1]
     return Sequences(jnp.swapaxes(ys, 0, 1), jnp.maximum(lengths - given + 1, 0))
 
 
-def decoded(spec: TaskSpec, model: Model, batch: Batch, how: Decoding) -> Sequences:
+def decoded(
+    spec: TaskSpec, model: Model, batch: Batch, how: Decoding, key: Array | None = None
+) -> Sequences:
     """A model's answers to a batch, decoded as a task asks: what `judge` reads of one hypothesis,
-    the best, where there are several."""
+    the best, where there are several. The key is for what is drawn."""
     if isinstance(how, Beam):
         return best_of_beam(spec, model, batch.inputs, how)
     if isinstance(how, FreeRunning):
-        return free_running(model, batch.inputs, how.given)
+        return free_running(model, batch.inputs, how.given, key if how.draws else None)
     if not isinstance(how, CTC):
         return greedy(spec, model, batch)
     outputs, lengths = model(batch.inputs).outputs, batch.inputs.lengths

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -222,11 +223,13 @@ class Program:
         tokens = self.compiled.sample(self.graphdef, params, key, prompt, text.length)
         return spell(text, [*np.asarray(prompt), *np.asarray(tokens)])
 
-    def show(self, params: Any, member: int) -> Mapping[str, str | np.ndarray]:
-        """What the task shows of one member's answers to the first validation examples."""
+    def show(self, params: Any, member: int) -> Mapping[str, str | np.ndarray | bytes]:
+        """What the task shows of one member's answers to the first validation examples; the same
+        for the same parameters and seed."""
         task = self.experiment.task
         batch = jax.tree.map(lambda a: np.asarray(a)[: task.shown], self.held_out["valid"][0])
-        outputs, generated = self.compiled.answer(self.graphdef, params, batch)
+        key = member_key(self.hypers[member].seed, SAMPLE)
+        outputs, generated = self.compiled.answer(self.graphdef, params, batch, key)
         outputs = np.asarray(outputs, np.float32)
         return task.show(batch, outputs, generated and jax.tree.map(np.asarray, generated))
 
@@ -267,13 +270,17 @@ def _require_countable(experiment: Experiment, batches: Mapping[Bucket, Batch]) 
 
 
 def _answer(
-    task: Task, graphdef: nnx.GraphDef, params: Any, batch: Batch
+    task: Task, graphdef: nnx.GraphDef, params: Any, batch: Batch, key: Any
 ) -> tuple[jax.Array, Sequences | None]:
-    """The outputs of a batch, and what is decoded of it where the task asks for that."""
+    """The outputs of a batch, and what is decoded of it to be shown."""
     model = nnx.merge(graphdef, params)
     outputs = model(batch.inputs, batch.prefix).outputs
-    how = task.decoding
-    return outputs, None if how is None else decoded(task.spec, model, batch, how)
+    how, generated = task.shown_decoding, None
+    if how is not None:
+        # A model that can't decode is shown without.
+        with suppress(SeqexpError):
+            generated = decoded(task.spec, model, batch, how, key)
+    return outputs, generated
 
 
 def _compiled(

@@ -61,7 +61,7 @@ def test_a_whole_life(tmp_path: Path) -> None:
 
     _log(record, 1, 4)
     roll = np.array([[0.0, 1, 0.5], [2, -1, math.nan]])
-    record.log_samples(4, ["the cat", "the dog"], {"roll": roll})
+    record.log_samples(4, ["the cat", "the dog"], {"roll": roll}, {"roll.mid": b"MThd"})
     record.save_checkpoint(4, {"x": np.zeros(2)})
     record.save_weights(3, {"w": np.ones(2)})
     record.write_cost({"flops": {"value": 12, "how": "jaxpr"}, "energy": None})
@@ -71,6 +71,7 @@ def test_a_whole_life(tmp_path: Path) -> None:
     assert sorted(os.listdir(record.directory)) == [
         "checkpoint.msgpack",
         "cost.json",
+        "files",
         "manifest.json",
         "metrics.jsonl",
         "pictures",
@@ -110,8 +111,10 @@ def test_a_whole_life(tmp_path: Path) -> None:
             "step": 4,
             "texts": ["the cat", "the dog"],
             "pictures": {"roll": "pictures/roll-4.png"},
+            "files": {"roll.mid": "files/roll-4.mid"},
         }
     ]
+    assert (record.directory / "files" / "roll-4.mid").read_bytes() == b"MThd"
     with Image.open(record.directory / "pictures" / "roll-4.png") as picture:
         # Dark is 1; what is beyond is cut off, and what is no number is white.
         assert np.asarray(picture).tolist() == [[255, 0, 128], [0, 255, 255]]

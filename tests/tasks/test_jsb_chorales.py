@@ -6,10 +6,12 @@ import pytest
 import scipy.io
 
 from seqexp.data.download import fetch
+from seqexp.data.midi import read_piano_roll
 from seqexp.data.sources import JSB_CHORALES
 from seqexp.data.streams import Examples
 from seqexp.tasks import JSBChorales
-from seqexp.types import Batch, Prediction, Sequences, Splits
+from seqexp.tasks.jsb_chorales import previous_frame
+from seqexp.types import Batch, Prediction, SeqexpError, Sequences, Splits
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +107,55 @@ def test_the_score_is_pooled_over_frames_not_over_chorales(task):
     total, weight = task.measure(Prediction(logits, ()), batch)["nll"]
     frame, quiet = 88 * np.log1p(np.exp(5)), 88 * np.log(2)
     np.testing.assert_allclose(total / weight, (frame + 3 * quiet) / 4, rtol=1e-6)
+
+
+def test_buckets_hold_the_same_chorales_with_less_padding(task, splits):
+    bucketed = JSBChorales(buckets="auto").load()
+    parts = bucketed.train.all_examples()
+    assert parts is not None and len(parts) > 1
+    whole = parts_of(splits)["train"].inputs
+    lengths = np.concatenate([part.inputs.lengths for part in parts])
+    np.testing.assert_array_equal(np.sort(lengths), np.sort(np.asarray(whole.lengths)))
+    steps = sum(part.inputs.mask.size for part in parts)
+    assert 1 - lengths.sum() / steps <= 0.1 < 0.4 < 1 - lengths.sum() / whole.mask.size
+    assert previous_frame(bucketed) == pytest.approx(previous_frame(splits), rel=1e-9)
+
+
+@pytest.mark.parametrize("buckets", [0, "some"])
+def test_other_buckets_are_refused(buckets):
+    with pytest.raises(SeqexpError, match="JSBChorales: buckets must be auto or an integer"):
+        JSBChorales(buckets=buckets)
+
+
+def test_what_is_shown():
+    """A chorale of 20 frames, what was said of it, and what goes on after 16 of them."""
+    T = 25
+    roll = (np.random.default_rng(0).uniform(size=(20, 88)) < 0.1).astype(np.float32)
+    inputs, targets = (np.zeros((1, T, 88), np.float32) for _ in range(2))
+    inputs[0, :19], targets[0, :19] = roll[:-1], roll[1:]
+    batch = Batch(Sequences(inputs, np.array([19])), targets)  # type: ignore[arg-type]
+    drawn = np.ones((1, T - 15, 88), np.float32)
+    generated = Sequences(drawn, np.array([4]))  # type: ignore[arg-type]
+    found = JSBChorales().show(batch, np.zeros((1, T, 88)), generated)
+    picture = found["piano_rolls"]
+    assert isinstance(picture, np.ndarray) and picture.shape == (3 * 88 + 4, 20)
+    np.testing.assert_array_equal(picture[:88], roll.T[::-1])
+    np.testing.assert_array_equal(picture[90:178, 1:], 0.5)
+    np.testing.assert_array_equal(picture[180:, :16], roll.T[::-1, :16])
+    np.testing.assert_array_equal(picture[180:, 16:], 1)
+    without = JSBChorales().show(batch, np.zeros((1, T, 88)), None)
+    assert [part.shape for part in without.values()] == [(2 * 88 + 2, 20)]  # type: ignore
+
+
+def test_the_sample_is_a_midi_file(tmp_path):
+    pytest.importorskip("mido", exc_type=ImportError)
+    inputs = np.zeros((1, 20, 88), np.float32)
+    inputs[0, :, 39] = 1
+    batch = Batch(Sequences(inputs, np.array([20])), inputs)  # type: ignore[arg-type]
+    drawn = Sequences(np.zeros((1, 5, 88), np.float32), np.array([5]))  # type: ignore[arg-type]
+    file = JSBChorales().show(batch, np.zeros((1, 20, 88)), drawn)["sampled.mid"]
+    assert isinstance(file, bytes)
+    path = tmp_path / "sampled.mid"
+    path.write_bytes(file)
+    roll = read_piano_roll(path, steps_per_quarter=1)
+    assert roll.shape == (21, 88) and roll[:16, 39].all() and roll.sum() == 16

@@ -251,6 +251,7 @@ def test_a_measure_must_give_the_loss_and_the_score():
         (STEPS, CTC(-1, width=2), "the blank of CTC"),
         (STEPS, FreeRunning(2), "as many values as features"),
         (NEXT, FreeRunning(T + 1), "at least 5 steps"),
+        (NEXT, FreeRunning(2, draws="bernoulli"), "what is judged is not drawn"),
     ],
 )
 def test_what_is_decoded_must_fit_the_answers(spec, how, said):

@@ -218,3 +218,28 @@ def test_free_running_reads_its_own_outputs(given):
             np.testing.assert_allclose(found.values[b, step], y, rtol=1e-4, atol=1e-5)
             if given + step < T:
                 values[b, given + step] = y
+
+
+class Switching:
+    """Wants on what is off, surely; and a third feature on half of the time."""
+
+    def prefill(self, inputs: Sequences) -> jax.Array:
+        return jnp.zeros(inputs.lengths.shape)
+
+    def step(self, carry: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return carry, jnp.where(jnp.arange(3) < 2, 99 * (1 - 2 * x), 0)
+
+
+def test_free_running_reads_what_it_draws():
+    batch_size, steps = 50, 40
+    values = jnp.broadcast_to(jnp.array([1.0, 0, 0]), (batch_size, steps, 3))
+    inputs = Sequences(values, jnp.full(batch_size, steps))
+    draw = jax.jit(partial(free_running, Switching(), given=2))  # type: ignore[arg-type]
+    found = np.asarray(draw(inputs, key=jax.random.key(0)).values)
+    assert found.shape == (batch_size, steps - 1, 3) and found.dtype == np.float32
+    np.testing.assert_array_equal(found[:, ::2, :2], np.broadcast_to([0, 1], (50, 20, 2)))
+    np.testing.assert_array_equal(found[:, 1::2, :2], np.broadcast_to([1, 0], (50, 19, 2)))
+    assert set(np.unique(found)) == {0, 1}
+    # Of 1950 fair draws 0.5 with a deviation of 0.011.
+    assert abs(found[..., 2].mean() - 0.5) < 0.05
+    assert np.any(found != np.asarray(draw(inputs, key=jax.random.key(1)).values))
