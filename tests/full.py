@@ -24,7 +24,12 @@ REPRESENTED = {
 """The task of a family that the quick tests try, and those that only the exhaustive matrix does."""
 
 
+OWN_FILES = ("labelled_series", "series")
+"""Tasks of a user's own files, whose form the files decide: they have tests of their own."""
+
+
 def tasks(names: Iterable[str]) -> list[Any]:
-    """Tasks of the menu as parameters."""
+    """Tasks of the menu as parameters, but for those of `OWN_FILES`."""
     others = {name for family in REPRESENTED.values() for name in family}
+    names = [name for name in names if name not in OWN_FILES]
     return [full(name) if name in others else name for name in names]

@@ -14,6 +14,7 @@ from seqexp.laws import models
 from seqexp.training import Program
 from seqexp.training.mesh import group_mesh
 from seqexp.types import Features, SeqexpError, Sequences, TaskSpec, Tokens
+from tests.full import tasks
 from tests.test_configs import fits, menu, point
 from tests.toys.translation import Translation
 from tests.training.small import HYPERS, assert_bitwise, trained
@@ -101,7 +102,7 @@ def _alone_and_together(experiment):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("task", menu("task"))
+@pytest.mark.parametrize("task", tasks(menu("task")))
 def test_law_4_a_member_alone_is_a_member_of_a_group_on_every_task(task):
     _alone_and_together(_small(task, "gru"))
 

@@ -10,6 +10,7 @@ from seqexp.tasks.digits import SequentialDigits
 from seqexp.tasks.dyck import Dyck
 from seqexp.tasks.etth1 import ETTh1
 from seqexp.tasks.jsb_chorales import JSBChorales
+from seqexp.tasks.labelled_series import LabelledSeriesFiles
 from seqexp.tasks.list_ops import ListOps
 from seqexp.tasks.lorenz import Lorenz
 from seqexp.tasks.mackey_glass import MackeyGlass
@@ -21,6 +22,7 @@ from seqexp.tasks.parity import Parity
 from seqexp.tasks.selective_copy import SelectiveCopy
 from seqexp.tasks.sequential_mnist import SequentialMNIST
 from seqexp.tasks.series_classification import SeriesClassification
+from seqexp.tasks.series_forecast import SeriesForecast
 from seqexp.tasks.shakespeare_words import ShakespeareWords
 from seqexp.tasks.spoken_digits import SpokenDigits
 from seqexp.tasks.sst2 import SST2
@@ -39,6 +41,7 @@ __all__ = [
     "ETTh1",
     "EnglishTags",
     "JSBChorales",
+    "LabelledSeriesFiles",
     "ListOps",
     "Lorenz",
     "MackeyGlass",
@@ -52,6 +55,7 @@ __all__ = [
     "SequentialDigits",
     "SequentialMNIST",
     "SeriesClassification",
+    "SeriesForecast",
     "ShakespeareWords",
     "SpokenDigits",
     "TemporalOrder",
