@@ -24,7 +24,7 @@ REPRESENTED = {
 """The task of a family that the quick tests try, and those that only the exhaustive matrix does."""
 
 
-OWN_FILES = ("labelled_series", "series")
+OWN_FILES = ("audio", "labelled_series", "series")
 """Tasks of a user's own files, whose form the files decide: they have tests of their own."""
 
 

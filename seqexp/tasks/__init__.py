@@ -2,6 +2,7 @@
 
 from seqexp.tasks.adding import Adding
 from seqexp.tasks.associative_recall import AssociativeRecall
+from seqexp.tasks.audio_files import AudioFiles
 from seqexp.tasks.copy_memory import CopyMemory
 from seqexp.tasks.cycle_navigation import CycleNavigation
 from seqexp.tasks.delayed_recall import DelayedRecall
@@ -33,6 +34,7 @@ from seqexp.tasks.ud_ewt import EnglishTags
 __all__ = [
     "Adding",
     "AssociativeRecall",
+    "AudioFiles",
     "CopyMemory",
     "CycleNavigation",
     "DelayedRecall",
