@@ -24,14 +24,14 @@ def stratified(labels: np.ndarray, shares: Sequence[float], seed: int) -> tuple[
         seed: any from 0 to 2^32 - 1.
 
     Returns:
-        For each part the ascending places of its examples.
+        For each part the places of its examples, in the order that was drawn.
 
     Raises:
         SeqexpError: shares that are no shares, or a part that gets no example.
 
     >>> first, second = stratified(np.array(["a", "a", "b", "a", "b", "a"]), (0.5, 0.5), seed=0)
     >>> first.tolist(), second.tolist()
-    ([1, 2, 5], [0, 3, 4])
+    ([5, 2, 1], [3, 0, 4])
     """
     if min(shares, default=0) <= 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
         raise SeqexpError(f"shares of a split must be above 0 and add up to 1, not {list(shares)}")
@@ -43,7 +43,7 @@ def stratified(labels: np.ndarray, shares: Sequence[float], seed: int) -> tuple[
         ends = np.cumsum(_counts(len(of_class), shares))[:-1]
         for part, places in zip(parts, np.split(of_class, ends), strict=True):
             part.append(places)
-    found = tuple(np.sort(np.concatenate([np.empty(0, int), *part])) for part in parts)
+    found = tuple(order[np.isin(order, np.concatenate([np.empty(0, int), *p]))] for p in parts)
     if not all(map(len, found)):
         raise SeqexpError(
             f"{len(labels)} examples in shares {list(shares)} make an empty split: give more data "

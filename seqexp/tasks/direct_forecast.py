@@ -16,7 +16,7 @@ from seqexp.data.forecast_stream import (
     forecast_stream,
 )
 from seqexp.data.forecast_windows import Windows, window_starts
-from seqexp.tasks.forecast_picture import forecast_pictures
+from seqexp.tasks.forecast_picture import channel_pictures
 from seqexp.tasks.metrics import absolute_error, quantile_loss, squared_error
 from seqexp.types import (
     Array,
@@ -134,14 +134,11 @@ class DirectForecast:
     def show(
         self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
     ) -> Mapping[str, str | np.ndarray]:
-        """The last channel of each window, what came after it, and its forecast."""
+        """The first window's channels, 7 at most, what came after them, and their forecasts."""
         past, future = self.windows(batch)
         forecasts = outputs.reshape(*future.shape, -1)
         forecast = forecasts[..., self.quantiles.index(0.5) if self.quantiles else 0]
-        last = self.channels - 1
-        return {
-            "forecasts": forecast_pictures(past[..., last], future[..., last], forecast[..., last])
-        }
+        return {"forecasts": channel_pictures(past[0], future[0], forecast[0])}
 
 
 def _coverage(forecasts: Array, targets: Array, mask: Array) -> Mean:

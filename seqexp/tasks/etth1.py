@@ -166,10 +166,10 @@ class ETTh1(Task):
 
     @property
     def shown(self) -> int:
-        return 2
+        return 1
 
     def show(
         self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
     ) -> Mapping[str, str | np.ndarray]:
-        """The oil temperature in two windows, and its forecasts."""
+        """The channels of the first window, below each other, and their forecasts."""
         return self._forecast.show(batch, outputs, generated)

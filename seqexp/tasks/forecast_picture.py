@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-HEIGHT, GAP = 48, 8
+HEIGHT, GAP, MOST = 48, 8, 7
 TRUE, FORECAST = 1.0, 0.4
 
 
@@ -25,6 +25,12 @@ def forecast_pictures(past: np.ndarray, future: np.ndarray, forecast: np.ndarray
     for own in zip(past, future, forecast, strict=True):
         pictures += [_picture(*own), np.zeros((GAP, past.shape[1] + future.shape[1]))]
     return np.concatenate(pictures[:-1])
+
+
+def channel_pictures(past: np.ndarray, future: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    """`forecast_pictures` of the first 7 channels of one window: `[L, D]`, `[H, C]`, `[H, C]`."""
+    shown = range(min(future.shape[1], MOST))
+    return forecast_pictures(*(values[:, shown].T for values in (past, future, forecast)))
 
 
 def _picture(past: np.ndarray, future: np.ndarray, forecast: np.ndarray) -> np.ndarray:

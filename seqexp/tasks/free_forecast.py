@@ -9,7 +9,7 @@ import numpy as np
 
 from seqexp.data.forecast_stream import CutNextValues, Series, forecast_split, forecast_stream
 from seqexp.data.forecast_windows import Windows, window_starts
-from seqexp.tasks.forecast_picture import forecast_pictures
+from seqexp.tasks.forecast_picture import channel_pictures
 from seqexp.tasks.metrics import squared_error
 from seqexp.types import (
     Batch,
@@ -79,8 +79,8 @@ class FreeForecast:
     def show(
         self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
     ) -> Mapping[str, str | np.ndarray]:
-        """The last channel of each window, what came after it, and its forecast."""
+        """The first window's channels, 7 at most, what came after them, and their forecasts."""
         assert generated is not None
         past, future = self.windows(batch)
         said = np.asarray(generated.values)
-        return {"forecasts": forecast_pictures(past[..., -1], future[..., -1], said[..., -1])}
+        return {"forecasts": channel_pictures(past[0], future[0], said[0])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def classes_splits(
     spec: TaskSpec,
     series: Mapping[str, Sequence[np.ndarray]],
     labels: Mapping[str, np.ndarray],
-    buckets: int,
+    buckets: int | Literal["auto"],
     masks: bool = False,
 ) -> Splits:
     """Series standardized by the training split, missing values filled by the last before them.
@@ -27,7 +28,7 @@ def classes_splits(
         spec: of the task, with D features, or 2 D where there are `masks`.
         series: by split, `[t, D]` each, NaN where a value is missing.
         labels: by split, `[N]` integers.
-        buckets: how many padded lengths at most.
+        buckets: how many padded lengths at most; "auto" for as few as waste 10 %.
         masks: whether D channels more say where a value was there.
     """
     padded = {name: pad(list(each), spec.max_length) for name, each in series.items()}
@@ -59,7 +60,7 @@ def nearest_neighbour(splits: Splits) -> float:
     """
     series, labels = _examples(splits.train.all_examples())
     queries, test = _examples(splits.held_out["test"])
-    return float(np.mean(nearest_labels(series, labels, queries) == test))
+    return float(np.mean(nearest_labels(series, labels.tolist(), queries) == test))
 
 
 def _examples(parts: Sequence[Batch] | None) -> tuple[list[np.ndarray], np.ndarray]:

@@ -187,10 +187,10 @@ class SeriesForecast(Task):
 
     @property
     def shown(self) -> int:
-        return 2
+        return 1
 
     def show(
         self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
     ) -> Mapping[str, str | np.ndarray]:
-        """The last target in two windows, and its forecasts."""
+        """The first window's targets, 7 at most, and their forecasts."""
         return self._made.forecast.show(batch, outputs, generated)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -111,6 +112,13 @@ class ValuesAhead:
         return {"forecasts": forecast_pictures(targets[:, :1], targets[:, 1:], forecast[:, 1:])}
 
 
+class Values(NamedTuple):
+    """Inputs and targets of windows, `[N, T, D]` float64."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
 def last_value(splits: Splits, warmup: int) -> float:
     """Of the values that stand now, as the forecast."""
     inputs, targets = _arrays(splits.held_out["test"][0])
@@ -126,34 +134,35 @@ def autoregression(splits: Splits, warmup: int) -> float:
     parts = splits.train.all_examples()
     assert parts is not None
     every = parts[0].inputs.values.shape[1]
-    train = tuple(array[::every] for array in _arrays(parts[0]))
+    train = Values(*(array[::every] for array in _arrays(parts[0])))
     valid, test = (_arrays(splits.held_out[name][0]) for name in ("valid", "test"))
     found = []
     for p in (order for order in ORDERS if order <= warmup + 1):
-        x, y = _lagged(*train, p, warmup)
+        x, y = _lagged(train, p, warmup)
         gram, moments = x.T @ x, x.T @ y
         for penalty in PENALTIES:
             weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), moments)
             on_valid, on_test = (
                 _nrmse(past @ weights, future)
-                for past, future in (_lagged(*split, p, warmup) for split in (valid, test))
+                for past, future in (_lagged(split, p, warmup) for split in (valid, test))
             )
             found.append((on_valid, on_test))
     return min(found)[1]
 
 
-def _lagged(
-    inputs: np.ndarray, targets: np.ndarray, p: int, warmup: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _lagged(values: Values, p: int, warmup: int) -> tuple[np.ndarray, np.ndarray]:
     """`[n, p D + 1]` what a forecast is made of, and `[n, D]` what comes, behind the warm-up."""
+    inputs, targets = values
     T, D = inputs.shape[1:]
     lags = [inputs[:, warmup - lag : T - lag] for lag in range(p)]
     x = np.concatenate([*lags, np.ones_like(lags[0][..., :1])], axis=-1)
     return x.reshape(-1, p * D + 1), targets[:, warmup:].reshape(-1, D)
 
 
-def _arrays(split: Batch) -> tuple[np.ndarray, np.ndarray]:
-    return np.asarray(split.inputs.values, np.float64), np.asarray(split.targets, np.float64)
+def _arrays(split: Batch) -> Values:
+    return Values(
+        np.asarray(split.inputs.values, np.float64), np.asarray(split.targets, np.float64)
+    )
 
 
 def _nrmse(forecast: np.ndarray, targets: np.ndarray) -> float:

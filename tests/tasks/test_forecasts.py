@@ -11,7 +11,13 @@ from sklearn.linear_model import Ridge
 from seqexp.data.forecast_stream import Series
 from seqexp.tasks.direct_forecast import DirectForecast
 from seqexp.tasks.forecast_baselines import PENALTIES, last_value, linear, seasonal_naive
-from seqexp.tasks.forecast_picture import FORECAST, HEIGHT, forecast_pictures
+from seqexp.tasks.forecast_picture import (
+    FORECAST,
+    GAP,
+    HEIGHT,
+    channel_pictures,
+    forecast_pictures,
+)
 from seqexp.tasks.free_forecast import FreeForecast
 from seqexp.tasks.metrics import quantile_loss
 from seqexp.types import Batch, Prediction, SeqexpError, Sequences, Splits
@@ -173,9 +179,10 @@ def test_pictures_hold_the_series_and_the_forecast():
     assert picture[-1, 0] == 1 and picture[0, 3] == 1  # the least and the greatest value
     assert set(np.unique(picture)) == {0.0, FORECAST, 1.0}
     assert picture[-1, 4] == np.float64(FORECAST) and not (picture[:, 4] == 1).any()
-    assert forecast_pictures(
-        *(np.repeat(a, 2, 0) for a in (past, future)), np.ones((2, 2))
-    ).shape == (
-        2 * HEIGHT + 8,
-        5,
+    both = forecast_pictures(np.repeat(past, 2, 0), np.repeat(future, 2, 0), np.ones((2, 2)))
+    assert both.shape == (2 * HEIGHT + GAP, 5)
+    one = channel_pictures(past.T, future.T, np.array([[2.0], [0.0]]))
+    np.testing.assert_array_equal(one, picture)
+    assert (
+        channel_pictures(np.ones((3, 9)), np.ones((2, 9)), np.ones((2, 9))).shape[0] == 7 * 56 - 8
     )

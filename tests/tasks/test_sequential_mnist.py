@@ -50,7 +50,9 @@ def test_digits_are_read_in_their_order(images, step, permuted):
     assert np.asarray(test.targets)[:5].tolist() == [7, 2, 1, 0, 4]
     two = jax.tree.map(lambda array: np.asarray(array)[:2], test)
     shown = task.show(two, np.eye(10)[[7, 3]] * 99, None)
-    np.testing.assert_allclose(shown["digits"], np.hstack(images[:2].reshape(2, 28, 28)) / 255)
+    np.testing.assert_allclose(
+        np.asarray(shown["digits"]), np.hstack(images[:2].reshape(2, 28, 28)) / 255
+    )
     assert str(shown["answers"]).splitlines()[1].endswith("of 2: said 3 1.00, 0 0.00, 1 0.00")
 
 

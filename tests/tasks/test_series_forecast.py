@@ -147,4 +147,4 @@ def test_the_config_takes_a_path(whole):
     sums = jax.jit(lambda o, b: dict(own.measure(Prediction(o, ()), b)))(outputs, valid)
     assert {"loss", "mse", "mae", "quantile_loss", "coverage"} == set(sums)
     few = jax.tree.map(lambda array: np.asarray(array)[:2], valid)
-    assert own.show(few, outputs[:2], None)["forecasts"].ndim == 2
+    assert np.ndim(own.show(few, outputs[:2], None)["forecasts"]) == 2
