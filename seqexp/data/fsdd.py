@@ -70,9 +70,9 @@ def split_of(recording: SpokenDigit, speaker: str | None) -> str:
     'valid'
     """
     if speaker is None:
-        return {True: "test"}.get(
-            recording.index in TEST, "valid" if recording.index in VALID else "train"
-        )
+        if recording.index in TEST:
+            return "test"
+        return "valid" if recording.index in VALID else "train"
     after = SPEAKERS[(SPEAKERS.index(speaker) + 1) % len(SPEAKERS)]
     return {speaker: "test", after: "valid"}.get(recording.speaker, "train")
 

@@ -137,7 +137,9 @@ class AudioFiles(Task):
         splits = self._splits._asdict()
         classes = tuple(sorted({str(example.label) for example in splits["train"]}))
         if len(classes) < 2:
-            raise SeqexpError(f"{self.train} has the label {classes[0]!r} alone: give 2 at least")
+            raise SeqexpError(
+                f"{self.train} has the label {''.join(classes)!r} alone: give 2 at least"
+            )
         frames, labels = {}, {}
         front_end = self.front_end.at(self.rate)
         for name, examples in splits.items():
