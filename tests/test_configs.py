@@ -53,7 +53,9 @@ def loss_shape(composed: Point) -> tuple[int, ...]:
     if spec.targets == "own":  # Only its data has them.
         batch = spec.example(batch_size=2)
         model = nnx.eval_shape(lambda: experiment.model(spec, rngs=nnx.Rngs(params=0)))
-        outputs = jax.eval_shape(lambda model, batch: model(batch.inputs).outputs, model, batch)
+        outputs = jax.eval_shape(
+            lambda model, batch: model(batch.inputs, batch.prefix).outputs, model, batch
+        )
         assert outputs.shape == (*spec.answer_shape(batch), spec.output_size)
         return ()
     kinds = ("labels", "values") if spec.targets is None else (spec.targets,)
