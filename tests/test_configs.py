@@ -22,6 +22,7 @@ from seqexp.training import Hyper
 from seqexp.training.step import graph, init_member, loss_and_sums
 from seqexp.types import SeqexpError, TaskSpec, Tokens
 from tests.full import OWN_FILES, full
+from tests.own_files import with_own_files
 
 MENU = config_folder()
 
@@ -31,6 +32,8 @@ def menu(group: str) -> list[str]:
 
 
 def point(*overrides: str) -> Point:
+    """The point of overrides, with files of a user's own where a task needs them."""
+    overrides = with_own_files(overrides)
     with initialize_config_dir(str(MENU), version_base="1.3"):
         config = compose("config", list(overrides), return_hydra_config=True)
     return points_in([Composed.of(config)])[0]

@@ -28,6 +28,7 @@ from seqexp.tasks.shakespeare_words import ShakespeareWords
 from seqexp.tasks.spoken_digits import SpokenDigits
 from seqexp.tasks.sst2 import SST2
 from seqexp.tasks.temporal_order import TemporalOrder
+from seqexp.tasks.text_files import TextFiles
 from seqexp.tasks.tiny_shakespeare import TinyShakespeare
 from seqexp.tasks.ud_ewt import EnglishTags
 
@@ -61,5 +62,6 @@ __all__ = [
     "ShakespeareWords",
     "SpokenDigits",
     "TemporalOrder",
+    "TextFiles",
     "TinyShakespeare",
 ]

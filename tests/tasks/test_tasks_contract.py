@@ -31,6 +31,7 @@ from seqexp.types import (
     Tokens,
 )
 from tests.full import tasks
+from tests.own_files import own_files
 
 CONFIGS = sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 FREE = {"multi30k"}
@@ -47,9 +48,14 @@ class Loaded(NamedTuple):
     slope_and_sums: Callable[[np.ndarray, Batch], tuple[jax.Array, Sums]]
 
 
+def made(config: Path) -> Task:
+    settings = own_files().get(config.stem, {})
+    return hydra.utils.instantiate(OmegaConf.merge(OmegaConf.load(config).task, settings))
+
+
 @functools.cache
 def load(config: Path) -> Loaded:
-    task = hydra.utils.instantiate(OmegaConf.load(config).task)
+    task = made(config)
     splits = task.load()
     most = max(splits.held_out["valid"], key=lambda part: len(part.inputs.lengths))
     batch = jax.tree.map(lambda array: np.array(array)[-EXAMPLES:], most)
@@ -68,7 +74,7 @@ def load(config: Path) -> Loaded:
 @pytest.fixture(params=tasks(path.stem for path in CONFIGS if path.stem not in FREE))
 def loaded(request, require_files) -> Loaded:
     (config,) = (path for path in CONFIGS if path.stem == request.param)
-    require_files(hydra.utils.instantiate(OmegaConf.load(config).task))
+    require_files(made(config))
     return load(config)
 
 
