@@ -157,6 +157,31 @@ def test_a_malformed_row_is_one_clear_line(sensors, line, said, capsys):
     assert not Path("runs").exists()
 
 
+NUMBERS = range(20)
+TEXTS = {
+    "reviews.tsv": [
+        "text\tlabel",
+        *(f"a fine film {n}\tgood" for n in NUMBERS),
+        *(f"too long {n}\tbad" for n in NUMBERS),
+    ],
+    "tags.jsonl": [f'{{"text": "the cat{n}", "label": "DET NOUN"}}' for n in NUMBERS],
+    "book.txt": ["To be, or not to be, that is the question." for _ in range(60)],
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "task=text" in c])
+def test_text_of_ones_own_trains_from_its_file(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, lines in TEXTS.items():
+        Path(name).write_text("\n".join(lines))
+    for name, value in {"REPEATS": 1, "SECONDS_A_REPEAT": 0.0, "DECODE_STEPS": 1}.items():
+        monkeypatch.setattr(measure, name, value)
+    few = ["model.features=3", "trainer.steps=2", "trainer.eval_every=1", "trainer.batch_size=4"]
+    assert main([*shlex.split(command)[1:], *few, "logger.mode=disabled"]) == 0
+    assert f"{2 if ',' in command else 1} finished" in capsys.readouterr().err
+
+
 def test_a_file_that_is_not_there_is_one_clear_line(sensors, capsys):
     Path("sensors.csv").unlink()
     assert main(["run", "model=gru", "task=sensors", *FEW]) == 2
