@@ -25,7 +25,8 @@ REPRESENTED = {
 
 
 OWN_FILES = ("audio", "labelled_series", "series")
-"""Tasks of a user's own files, whose form the files decide: they have tests of their own."""
+"""Tasks of a user's own files, whose form the files decide: they have tests of their own. `text`
+has files to be tried with, see tests/own_files.py."""
 
 
 def tasks(names: Iterable[str]) -> list[Any]:
