@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,7 +85,7 @@ def require_speaker(task: str, speaker: str | None) -> None:
         )
 
 
-def by_split(recordings: tuple[SpokenDigit, ...], speaker: str | None) -> Mapping[str, list[int]]:
+def by_split(recordings: tuple[SpokenDigit, ...], speaker: str | None) -> dict[str, list[int]]:
     """The places of the recordings of each split, in their order."""
     places: dict[str, list[int]] = {"train": [], "valid": [], "test": []}
     for place, recording in enumerate(recordings):

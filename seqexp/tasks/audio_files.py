@@ -135,6 +135,8 @@ class AudioFiles(Task):
     @cached_property
     def _heard(self) -> Heard:
         splits = self._splits._asdict()
+        for name in ("valid", "test"):  # In an order whose first, which are shown, are different.
+            splits[name] = sorted(splits[name])
         classes = tuple(sorted({str(example.label) for example in splits["train"]}))
         if len(classes) < 2:
             raise SeqexpError(

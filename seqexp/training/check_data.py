@@ -17,6 +17,7 @@ from seqexp.types import (
     CTC,
     Batch,
     Beam,
+    Decoding,
     Features,
     FreeRunning,
     Mean,
@@ -276,18 +277,22 @@ def _check_text(task: Task, name: str) -> None:
 
 
 def _check_decoding(task: Task, name: str) -> None:
-    how, spec = task.decoding, task.spec
+    if isinstance(task.decoding, FreeRunning) and task.decoding.draws:
+        raise SeqexpError(
+            f"{name}: what is judged is not drawn: let decoding be None, and shown_decoding what "
+            "draws"
+        )
+    for how in (task.decoding, task.shown_decoding):
+        _check_how(how, task.spec, name)
+
+
+def _check_how(how: Decoding | None, spec: TaskSpec, name: str) -> None:
     if isinstance(how, Beam) and spec.answer != "free":
         raise SeqexpError(
             f"{name}: a beam writes free answers, and the spec has one a {spec.answer}: let "
             'decoding be "greedy"'
         )
     if isinstance(how, FreeRunning):
-        if how.draws:
-            raise SeqexpError(
-                f"{name}: what is judged is not drawn: let decoding be None, and shown_decoding "
-                "what draws"
-            )
         asked = Features(spec.output_size), "step"
         if (spec.inputs, spec.answer) != asked or not how.given <= spec.max_length:
             raise SeqexpError(

@@ -22,6 +22,7 @@ from seqexp.types import (
     Decoding,
     FreeRunning,
     Model,
+    SeqexpError,
     Sequences,
     TaskSpec,
     Text,
@@ -114,8 +115,13 @@ def free_running(
 
     Returns:
         `[B, T - g + 1, D]` values; none of an input that is shorter than g.
+
+    Raises:
+        SeqexpError: T is less than g.
     """
     values, lengths = inputs
+    if values.shape[1] < given:
+        raise SeqexpError(f"inputs of {values.shape[1]} steps are fewer than the {given} given")
     # One step at least, for a model may not read arrays of none.
     past = Sequences(values[:, : max(given - 1, 1)], jnp.minimum(lengths, given - 1))
 

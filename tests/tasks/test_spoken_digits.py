@@ -40,6 +40,11 @@ def test_counts_and_buckets(splits):
         np.testing.assert_array_equal(np.bincount(targets), 30)
 
 
+def test_the_first_of_validation_are_different_digits(splits):
+    part = max(splits.held_out["valid"], key=lambda part: len(part.targets))
+    assert len(np.unique(part.targets[:6])) > 3
+
+
 def test_training_frames_are_standardized(splits):
     frames = np.concatenate(
         [np.asarray(part.inputs.values)[part.inputs.mask] for part in splits.train.all_examples()]

@@ -267,6 +267,17 @@ def test_decoding_that_fits_is_accepted(spec, how):
     check_data(Own(spec, decoded_by=how), splits(spec), batch_size=2)
 
 
+def test_what_is_shown_may_be_drawn_and_must_fit_too():
+    class Shown(Own):
+        @property
+        def shown_decoding(self):
+            return FreeRunning(2, draws="bernoulli")
+
+    check_data(Shown(NEXT), splits(NEXT), batch_size=2)
+    with pytest.raises(SeqexpError, match="as many values as features"):
+        check_data(Shown(STEPS), splits(STEPS), batch_size=2)
+
+
 def test_a_prompt_must_be_of_the_tokens():
     spec = TaskSpec(Tokens(V), "step", V, T, causal=True)
     with pytest.raises(SeqexpError, match=r"the prompt of text has symbols .*\['z'\]"):

@@ -22,7 +22,7 @@ from seqexp.training.decoding import (
     spell,
 )
 from seqexp.training.random_batch import random_batch
-from seqexp.types import Batch, Features, Sequences, TaskSpec, Text, Tokens
+from seqexp.types import Batch, Features, SeqexpError, Sequences, TaskSpec, Text, Tokens
 from tests.full import full
 
 V, T, U, B = 6, 5, 7, 4
@@ -228,6 +228,12 @@ class Switching:
 
     def step(self, carry: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         return carry, jnp.where(jnp.arange(3) < 2, 99 * (1 - 2 * x), 0)
+
+
+def test_free_running_needs_the_steps_that_are_given():
+    inputs = Sequences(jnp.zeros((2, 3, 3)), jnp.array([3, 1]))
+    with pytest.raises(SeqexpError, match="inputs of 3 steps are fewer than the 4 given"):
+        free_running(Switching(), inputs, 4)  # type: ignore[arg-type]
 
 
 def test_free_running_reads_what_it_draws():
