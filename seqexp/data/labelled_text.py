@@ -55,7 +55,7 @@ def labelled_text(
     labels = tuple(sorted({label for example in splits.train for label in _labels(example)}))
     if len(labels) < 2:
         raise SeqexpError(
-            f"the training split has one label alone, {labels[0]!r}: supply examples of another"
+            f"the training split has one label alone, {', '.join(labels)}: add examples of another"
         )
     place = {label: number for number, label in enumerate(labels)}
     encoded = {

@@ -71,7 +71,7 @@ def test_perplexity_of_a_uniform_guess_is_the_number_of_words():
 
 def test_a_perplexity_that_overflows_is_infinite():
     task = ShakespeareWords(words=50, window=4)
-    huge = {"loss": Mean(np.float64(1e9), np.float64(1))}
+    huge = {"loss": Mean(jnp.float32(1e9), jnp.float32(1))}
     assert task.summarize(huge)["perplexity"] == np.inf
 
 
