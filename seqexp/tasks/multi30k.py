@@ -242,15 +242,14 @@ class Multi30k(Task):
         return found
 
     def _split(self, name: str) -> Batch:
-        most, end = self.max_length, self.spec.end
-        reads, writes = self._vocabularies
+        most, (reads, writes) = self.max_length, self._vocabularies
         sources, answers, numbers = [], [], []
         for number, (source, target) in enumerate(self._pairs[name]):
             read, write = reads.encode(source), writes.encode(target)
             if name == "train" and max(len(read), len(write)) > most:
                 continue
             sources.append(read[:most])
-            answers.append(np.append(write, np.int32(end))[: most + 1])
+            answers.append(np.append(write, np.int32(writes.end))[: most + 1])
             numbers.append(number)
         if not numbers:
             raise SeqexpError(
@@ -260,7 +259,7 @@ class Multi30k(Task):
         inputs, lengths = pad(sources, most)
         tokens, answer_lengths = pad(answers, most + 1)
         prefix = np.roll(tokens, 1, axis=1)
-        prefix[:, 0] = self.spec.start
+        prefix[:, 0] = writes.start
         pair = np.asarray(numbers, np.int32)
         split = np.full(len(pair), list(FILES).index(name), np.int32)
         targets = Answers(*map(jnp.asarray, (tokens, pair, split)))
