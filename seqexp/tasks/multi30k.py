@@ -199,7 +199,7 @@ class Multi30k(Task):
         self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
     ) -> Mapping[str, str]:
         """Source, reference and what is said of each."""
-        assert generated is not None
+        assert generated is not None  # since what is judged is decoded
         rows = zip(self._pairs_of(batch), self._said(generated), strict=True)
         examples = [
             f"source     {source}\nreference  {reference}\nsaid       {said}"
