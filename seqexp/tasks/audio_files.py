@@ -21,11 +21,12 @@ from seqexp.data.spec_augment import SpecAugment
 from seqexp.data.text_splits import TextSplits, load_splits
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
+from seqexp.tasks.f1 import majority_f1
 from seqexp.tasks.frame_statistics import frame_statistics
-from seqexp.tasks.metrics import accuracy, cross_entropy
 from seqexp.tasks.series_classes import majority
 from seqexp.tasks.shown_classes import shown_classes
 from seqexp.tasks.spectrogram_picture import spectrogram_picture
+from seqexp.tasks.text_labels import METRICS, measure_labels, summarize_labels
 from seqexp.types import (
     Batch,
     Features,
@@ -90,6 +91,7 @@ class AudioFiles(Task):
         rate: samples a second that everything is resampled to, Hz.
         front_end: what is seen of the sound.
         specaugment: masks of training examples; counts of 0 for none. Evaluation has none.
+        metric: "accuracy" or "macro_f1", which decides.
         buckets: how many padded lengths there are at most; "auto" for as few of 1 to 8 as waste at
             most 10 % of the steps.
 
@@ -110,6 +112,7 @@ class AudioFiles(Task):
     rate: int
     front_end: AudioFrontEnd
     specaugment: SpecAugment
+    metric: Literal["accuracy", "macro_f1"]
     buckets: int | Literal["auto"]
 
     def __post_init__(self) -> None:
@@ -118,6 +121,10 @@ class AudioFiles(Task):
         require_count("AudioFiles", "split_seed", self.split_seed, minimum=0)
         require_count("AudioFiles", "rate", self.rate, minimum=1)
         require_buckets("AudioFiles", self.buckets)
+        if self.metric not in METRICS:
+            raise SeqexpError(
+                f"AudioFiles: metric must be one of {', '.join(METRICS)}, but is {self.metric!r}"
+            )
         self.specaugment.require_features(self.front_end.at(self.rate).size)
 
     @cached_property
@@ -165,12 +172,14 @@ class AudioFiles(Task):
 
     @property
     def score(self) -> Score:
-        return Score("accuracy", "max")
+        return Score(self.metric, "max")
 
     @property
     def baselines(self) -> Mapping[str, float]:
-        """Accuracies on the test split; "frame statistics" are mean and deviation of each feature
-        over time, by logistic regression."""
+        """Scores on the test split; "frame statistics" are mean and deviation of each feature over
+        time, by logistic regression, whose accuracy alone is known."""
+        if self.metric == "macro_f1":
+            return measured_baselines(self, {"majority": partial(majority_f1, spec=self.spec)})
         measured = {"majority": majority, "frame statistics": frame_statistics}
         return measured_baselines(self, measured)
 
@@ -189,12 +198,12 @@ class AudioFiles(Task):
         return found._replace(train=augmented(found.train, self.specaugment))
 
     def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy of `[B, C]` logits."""
-        logits, mask = prediction.outputs, self.spec.answer_mask(batch)
-        return {
-            "loss": cross_entropy(logits, batch.targets, mask),
-            "accuracy": accuracy(logits, batch.targets, mask),
-        }
+        """Cross-entropy in nats and accuracy of `[B, C]` logits; their confusion matrix for F1."""
+        return measure_labels(prediction, batch, self.spec.answer_mask(batch), self.metric)
+
+    def summarize(self, sums: Sums) -> Mapping[str, float]:
+        """The means, and macro F1 where it is asked for."""
+        return summarize_labels(sums)
 
     @property
     def shown(self) -> int:

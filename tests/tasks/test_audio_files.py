@@ -12,7 +12,7 @@ from seqexp.data.audio_front_end import AudioFrontEnd
 from seqexp.data.spec_augment import SpecAugment
 from seqexp.tasks import AudioFiles
 from seqexp.training.check_data import check_data
-from seqexp.types import Features, SeqexpError
+from seqexp.types import Features, Prediction, SeqexpError
 
 soundfile = pytest.importorskip("soundfile", exc_type=ImportError)
 
@@ -28,6 +28,7 @@ SETTINGS = {
     "rate": RATE,
     "front_end": AudioFrontEnd(kind="log_mel", window_ms=40, hop_ms=20, mels=8, coefficients=1),
     "specaugment": SpecAugment(0, 0, 0, 0),
+    "metric": "accuracy",
     "buckets": 2,
 }
 
@@ -62,6 +63,18 @@ def test_splits_have_their_shares_of_each_label(folder):
         labels = np.concatenate([part.targets for part in parts[name]])
         np.testing.assert_array_equal(np.bincount(labels), [each, each])
     assert tones.baselines == {"majority": 0.5, "frame statistics": 1.0}
+
+
+def test_macro_f1_may_decide(folder):
+    tones = task(folder, metric="macro_f1")
+    splits = tones.load()
+    check_data(tones, splits, batch_size=4)
+    # Of 2 and 2, all taken for one: F1 is 2/3 of that one, and 0 of the other.
+    assert tones.score.name == "macro_f1" and tones.baselines["majority"] == pytest.approx(1 / 3)
+    part = splits.held_out["test"][0]
+    outputs = jax.nn.one_hot(np.asarray(part.targets), 2)
+    sums = jax.tree.map(np.asarray, tones.measure(Prediction(outputs, ()), part))
+    assert tones.summarize(sums)["macro_f1"] == tones.summarize(sums)["accuracy"] == 1
 
 
 def test_the_spec_is_known_within_a_program_too(folder):
@@ -113,6 +126,7 @@ def test_mistakes_are_named(folder, tmp_path):
     for change, said in (
         ({"rate": 0}, "rate must be an integer >= 1"),
         ({"buckets": 0}, "buckets must be"),
+        ({"metric": "f1"}, "metric must be one of accuracy, macro_f1"),
         ({"specaugment": SpecAugment(1, 9, 0, 0)}, "more than the 8 features"),
     ):
         with pytest.raises(SeqexpError, match=said):
