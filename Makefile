@@ -3,6 +3,7 @@
 # make speed      our recurrent layers and loops against torch, Flax and Keras (QUICK=1: 3 minutes)
 # make test       environment, install, the test suite
 # make test-newest  the suite on the newest Python of this machine and the newest JAX, no pins
+#                 (ONLY=numbers: only the tests of numbers that a compiler makes)
 # make test-full  the exhaustive matrix, all tests of numbers compiled as users compile, and
 #                 annotated shapes checked at each call
 # make check      lint, format and types
@@ -50,7 +51,7 @@ test-newest:
 	@$(NEWEST)/python -c 'import sys; from importlib.metadata import version; \
 	  print("newest: Python", sys.version.split()[0] + ", jax", version("jax")); \
 	  sys.version_info < (3, 12) and print("no Python 3.12 or 3.13 here, which newer JAX needs")'
-	$(NEWEST)/python -m pytest -n 2 --dist loadfile -m "not full"
+	$(NEWEST)/python -m pytest -n 2 --dist loadfile -m "$(if $(ONLY),$(ONLY) and )not full"
 
 test-full: install
 	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --shapes -m "full or numbers"

@@ -14,8 +14,8 @@ def full(*values: Any, id: str | None = None) -> Any:
 
 
 REPRESENTED = {
-    "japanese_vowels": ["italy_power_demand"],
-    "mackey_glass": ["lorenz"],
+    "text": ["order", "shakespeare_words", "sst2", "ud_ewt"],
+    "japanese_vowels": ["etth1", "italy_power_demand", "lorenz", "mackey_glass"],
     "digits": ["permuted_mnist", "sequential_mnist"],
     "selective_copy": ["associative_recall", "delayed_recall", "n_back", "temporal_order"],
     "dyck_2": ["cycle_navigation", "dyck_1", "list_ops", "modular_arithmetic", "parity"],

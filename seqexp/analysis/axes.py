@@ -111,7 +111,7 @@ NUMBERS = (
     *("model_inference_flops_per_token", "model_training_flops_per_token"),
     *("model_inference_flops_per_step", "model_training_flops_per_step"),
     *("inference_flops_per_step", "training_flops_per_step", "decode_flops_per_token"),
-    *("inference_sequential_depth", "slice_width", "first_step_seconds"),
+    *("inference_sequential_depth", "padding_share", "slice_width", "first_step_seconds"),
     *("step_seconds_q25", "step_seconds_q75", "tokens_per_second"),
     *("prefill_tokens_per_second", "decode_tokens_per_second"),
     *("peak_device_bytes", "peak_resident_bytes", "step_joules"),

@@ -66,7 +66,8 @@ def statistics(values: np.ndarray, lengths: np.ndarray | None = None) -> Statist
             raise SeqexpError(f"feature {number} has no values to normalise by: leave it out")
         if np.isinf(there).any():
             raise SeqexpError(f"feature {number} has an infinite value: mend the data")
-        constant = there.min() == there.max()
+        # A deviation that is 0 in float32 cannot be divided by.
+        constant = there.min() == there.max() or there.std() < np.finfo(np.float32).tiny
         mean.append(there[0] if constant else there.mean())
         std.append(1.0 if constant else there.std())
     return Statistics(np.array(mean, np.float64), np.array(std, np.float64))

@@ -60,7 +60,7 @@ def test_list_tells_of_all(capsys):
         assert f"\n{source.name} " in f"\n{out}" and source.title in out and source.licence in out
     assert out.count("not here") == len(SOURCES)
     assert "3,000 files, 21.1 MB" in out
-    assert "task=jsb_chorales" in out and "task=tiny_shakespeare" in out
+    assert "task=jsb_chorales" in out and "task=shakespeare_words,tiny_shakespeare" in out
 
 
 @pytest.mark.usefixtures("cache")

@@ -37,6 +37,7 @@ def _a_sweep(arguments: list[str]) -> int:
     return 0
 
 
+@pytest.mark.full
 def test_the_doctor_names_a_dead_canary(quick, monkeypatch, capsys):
     monkeypatch.setattr(canary, "batched_products_are_right", lambda: False)
     assert main(["doctor"]) == 1

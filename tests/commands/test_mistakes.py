@@ -8,12 +8,16 @@ import shutil
 import pytest
 
 from seqexp.data.download import DATA_DIR
+from tests.full import full
 from tests.sweeps.tiny import TINY, runs, seqexp
 
 MISTAKES = {
     "an unknown key": (["model.hidden=3"], "hidden"),
-    "a misspelt model": (["model=lstmm"], "did you mean lstm?; there are gru, irnn, lstm, rnn"),
-    "a part of models as one": (["model=_recurrent"], "no such model; there are gru, irnn"),
+    "a misspelt model": (["model=lstmm"], "did you mean lstm?; there are bag_of_words, enc"),
+    "a part of models as one": (
+        ["model=_recurrent"],
+        "no such model; there are bag_of_words, encoder_decoder, gru, irnn",
+    ),
     "an abbreviated key": (["lr=0.1"], "no key lr: did you mean optimizer.learning_rate?"),
     "a misspelt group": (["modle=gru"], "did you mean model?"),
     "a group's name in place of its package, without +": (
@@ -51,7 +55,10 @@ MISTAKES = {
     "a removal of nothing": (["~foo"], "~foo removes nothing: no key foo"),
     "a choice that is there": (["+model=gru"], "write model=NAME, without +"),
     "a key that is there": (["+model.dropout=0.1"], "write it without +"),
-    "a removed model": (["model=null"], "first choose one of model=gru, irnn"),
+    "a removed model": (
+        ["model=null"],
+        "first choose one of model=bag_of_words, encoder_decoder, gru, irnn",
+    ),
     "an interpolation of nothing": (["model.features=${foo}"], "model.features: Interpolation key"),
     "an unknown option": (["--nonsense"], "no option --nonsense"),
     "a folder that is none": (["--config-dir", "nowhere"], "there is no folder nowhere"),
@@ -133,11 +140,13 @@ MISTAKES = {
 @pytest.mark.parametrize(
     ("mistake", "command"),
     [
-        *[(mistake, "run") for mistake in MISTAKES],
+        # The quick tests try every other one.
         *[
-            (mistake, "sweep")
-            for mistake in ("an unknown key", "a misspelt model", "hidden size 0")
+            (mistake, "run") if n % 2 else full(mistake, "run")
+            for n, mistake in enumerate(MISTAKES)
         ],
+        *[full(mistake, "sweep") for mistake in ("an unknown key", "hidden size 0")],
+        ("a misspelt model", "sweep"),
     ],
 )
 def test_a_mistake_is_one_clear_line(mistake, command, tmp_path, capsys):

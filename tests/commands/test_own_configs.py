@@ -190,7 +190,7 @@ def _split(values: str) -> list[str]:
 
 def test_globs_and_ranges_are_tried_and_what_starts_with_an_underscore_is_no_choice():
     found = [point.model for point in points("model=glob(*)")]
-    assert found == ["gru", "irnn", "lstm", "rnn", "stack"]
+    assert found == ["bag_of_words", "encoder_decoder", "gru", "irnn", "lstm", "rnn", "stack"]
     assert [point.config["seed"] for point in points("seed=range(3)")] == [0, 1, 2]
 
 
@@ -262,7 +262,7 @@ def test_cost_takes_own_files_and_measures_a_program_once(project, monkeypatch, 
     monkeypatch.setattr(random_costs, "peak_resident_at", lambda point, length: None)
     command = [
         "cost",
-        "model=glob(*,exclude=[gru,irnn,stack])",
+        "model=glob(*,exclude=[bag_of_words,encoder_decoder,gru,irnn,stack])",
         "--config-dir",
         str(project / "conf"),
         "seed=range(2)",

@@ -10,6 +10,7 @@ from seqexp.data.audio_features import features_of, standardized
 from seqexp.data.spectrogram import LogMel
 
 
+@pytest.mark.full
 def test_together_is_as_alone(monkeypatch):
     monkeypatch.setattr(audio_features, "AT_ONCE", 256)  # two recordings of up to 128 samples
     rng = np.random.default_rng(0)

@@ -12,6 +12,7 @@ import pytest
 from seqexp.runs.attempts import NOTE
 from seqexp.runs.store import read_json
 from seqexp.sweeps import execute, group_run
+from tests.full import full
 from tests.sweeps.tiny import TINY, runs, start
 from tests.test_configs import point
 
@@ -75,7 +76,7 @@ def test_what_died_twice_is_given_up_and_the_others_are_trained(tmp_path, killed
     assert [outcome.status for outcome in execute(_points(tmp_path))] == ["failed", "skipped"]
 
 
-@pytest.mark.parametrize("rerun", ["stale", pytest.param("always", marks=pytest.mark.full)])
+@pytest.mark.parametrize("rerun", [full("stale"), full("always")])
 def test_a_rerun_tries_again_what_died_twice(tmp_path, killed, rerun):
     """A user or a scheduler may have killed it, and want of memory have nothing to do with it."""
     killed("measure_costs")

@@ -108,6 +108,7 @@ def test_a_loaded_run_has_the_recorded_scores_to_the_last_digit(task, trained, r
     assert run.run["name"] in repr(run) and str(folder) in repr(run)
 
 
+@pytest.mark.full
 def test_one_sequence_is_one_of_many_and_padding_says_nothing(trained):
     run = seqexp.load_run(trained("adding"))
     inputs = np.random.default_rng(0).normal(size=(5, 6, 2)).astype(np.float32)
@@ -160,6 +161,7 @@ def test_what_is_generated_is_what_training_sampled(trained):
     assert run.generate("12", 9, seed=5, top_p=1e-6) == greedy
 
 
+@pytest.mark.full
 def test_a_mistaken_prompt_is_told(trained):
     run = seqexp.load_run(trained("copy_memory"))
     for prompt, said in {"": "at least one", "1a": "'a'"}.items():

@@ -57,6 +57,6 @@ def test_whatever_fails_in_a_measurement_is_a_reason(tmp_path, monkeypatch):
     assert run["status"] == "finished"
     cost = json.loads((tmp_path / "a" / run_id / "cost.json").read_text())
     assert set(cost["reasons"].values()) == {"RuntimeError: not on this JAX"}
-    known = {"slice_width", "methods", "reasons"}
+    known = {"padding_share", "slice_width", "methods", "reasons"}
     unasked = {"peak_resident_bytes"}
     assert cost["reasons"].keys() == cost.keys() - known - unasked

@@ -62,6 +62,7 @@ def score(task, logits, split) -> float:
     return float(total / weight)
 
 
+@pytest.mark.full
 def test_simple_predictors_reach_their_baselines(task, splits):
     train, (test,) = np.asarray(splits.train.tokens), splits.held_out["test"]
     counts = np.bincount(train, minlength=65) + 1

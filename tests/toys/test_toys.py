@@ -105,13 +105,15 @@ def test_a_member_alone_interrupted_and_gone_on_is_what_it_is_in_a_group(
         assert ours[name] == content, name
 
 
+@pytest.mark.full
 def test_a_loaded_run_scores_as_it_was_recorded(swept):
     run = next(iter(runs(swept.study)))
     loaded = seqexp.load_run(swept.study / run)
     assert loaded.evaluate("test") == loaded.scores["test"]
 
 
-@pytest.mark.parametrize(("toy", "model"), [PAIRS[0], *map(lambda p: full(*p), PAIRS[1:] + OTHERS)])
+@pytest.mark.full
+@pytest.mark.parametrize(("toy", "model"), [*PAIRS, *OTHERS])
 def test_all_laws_hold(toy, model, capsys):
     asked = ["--config-dir", CONF, *task(toy), f"model={model}", *MODELS]
     assert check.main(asked) == 0, capsys.readouterr().out
@@ -166,6 +168,7 @@ def test_perplexity_is_of_the_whole_split(swept):
         assert run["test"]["perplexity"] == pytest.approx(math.exp(run["test"]["loss"]), rel=1e-12)
 
 
+@pytest.mark.full
 def test_a_free_answer_is_generated_for_one_input(swept):
     if swept.toy != "translation":
         pytest.skip("of the translation alone")
