@@ -16,7 +16,7 @@ MISTAKES = {
     "a misspelt model": (["model=lstmm"], "did you mean lstm?; there are bag_of_words, enc"),
     "a part of models as one": (
         ["model=_recurrent"],
-        "no such model; there are bag_of_words, encoder_decoder, gru, irnn",
+        "no such model; there are bag_of_words, enc",
     ),
     "an abbreviated key": (["lr=0.1"], "no key lr: did you mean optimizer.learning_rate?"),
     "a misspelt group": (["modle=gru"], "did you mean model?"),
@@ -57,7 +57,7 @@ MISTAKES = {
     "a key that is there": (["+model.dropout=0.1"], "write it without +"),
     "a removed model": (
         ["model=null"],
-        "first choose one of model=bag_of_words, encoder_decoder, gru, irnn",
+        "first choose one of model=bag_of_words, enc",
     ),
     "an interpolation of nothing": (["model.features=${foo}"], "model.features: Interpolation key"),
     "an unknown option": (["--nonsense"], "no option --nonsense"),

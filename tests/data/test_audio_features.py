@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from seqexp.data import audio_features
 from seqexp.data.audio_features import features_of, standardized
