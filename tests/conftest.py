@@ -27,7 +27,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 NUMBERS = ("recurrences", "cells", "layers", "models", "training")
-"""Folders whose tests are of numbers that a compiler makes: `make test-full` tries all of them."""
+"""Folders whose tests are of numbers that a compiler makes: CI tries them as users compile, too."""
 
 
 CHECKED = ("types", "recurrences", "cells", "layers", "models")
