@@ -1,5 +1,6 @@
 """Two CPU devices, set before jax starts, so that the laws of groups and meshes are tested."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ CACHE = Path(__file__).parents[1] / ".pytest_cache"
 
 flags = ["--xla_force_host_platform_device_count=2"]
 if not os.environ.get("SEQEXP_TEST_AS_USERS_COMPILE"):
-    # Small programs compile in half the time so; `make test-full` compiles as users do.
+    # Small programs compile in half the time so; `make test-full` and CI compile as users do.
     flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1"]
 UNKNOWN = refused(flags, CACHE)
 given = os.environ.get("XLA_FLAGS", "").split()
@@ -55,6 +56,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name in NUMBERS:
             item.add_marker(pytest.mark.numbers)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_collected_twice():
+    """What a file of tests leaves behind, jaxprs and compiled programs, is not looked through again
+    at each later collection of garbage."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> list[str]:
