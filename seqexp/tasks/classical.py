@@ -54,7 +54,7 @@ def tfidf(splits: Splits, longest: int = 1) -> float:
 
     ngrams: Any = partial(_ngrams, longest=longest)
     vectorizer = TfidfVectorizer(analyzer=ngrams)
-    return _best(splits, vectorizer, partial(LinearSVC, dual=False))
+    return _best(splits, vectorizer, partial(LinearSVC, dual=False))  # pyright: ignore[reportArgumentType]
 
 
 def _best(splits: Splits, vectorizer: Any, model: Any) -> float:
