@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import io
 from pathlib import Path
 from typing import NamedTuple
 
+from seqexp.data.text_files import fail, read_text
 from seqexp.types import SeqexpError
+
+LONGEST_FIELD = 2**31 - 1
 
 
 class Row(NamedTuple):
@@ -46,17 +49,17 @@ def read_table(path: Path, delimiter: str = ",") -> Table:
         raise SeqexpError(f"the delimiter must be one character, not {delimiter!r}")
     if not path.is_file():
         raise SeqexpError(f"{path} is not there, or is no file: correct the path")
-    numbered = _rows(path, delimiter)
-    _, names = next(numbered, (0, []))
-    if not names:
+    found = read_fields(path, delimiter)
+    if not found:
         raise SeqexpError(f"{path} is empty: its first line must name the columns")
+    names = found[0].fields
     columns = tuple(name.strip() for name in names)
     if not all(columns) or len(set(columns)) < len(columns):
         raise SeqexpError(
             f"{path}, line 1: each column needs a name of its own, not {', '.join(names)}"
         )
     rows: list[Row] = []
-    for line, fields in numbered:
+    for _, line, fields in found[1:]:
         last = rows[-1].line if rows else 1
         if len(columns) == 1 and line != last + 1:
             raise SeqexpError(
@@ -80,22 +83,39 @@ def require_columns(path: Path, table: Table, wanted: tuple[str, ...]) -> None:
             )
 
 
-def _rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    with path.open("rb") as file:
-        lines = file.read().split(b"\n")
-    line = 0
+class Fields(NamedTuple):
+    """What a row of a CSV file says.
 
-    def decoded() -> Iterator[str]:
-        nonlocal line
-        for line, raw in enumerate(lines, 1):
-            text = raw.decode("utf-8-sig" if line == 1 else "utf-8")
-            yield text.removesuffix("\r") + "\n"
+    Attributes:
+        first: the line that it begins in, counted from 1.
+        last: the line that it ends in: a quoted field may hold line breaks.
+        fields: from the left to the right.
+    """
 
+    first: int
+    last: int
+    fields: list[str]
+
+
+def read_fields(path: str | Path, delimiter: str = ",") -> list[Fields]:
+    """The rows of a CSV file but for empty lines, as the library `csv` reads them with strict
+    quotes, from text as `read_text` gives it.
+
+    Raises:
+        SeqexpError: the file can't be read or is no UTF-8, or a quote does not close or text
+            follows it; names the line that the row begins in.
+    """
+    text = io.StringIO(read_text(path), newline="")
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    rows, line = [], 1
+    before = csv.field_size_limit(LONGEST_FIELD)
     try:
-        for fields in csv.reader(decoded(), delimiter=delimiter, strict=True):
-            if fields and fields != [""]:
-                yield line, fields
-    except UnicodeDecodeError as error:
-        raise SeqexpError(f"{path}, line {line} is not UTF-8: save it as UTF-8") from error
+        for row in reader:
+            if row and row != [""]:
+                rows.append(Fields(line, reader.line_num, row))
+            line = reader.line_num + 1
     except csv.Error as error:
-        raise SeqexpError(f"{path}, line {line}: {error}") from error
+        fail(path, line, f"{error}; check the quotes of the row that begins here")
+    finally:
+        csv.field_size_limit(before)
+    return rows

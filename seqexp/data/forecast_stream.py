@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from seqexp.data.padding import sequences_of
 from seqexp.data.prepared import Prepared
 from seqexp.data.streams import Examples
 from seqexp.types import Array, Batch, Sequences
@@ -104,4 +105,4 @@ def forecast_split(series: Series, starts: np.ndarray, length: int, cut: Callabl
 
 def _begins(starts: np.ndarray, length: int) -> Batch:
     lengths = np.full(len(starts), length, np.int32)
-    return Batch(Sequences(starts[:, None], lengths), ())  # type: ignore[arg-type]
+    return Batch(sequences_of(starts[:, None], lengths), ())

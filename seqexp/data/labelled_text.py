@@ -7,11 +7,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from seqexp.data.padding import pad
+from seqexp.data.padding import pad, padded
 from seqexp.data.text_examples import TextExample
 from seqexp.data.text_splits import TextSplits
 from seqexp.data.vocabulary import Vocabulary
-from seqexp.types import Batch, SeqexpError, Sequences
+from seqexp.types import Batch, SeqexpError
 
 Longer = Literal["cut", "refuse"]
 """What becomes of a text that is longer than the most: its first tokens, or an error."""
@@ -65,7 +65,7 @@ def labelled_text(
     longest = max(len(tokens) for each in encoded.values() for tokens, _ in each)
     batches = {}
     for name, each in encoded.items():
-        inputs = Sequences(*pad([tokens for tokens, _ in each], longest))  # type: ignore[arg-type]
+        inputs = padded([tokens for tokens, _ in each], longest)
         if isinstance(splits.train[0].label, tuple):
             targets, _ = pad([own for _, own in each], longest)
         else:

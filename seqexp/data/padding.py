@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import jax.numpy as jnp
 import numpy as np
 
-from seqexp.types import Batch, SeqexpError, Sequences
+from seqexp.types import Array, Batch, SeqexpError, Sequences
 
 
 def pad(sequences: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,6 +31,16 @@ def pad(sequences: Sequence[np.ndarray], length: int) -> tuple[np.ndarray, np.nd
             )
         row[: len(sequence)] = sequence
     return padded, np.array([len(sequence) for sequence in sequences], np.int32)
+
+
+def padded(sequences: Sequence[np.ndarray], length: int) -> Sequences:
+    """`Sequences` of numpy arrays, padded by `pad`."""
+    return sequences_of(*pad(sequences, length))
+
+
+def sequences_of(values: np.ndarray, lengths: np.ndarray) -> Sequences:
+    """`Sequences` of numpy arrays, which what is typed as arrays of JAX may be on the host."""
+    return Sequences(cast(Array, values), cast(Array, lengths))
 
 
 def consecutive_windows(tokens: np.ndarray, length: int) -> Batch:

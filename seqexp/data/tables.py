@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
+from seqexp.data.csv_rows import read_fields
 from seqexp.data.text_examples import Columns, TextExample, some, text_example, token_example
-from seqexp.data.text_files import fail, read_lines, read_text
+from seqexp.data.text_files import fail, read_lines
 from seqexp.data.text_units import whitespace_tokens
-
-LONGEST_FIELD = 2**31 - 1
 
 
 def read_tsv(path: str | Path, columns: Columns) -> tuple[TextExample, ...]:
@@ -38,23 +35,8 @@ def read_csv(path: str | Path, columns: Columns) -> tuple[TextExample, ...]:
         SeqexpError: a quote that does not close or that text follows, and what `read_tsv` raises;
             names the line that the row begins in.
     """
-    return _examples_of_rows(path, _csv_rows(path), columns, "comma")
-
-
-def _csv_rows(path: str | Path) -> list[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    rows, line = [], 1
-    before = csv.field_size_limit(LONGEST_FIELD)
-    try:
-        for row in reader:
-            if row:
-                rows.append((line, row))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        fail(path, line, f"{error}; check the quotes of the row that begins here")
-    finally:
-        csv.field_size_limit(before)
-    return rows
+    rows = [(row.first, row.fields) for row in read_fields(path)]
+    return _examples_of_rows(path, rows, columns, "comma")
 
 
 def _examples_of_rows(

@@ -95,7 +95,8 @@ def load_plain_text(
     def divided(shares: Sequence[float]) -> list[str]:
         return cut(read_plain_text(train), shares)
 
-    return tuple(_load(train, valid, test, split, read_plain_text, divided))  # type: ignore
+    first, second, third = _load(train, valid, test, split, read_plain_text, divided)
+    return first, second, third
 
 
 def divide(

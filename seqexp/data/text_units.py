@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from seqexp.data.extras import needs
 from seqexp.types import SeqexpError
 
 ASCII_SPACE = re.compile(r"[ \t\n\r\f\v]+")
@@ -133,12 +134,8 @@ def byte_tokenizer(places: dict[str, int], merges: list[tuple[str, str]]) -> Any
 
     Raises SeqexpError where the library is not installed.
     """
-    try:
+    with needs("text"):
         from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    except ImportError as error:
-        raise SeqexpError(
-            "byte pairs need the library tokenizers: pip install 'seqexp[text]'"
-        ) from error
     tokenizer = Tokenizer(models.BPE(vocab=places, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore
     tokenizer.decoder = decoders.ByteLevel()  # type: ignore

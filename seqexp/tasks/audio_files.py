@@ -16,7 +16,7 @@ from seqexp.data.audio_front_end import AudioFrontEnd
 from seqexp.data.augmented import augmented
 from seqexp.data.buckets import require_buckets, splits_in_buckets
 from seqexp.data.labelled_audio import labelled_audio
-from seqexp.data.padding import pad
+from seqexp.data.padding import padded
 from seqexp.data.spec_augment import SpecAugment
 from seqexp.data.text_splits import TextSplits, load_splits
 from seqexp.tasks.arguments import require_count
@@ -191,7 +191,7 @@ class AudioFiles(Task):
         """Raises SeqexpError for files that are missing or malformed, or don't fit each other."""
         heard = self._heard
         splits = {
-            name: Batch(Sequences(*pad(own, heard.longest)), heard.labels[name])  # type: ignore
+            name: Batch(padded(own, heard.longest), heard.labels[name])
             for name, own in heard.frames.items()
         }
         found = splits_in_buckets(self.spec, splits, self.buckets)

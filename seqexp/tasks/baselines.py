@@ -7,13 +7,12 @@ import hashlib
 import inspect
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from seqexp.data.cache import cache_folder
+from seqexp.data.placing import placed
 from seqexp.types import Splits, Task
 
 Method = Callable[[Splits], float]
@@ -66,13 +65,5 @@ def _read(kept: Path, methods: Mapping[str, Method]) -> dict[str, float] | None:
 
 
 def _write(kept: Path, scores: Mapping[str, float]) -> None:
-    with contextlib.suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=kept.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(scores, file)
-            os.replace(name, kept)
-        except OSError:
-            os.unlink(name)
-            raise
+    with contextlib.suppress(OSError), placed(kept) as file:
+        file.write(json.dumps(scores).encode("utf-8"))

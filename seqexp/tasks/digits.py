@@ -10,16 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqexp.data.streams import Examples
-from seqexp.tasks.metrics import accuracy, cross_entropy
+from seqexp.tasks.labels import LabelTask
 from seqexp.types import (
     Batch,
     Features,
-    Prediction,
-    Score,
     Sequences,
     Splits,
-    Sums,
-    Task,
     TaskSpec,
 )
 
@@ -28,7 +24,7 @@ SPLIT_SEED, HELD_OUT_PER_CLASS = 0, 18
 
 
 @dataclass(frozen=True)
-class SequentialDigits(Task):
+class SequentialDigits(LabelTask):
     """The 1,797 digits of 8 x 8 pixels that come with scikit-learn, row by row, one pixel a step.
 
     A small sequential MNIST that needs no download. The first digit, a 0, begins
@@ -46,10 +42,6 @@ class SequentialDigits(Task):
     @property
     def spec(self) -> TaskSpec:
         return TaskSpec(Features(1), "sequence", CLASSES, PIXELS, causal=False)
-
-    @property
-    def score(self) -> Score:
-        return Score("accuracy", "max")
 
     @property
     def baselines(self) -> Mapping[str, float]:
@@ -74,14 +66,6 @@ class SequentialDigits(Task):
         train, valid, test = split_by_class(labels)
         held_out = {"valid": (split(valid),), "test": (split(test),)}
         return Splits(Examples(split(train)), held_out)
-
-    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy of `[B, 10]` logits."""
-        logits, mask = prediction.outputs, self.spec.answer_mask(batch)
-        return {
-            "loss": cross_entropy(logits, batch.targets, mask),
-            "accuracy": accuracy(logits, batch.targets, mask),
-        }
 
 
 def split_by_class(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

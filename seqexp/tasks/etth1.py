@@ -106,7 +106,7 @@ class ETTh1(Task):
         if self.quantiles is not None:
             # A config gives a list.
             object.__setattr__(self, "quantiles", tuple(self.quantiles))
-        self._forecast  # noqa: B018, which checks the quantiles
+        _ = self._forecast  # Its constructor checks the quantiles.
 
     @property
     def _forecast(self) -> DirectForecast | FreeForecast:

@@ -15,19 +15,15 @@ from seqexp.data.text_files import hash_file
 from seqexp.data.ts_files import LabelledSeries, read_ts
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
-from seqexp.tasks.metrics import accuracy, cross_entropy
+from seqexp.tasks.labels import LabelTask
 from seqexp.tasks.series_classes import classes_splits, majority, nearest_neighbour
 from seqexp.tasks.shown_classes import shown_classes
 from seqexp.types import (
     Batch,
     Features,
-    Prediction,
-    Score,
     SeqexpError,
     Sequences,
     Splits,
-    Sums,
-    Task,
     TaskSpec,
 )
 
@@ -58,7 +54,7 @@ class Made(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelledSeriesFiles(Task):
+class LabelledSeriesFiles(LabelTask):
     """One class a series, of `.ts` files as the UCR and UEA archives have them.
 
     Series of one dimension or several, of any length, a case a line with its class at the end; see
@@ -133,10 +129,6 @@ class LabelledSeriesFiles(Task):
         )
 
     @property
-    def score(self) -> Score:
-        return Score("accuracy", "max")
-
-    @property
     def baselines(self) -> Mapping[str, float]:
         """Accuracies on the test split, see `seqexp.tasks.series_classes`; nearest neighbours
         where looking for them takes about a minute at most."""
@@ -154,14 +146,6 @@ class LabelledSeriesFiles(Task):
         """Raises SeqexpError for files that are missing or malformed, or don't fit each other."""
         made = self._made
         return classes_splits(self.spec, made.series, made.labels, self.buckets, made.missing)
-
-    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy of `[B, C]` logits."""
-        logits, mask = prediction.outputs, self.spec.answer_mask(batch)
-        return {
-            "loss": cross_entropy(logits, batch.targets, mask),
-            "accuracy": accuracy(logits, batch.targets, mask),
-        }
 
     @property
     def shown(self) -> int:

@@ -16,18 +16,13 @@ from seqexp.data.padding import pad
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.classical import bag_of_words, most_frequent_class
-from seqexp.tasks.metrics import accuracy, cross_entropy
-from seqexp.tasks.shown import shown_answers
+from seqexp.tasks.labels import TokenLabelTask
 from seqexp.tasks.synthetic import lengths_between, multiples
 from seqexp.types import (
     Batch,
-    Prediction,
-    Score,
     SeqexpError,
     Sequences,
     Splits,
-    Sums,
-    Task,
     TaskSpec,
     Tokens,
 )
@@ -44,7 +39,7 @@ Expression = tuple[list[int], int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListOps(Task):
+class ListOps(TokenLabelTask):
     """Operations on 2 to 5 digits or lists: greatest, least, median, and sum modulo 10.
 
     The value of a whole list, a digit, is the label. For example
@@ -106,10 +101,6 @@ class ListOps(Task):
         )
 
     @property
-    def score(self) -> Score:
-        return Score("accuracy", "max")
-
-    @property
     def baselines(self) -> Mapping[str, float]:
         """Accuracies on the test split."""
         methods = {"most frequent class": most_frequent_class, "bag of words": bag_of_words}
@@ -127,24 +118,13 @@ class ListOps(Task):
             splits[f"length {multiple}x"] = _split(longer, most)
         return splits_in_buckets(self.spec, splits, self.buckets)
 
-    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy of `[B, 10]` logits."""
-        outputs, targets, asked = prediction.outputs, batch.targets, self.spec.answer_mask(batch)
-        return {
-            "loss": cross_entropy(outputs, targets, asked),
-            "accuracy": accuracy(outputs, targets, asked),
-        }
+    @property
+    def symbols(self) -> Sequence[str]:
+        return SYMBOLS
 
     @property
-    def shown(self) -> int:
-        return min(4, self.valid_examples)
-
-    def show(
-        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
-    ) -> Mapping[str, str]:
-        """Lists, their values, and what the model said."""
-        asked = self.spec.answer_mask(batch)
-        return {"answers": shown_answers(batch, outputs, asked, SYMBOLS, SYMBOLS)}
+    def answers(self) -> Sequence[str]:
+        return SYMBOLS
 
 
 @lru_cache(maxsize=8)

@@ -15,17 +15,12 @@ from seqexp.data.padding import pad
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.classical import bag_of_words, tfidf
-from seqexp.tasks.metrics import accuracy, cross_entropy
-from seqexp.tasks.shown import shown_answers
+from seqexp.tasks.labels import TokenLabelTask
 from seqexp.types import (
     Batch,
-    Prediction,
-    Score,
     SeqexpError,
     Sequences,
     Splits,
-    Sums,
-    Task,
     TaskSpec,
     Tokens,
 )
@@ -63,7 +58,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrderMatters(Task):
+class OrderMatters(TokenLabelTask):
     """Sentences that say who did what to whom, and the question whether one of the two did it.
 
     Each stands beside its counterpart, where the animals have changed places: the same words, the
@@ -113,10 +108,6 @@ class OrderMatters(Task):
         return TaskSpec(size, "sequence", classes, LONGEST, causal=False, targets="labels")
 
     @property
-    def score(self) -> Score:
-        return Score("accuracy", "max")
-
-    @property
     def baselines(self) -> Mapping[str, float]:
         """Accuracies on the test split: 1/2, as of everything that does not look at the order."""
         methods = {"bag of words": bag_of_words, "TF-IDF": tfidf}
@@ -131,24 +122,13 @@ class OrderMatters(Task):
             first += size // 2
         return splits_in_buckets(self.spec, splits, self.buckets)
 
-    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy of `[B, 2]` logits."""
-        outputs, targets, asked = prediction.outputs, batch.targets, self.spec.answer_mask(batch)
-        return {
-            "loss": cross_entropy(outputs, targets, asked),
-            "accuracy": accuracy(outputs, targets, asked),
-        }
+    @property
+    def symbols(self) -> Sequence[str]:
+        return WORDS
 
     @property
-    def shown(self) -> int:
-        return min(4, self.valid_examples)
-
-    def show(
-        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
-    ) -> Mapping[str, str]:
-        """Sentences, the right answers, and what the model said."""
-        asked = self.spec.answer_mask(batch)
-        return {"answers": shown_answers(batch, outputs, asked, WORDS, ANSWERS)}
+    def answers(self) -> Sequence[str]:
+        return ANSWERS
 
     def _sizes(self) -> dict[str, int]:
         return {

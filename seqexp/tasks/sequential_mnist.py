@@ -15,22 +15,19 @@ import numpy as np
 
 from seqexp.data.download import fetch
 from seqexp.data.idx import read_idx
+from seqexp.data.padding import sequences_of
 from seqexp.data.prepared import Prepared
 from seqexp.data.sources import MNIST
 from seqexp.data.streams import Examples
 from seqexp.tasks.baselines import measured_baselines
-from seqexp.tasks.metrics import accuracy, cross_entropy
+from seqexp.tasks.labels import LabelTask
 from seqexp.tasks.shown_classes import shown_classes
 from seqexp.types import (
     Batch,
     Features,
-    Prediction,
-    Score,
     SeqexpError,
     Sequences,
     Splits,
-    Sums,
-    Task,
     TaskSpec,
 )
 
@@ -43,7 +40,7 @@ STRENGTHS, TOLERANCE, ITERATIONS = (0.01, 0.1, 1.0), 1e-4, 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequentialMNIST(Task):
+class SequentialMNIST(LabelTask):
     """The 70,000 digits of 28 x 28 pixels, one pixel a step, or one row a step.
 
     Step t holds pixel t, row by row: its brightness of 0 to 255, divided by 255. The first digit of
@@ -89,10 +86,6 @@ class SequentialMNIST(Task):
         return TaskSpec(Features(width), "sequence", CLASSES, PIXELS // width, causal=False)
 
     @property
-    def score(self) -> Score:
-        return Score("accuracy", "max")
-
-    @property
     def baselines(self) -> Mapping[str, float]:
         """The accuracy on the test split of chance, and of `logistic_regression`."""
         measured = measured_baselines(self, {"logistic regression": logistic_regression})
@@ -112,14 +105,6 @@ class SequentialMNIST(Task):
         test = self._examples(test_images, test_labels)
         held_out = {"valid": (fractions(valid),), "test": (fractions(test),)}
         return Splits(Prepared(Examples(jax.tree.map(jnp.asarray, train)), fractions), held_out)
-
-    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy of `[B, 10]` logits."""
-        logits, mask = prediction.outputs, self.spec.answer_mask(batch)
-        return {
-            "loss": cross_entropy(logits, batch.targets, mask),
-            "accuracy": accuracy(logits, batch.targets, mask),
-        }
 
     @property
     def shown(self) -> int:
@@ -144,7 +129,7 @@ class SequentialMNIST(Task):
         assert isinstance(spec.inputs, Features)
         lengths = np.full(len(labels), spec.max_length, np.int32)
         values = pixels.reshape(-1, spec.max_length, spec.inputs.size)
-        return Batch(Sequences(values, lengths), labels.astype(np.int32))  # type: ignore[arg-type]
+        return Batch(sequences_of(values, lengths), labels.astype(np.int32))
 
 
 def permutation() -> np.ndarray:

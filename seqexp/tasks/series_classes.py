@@ -10,9 +10,9 @@ import numpy as np
 from seqexp.data.buckets import splits_in_buckets
 from seqexp.data.dynamic_time_warping import nearest_labels
 from seqexp.data.missing import fill_missing, with_mask_channels
-from seqexp.data.padding import pad
+from seqexp.data.padding import pad, sequences_of
 from seqexp.data.standardize import statistics
-from seqexp.types import Batch, Sequences, Splits, TaskSpec
+from seqexp.types import Batch, Splits, TaskSpec
 
 
 def classes_splits(
@@ -41,7 +41,7 @@ def classes_splits(
             inputs = with_mask_channels(inputs, ~np.isnan(standard))
         real = np.arange(spec.max_length) < lengths[:, None]
         inputs = np.where(real[..., None], inputs, 0).astype(np.float32)
-        splits[name] = Batch(Sequences(inputs, lengths), labels[name].astype(np.int32))  # type: ignore[arg-type]
+        splits[name] = Batch(sequences_of(inputs, lengths), labels[name].astype(np.int32))
     return splits_in_buckets(spec, splits, buckets)
 
 

@@ -15,19 +15,15 @@ from seqexp.data.sources import TSC
 from seqexp.data.stratified import stratified
 from seqexp.data.ts_files import read_ts
 from seqexp.tasks.baselines import measured_baselines
-from seqexp.tasks.metrics import accuracy, cross_entropy
+from seqexp.tasks.labels import LabelTask
 from seqexp.tasks.series_classes import classes_splits, majority, nearest_neighbour
 from seqexp.tasks.shown_classes import shown_classes
 from seqexp.types import (
     Batch,
     Features,
-    Prediction,
-    Score,
     SeqexpError,
     Sequences,
     Splits,
-    Sums,
-    Task,
     TaskSpec,
 )
 
@@ -49,7 +45,7 @@ FORMS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeriesClassification(Task):
+class SeriesClassification(LabelTask):
     """One class a series, on data sets of the UCR and UEA archives with their official test split.
 
     JapaneseVowels: which of nine speakers says the two vowels /ae/, from 12 coefficients of linear
@@ -86,7 +82,7 @@ class SeriesClassification(Task):
         if self.dataset not in FORMS:
             raise SeqexpError(
                 f"SeriesClassification: dataset must be one of {', '.join(FORMS)}, but is "
-                f"{self.dataset!r}; task=series reads files of your own"
+                f"{self.dataset!r}; task=labelled_series reads files of your own"
             )
         require_buckets("SeriesClassification", self.buckets)
 
@@ -94,10 +90,6 @@ class SeriesClassification(Task):
     def spec(self) -> TaskSpec:
         features, longest, classes = FORMS[self.dataset]
         return TaskSpec(Features(features), "sequence", len(classes), longest, causal=False)
-
-    @property
-    def score(self) -> Score:
-        return Score("accuracy", "max")
 
     @property
     def baselines(self) -> Mapping[str, float]:
@@ -125,14 +117,6 @@ class SeriesClassification(Task):
             "test": np.array([classes.index(label) for label in test.labels]),
         }
         return classes_splits(self.spec, series, labels, self.buckets)
-
-    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy of `[B, C]` logits."""
-        logits, mask = prediction.outputs, self.spec.answer_mask(batch)
-        return {
-            "loss": cross_entropy(logits, batch.targets, mask),
-            "accuracy": accuracy(logits, batch.targets, mask),
-        }
 
     @property
     def shown(self) -> int:

@@ -29,17 +29,13 @@ from seqexp.data.sources import FSDD
 from seqexp.data.spec_augment import SpecAugment
 from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.frame_statistics import frame_statistics
-from seqexp.tasks.metrics import accuracy, cross_entropy
+from seqexp.tasks.labels import LabelTask
 from seqexp.tasks.spectrogram_picture import spectrogram_picture
 from seqexp.types import (
     Batch,
     Features,
-    Prediction,
-    Score,
     Sequences,
     Splits,
-    Sums,
-    Task,
     TaskSpec,
 )
 
@@ -47,7 +43,7 @@ DIGITS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpokenDigits(Task):
+class SpokenDigits(LabelTask):
     """English digits, each said fifty times by six speakers: 3,000 recordings of 0.14 to 2.3 s.
 
     A recording is read frame by frame, and the answer is the digit. For example, with log-mel
@@ -94,10 +90,6 @@ class SpokenDigits(Task):
         return TaskSpec(Features(front_end.size), "sequence", DIGITS, most, causal=False)
 
     @property
-    def score(self) -> Score:
-        return Score("accuracy", "max")
-
-    @property
     def baselines(self) -> Mapping[str, float]:
         """Accuracies on the test split; "frame statistics" are mean and deviation of each feature
         over time, by logistic regression."""
@@ -124,14 +116,6 @@ class SpokenDigits(Task):
 
         splits = splits_in_buckets(self.spec, {name: split(name) for name in places}, self.buckets)
         return splits._replace(train=augmented(splits.train, self.specaugment))
-
-    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy of `[B, 10]` logits."""
-        logits, mask = prediction.outputs, self.spec.answer_mask(batch)
-        return {
-            "loss": cross_entropy(logits, batch.targets, mask),
-            "accuracy": accuracy(logits, batch.targets, mask),
-        }
 
     @property
     def shown(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqexp.data.buckets import require_buckets, splits_in_buckets
 from seqexp.data.download import fetch
-from seqexp.data.padding import pad
+from seqexp.data.padding import padded
 from seqexp.data.sources import SST2 as SOURCE
 from seqexp.data.sst2 import LABELS, read_sst2
 from seqexp.data.text_examples import TextExample
@@ -19,17 +19,11 @@ from seqexp.data.vocabulary import Vocabulary, word_vocabulary
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.classical import bag_of_words, most_frequent_class, tfidf
-from seqexp.tasks.metrics import accuracy, cross_entropy
-from seqexp.tasks.shown import shown_answers
+from seqexp.tasks.labels import TokenLabelTask
 from seqexp.types import (
     Batch,
-    Prediction,
-    Score,
     SeqexpError,
-    Sequences,
     Splits,
-    Sums,
-    Task,
     TaskSpec,
     Tokens,
 )
@@ -40,7 +34,7 @@ ANSWERS = ("negative", "positive")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SST2(Task):
+class SST2(TokenLabelTask):
     """Sentences of film reviews, lower-cased and tokenised, each with its sentiment.
 
         a stirring , funny and finally transporting re-imagining of beauty ...     positive
@@ -81,10 +75,6 @@ class SST2(Task):
         return TaskSpec(words, "sequence", classes, LONGEST, causal=False, targets="labels")
 
     @property
-    def score(self) -> Score:
-        return Score("accuracy", "max")
-
-    @property
     def baselines(self) -> Mapping[str, float]:
         """Accuracies on the test split, see `seqexp.tasks.classical`."""
         methods = {"majority": most_frequent_class, "bag of words": bag_of_words, "TF-IDF": tfidf}
@@ -98,24 +88,13 @@ class SST2(Task):
         splits = {name: self._batch(examples) for name, examples in _examples().items()}
         return splits_in_buckets(self.spec, splits, self.buckets)
 
-    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy of `[B, 2]` logits."""
-        outputs, targets, asked = prediction.outputs, batch.targets, self.spec.answer_mask(batch)
-        return {
-            "loss": cross_entropy(outputs, targets, asked),
-            "accuracy": accuracy(outputs, targets, asked),
-        }
+    @property
+    def symbols(self) -> Sequence[str]:
+        return self._vocabulary.symbols
 
     @property
-    def shown(self) -> int:
-        return 4
-
-    def show(
-        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
-    ) -> Mapping[str, str]:
-        """Sentences, the right answers, and what the model said."""
-        asked = self.spec.answer_mask(batch)
-        return {"answers": shown_answers(batch, outputs, asked, self._vocabulary.symbols, ANSWERS)}
+    def answers(self) -> Sequence[str]:
+        return ANSWERS
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
@@ -125,7 +104,7 @@ class SST2(Task):
     def _batch(self, examples: Sequence[TextExample]) -> Batch:
         encoded = [self._vocabulary.encode(example.text) for example in examples]
         labels = [LABELS.index(str(example.label)) for example in examples]
-        return Batch(Sequences(*pad(encoded, LONGEST)), np.array(labels, np.int32))  # type: ignore
+        return Batch(padded(encoded, LONGEST), np.array(labels, np.int32))
 
 
 def _examples() -> dict[str, tuple[TextExample, ...]]:

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from seqexp.data.compiling import quick_jit
 from seqexp.data.streams import Generated, require_memory, split_key
 from seqexp.tasks.arguments import require_count
-from seqexp.tasks.metrics import accuracy, cross_entropy
-from seqexp.tasks.shown import shown_answers
+from seqexp.tasks.labels import TokenLabelTask
 from seqexp.types import (
     Array,
     Batch,
-    Prediction,
-    Score,
     SeqexpError,
-    Sequences,
     Splits,
-    Sums,
-    Task,
     TaskSpec,
     Tokens,
 )
@@ -35,7 +28,7 @@ VALID_SEED, TEST_SEED = 2_022_001, 2_022_002
 
 
 @dataclass(frozen=True, kw_only=True)
-class SyntheticTask(Task):
+class SyntheticTask(TokenLabelTask):
     """Tokens with labels, scored by accuracy. Training examples never come twice.
 
     Validation and test are drawn once, at the length of training, with seeds of their own; so are
@@ -76,16 +69,6 @@ class SyntheticTask(Task):
     def answer(self) -> Literal["sequence", "step"]:
         """Whether one answer is asked for a sequence, or one a step."""
 
-    @property
-    @abstractmethod
-    def symbols(self) -> Sequence[str]:
-        """How each token is written."""
-
-    @property
-    @abstractmethod
-    def answers(self) -> Sequence[str]:
-        """How each label is written."""
-
     @abstractmethod
     def steps(self, multiple: int) -> int:
         """T, the most steps of sequences of a multiple of `length`."""
@@ -93,10 +76,6 @@ class SyntheticTask(Task):
     @abstractmethod
     def draw(self, key: Array, batch_size: int, multiple: int) -> Batch:
         """Examples `[B, T]` of a multiple of `length`; pure and jittable."""
-
-    def asked(self, batch: Batch) -> Array:
-        """Where an answer counts, `[B]` or `[B, T]`."""
-        return self.spec.answer_mask(batch)
 
     @property
     def spec(self) -> TaskSpec:
@@ -109,10 +88,6 @@ class SyntheticTask(Task):
             targets="labels",
             trained_length=self.steps(1),
         )
-
-    @property
-    def score(self) -> Score:
-        return Score("accuracy", "max")
 
     def load(self) -> Splits:
         def split(seed: int, count: int, multiple: int) -> tuple[Batch]:
@@ -127,25 +102,6 @@ class SyntheticTask(Task):
         for n in multiples(self.longest):
             held_out[f"length {n}x"] = split(TEST_SEED + n, self.longer_examples, n)
         return Splits(Generated(self._draw_trained), held_out)
-
-    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy, where an answer is asked."""
-        outputs, targets, asked = prediction.outputs, batch.targets, self.asked(batch)
-        return {
-            "loss": cross_entropy(outputs, targets, asked),
-            "accuracy": accuracy(outputs, targets, asked),
-        }
-
-    @property
-    def shown(self) -> int:
-        return min(4, self.valid_examples)
-
-    def show(
-        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
-    ) -> Mapping[str, str]:
-        """What was read, the right answers, and what the model said."""
-        asked = self.asked(batch)
-        return {"answers": shown_answers(batch, outputs, asked, self.symbols, self.answers)}
 
     def _draw_trained(self, key: Array, batch_size: int) -> Batch:
         # A method, for those of one task are equal, and streams of equal ones share a program.

@@ -12,24 +12,18 @@ import numpy as np
 from seqexp.data.buckets import require_buckets, splits_in_buckets
 from seqexp.data.conllu import UPOS, read_conllu
 from seqexp.data.download import fetch
-from seqexp.data.padding import pad
+from seqexp.data.padding import pad, padded
 from seqexp.data.sources import UD_EWT as SOURCE
 from seqexp.data.text_examples import TextExample
 from seqexp.data.word_classes import WordsAndClasses, words_and_classes
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
-from seqexp.tasks.metrics import accuracy, cross_entropy
-from seqexp.tasks.shown import shown_answers
+from seqexp.tasks.labels import TokenLabelTask
 from seqexp.tasks.tag_frequencies import most_frequent_tag, most_frequent_tag_of_token
 from seqexp.types import (
     Batch,
-    Prediction,
-    Score,
     SeqexpError,
-    Sequences,
     Splits,
-    Sums,
-    Task,
     TaskSpec,
     Tokens,
 )
@@ -39,7 +33,7 @@ MOST_WORDS, LONGEST = 19_674, 159
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnglishTags(Task):
+class EnglishTags(TokenLabelTask):
     """Sentences of the English Web Treebank, each word with its universal part-of-speech tag.
 
         inputs   The  best  thing  I     ever  did   .
@@ -84,10 +78,6 @@ class EnglishTags(Task):
         return TaskSpec(tokens, "step", tags, LONGEST, causal=False, targets="labels")
 
     @property
-    def score(self) -> Score:
-        return Score("accuracy", "max")
-
-    @property
     def baselines(self) -> Mapping[str, float]:
         """Accuracies on the test split.
 
@@ -108,24 +98,13 @@ class EnglishTags(Task):
         splits = {name: self._batch(sentences) for name, sentences in _sentences().items()}
         return splits_in_buckets(self.spec, splits, self.buckets)
 
-    def measure(self, prediction: Prediction, batch: Batch) -> Sums:
-        """Cross-entropy in nats and accuracy of `[B, T, 17]` logits."""
-        outputs, targets, asked = prediction.outputs, batch.targets, self.spec.answer_mask(batch)
-        return {
-            "loss": cross_entropy(outputs, targets, asked),
-            "accuracy": accuracy(outputs, targets, asked),
-        }
+    @property
+    def symbols(self) -> Sequence[str]:
+        return self._vocabulary.symbols
 
     @property
-    def shown(self) -> int:
-        return 4
-
-    def show(
-        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
-    ) -> Mapping[str, str]:
-        """Sentences as the model reads them, the right tags, and what it said."""
-        asked = self.spec.answer_mask(batch)
-        return {"answers": shown_answers(batch, outputs, asked, self._vocabulary.symbols, UPOS)}
+    def answers(self) -> Sequence[str]:
+        return UPOS
 
     @cached_property
     def _vocabulary(self) -> WordsAndClasses:
@@ -137,7 +116,7 @@ class EnglishTags(Task):
         tokens = [self._vocabulary.encode(sentence.text) for sentence in sentences]
         tags = [np.array([place[tag] for tag in s.label or ()], np.int32) for s in sentences]
         targets, _ = pad(tags, LONGEST)
-        return Batch(Sequences(*pad(tokens, LONGEST)), targets)  # type: ignore[arg-type]
+        return Batch(padded(tokens, LONGEST), targets)
 
 
 def _sentences() -> dict[str, tuple[TextExample, ...]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -15,9 +16,21 @@ from seqexp.data.forecast_stream import CutNextValues, Series, forecast_split, f
 from seqexp.data.forecast_windows import window_starts
 from seqexp.data.standardize import statistics
 from seqexp.tasks.arguments import require_count
+from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.forecast_picture import forecast_pictures
 from seqexp.tasks.metrics import squared_error
-from seqexp.types import Batch, Features, Prediction, Splits, Sums, TaskSpec, means
+from seqexp.types import (
+    Batch,
+    Features,
+    Prediction,
+    Score,
+    Sequences,
+    Splits,
+    Sums,
+    Task,
+    TaskSpec,
+    means,
+)
 
 SEEDS = {"train": 1_977_000, "valid": 1_977_001, "test": 1_977_002}
 ORDERS = (1, 2, 4, 8, 16, 32, 64)
@@ -25,54 +38,67 @@ PENALTIES = tuple(10.0**power for power in range(-6, 3, 2))
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValuesAhead:
+class ValuesAhead(Task):
     """Windows of T steps of a series of D values; the target of step t are the values of t + k.
 
     Attributes:
-        task: its name, for messages.
-        length: T.
-        ahead: k.
+        ahead: k; 1 for the next value.
+        length: T, steps of a window.
         warmup: the first steps of a window, which are read but neither trained nor scored.
-        features: D.
-        train_steps: of the series that windows are cut from, at every place.
-        held_out_steps: of each of the two others, cut into windows side by side.
+        train_steps: of the series that training windows are cut from, at every place.
+        held_out_steps: of the two others, cut into windows side by side.
 
     Raises:
         SeqexpError: a number is out of range.
     """
 
-    task: str
-    length: int
     ahead: int
+    length: int
     warmup: int
-    features: int
     train_steps: int
     held_out_steps: int
 
     def __post_init__(self) -> None:
-        least = self.length + self.ahead
-        require_count(self.task, "warmup", self.warmup, minimum=0)
-        require_count(self.task, "length", self.length, minimum=self.warmup + 1)
-        require_count(self.task, "ahead", self.ahead, minimum=1)
-        require_count(self.task, "train_steps", self.train_steps, minimum=least)
-        require_count(self.task, "held_out_steps", self.held_out_steps, minimum=least)
+        task, least = type(self).__name__, self.length + self.ahead
+        require_count(task, "warmup", self.warmup, minimum=0)
+        require_count(task, "length", self.length, minimum=self.warmup + 1)
+        require_count(task, "ahead", self.ahead, minimum=1)
+        require_count(task, "train_steps", self.train_steps, minimum=least)
+        require_count(task, "held_out_steps", self.held_out_steps, minimum=least)
+        self.make(seed=0, steps=1)
+
+    @property
+    @abstractmethod
+    def features(self) -> int:
+        """D."""
+
+    @abstractmethod
+    def make(self, seed: int, steps: int) -> np.ndarray:
+        """A series, `[steps, D]`. Raises SeqexpError where an attribute is out of range."""
 
     @property
     def spec(self) -> TaskSpec:
         D = self.features
         return TaskSpec(Features(D), "step", D, self.length, causal=True, targets="values")
 
-    def splits(self, make: Callable[[int, int], np.ndarray]) -> Splits:
-        """The series of each split, standardized by the one that trains.
+    @property
+    def score(self) -> Score:
+        return Score("nrmse", "min")
 
-        Args:
-            make: from a seed and a number of steps to `[steps, D]` values.
-        """
-        own = statistics(make(SEEDS["train"], self.train_steps))
+    @property
+    def baselines(self) -> Mapping[str, float]:
+        """NRMSE on the test split."""
+        of = {"last value": last_value, "linear autoregression": autoregression}
+        methods = {name: partial(method, warmup=self.warmup) for name, method in of.items()}
+        return measured_baselines(self, methods)
+
+    def load(self) -> Splits:
+        """The series of each split, standardized by the one that trains; made in 1 to 2 s."""
+        own = statistics(self.make(SEEDS["train"], self.train_steps))
         cut = CutNextValues(self.length, self.ahead)
 
         def series(name: str, steps: int) -> Series:
-            values = own.standardize(make(SEEDS[name], steps)).astype(np.float32)
+            values = own.standardize(self.make(SEEDS[name], steps)).astype(np.float32)
             return Series(values, values)
 
         def starts(steps: int, stride: int) -> np.ndarray:
@@ -100,12 +126,13 @@ class ValuesAhead:
         found = means(sums)
         return {**found, "nrmse": math.sqrt(found["mse"])}
 
-    def baselines(self) -> dict[str, Callable[[Splits], float]]:
-        """NRMSE on the test split, for `measured_baselines`."""
-        of = {"last value": last_value, "linear autoregression": autoregression}
-        return {name: partial(method, warmup=self.warmup) for name, method in of.items()}
+    @property
+    def shown(self) -> int:
+        return 3
 
-    def show(self, batch: Batch, outputs: np.ndarray) -> Mapping[str, str | np.ndarray]:
+    def show(
+        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
+    ) -> Mapping[str, str | np.ndarray | bytes]:
         """The first value of each window behind its warm-up, and its forecast."""
         targets = np.asarray(batch.targets)[:, self.warmup :, 0]
         forecast = outputs[:, self.warmup :, 0]

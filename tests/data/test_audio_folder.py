@@ -78,8 +78,8 @@ def test_a_table_says_the_labels_in_its_order(folder):
         (b"path,label\none/c.wav,x\n\nnowhere.wav,x\n", "line 4: there is no file"),
         (b"path,label\none/c.wav, \n", "line 2: no label"),
         (b"path,label\none/c.wav,x\none/c.wav,y\n", "line 3: .* was listed before"),
-        (b"path,label\none/c.wav,\xff\n", "line 2 is not UTF-8"),
-        (b'path,label\none/c.wav,"x\n', "line 3: unexpected end"),
+        (b"path,label\none/c.wav,\xff\n", "line 2: byte 0xff is not UTF-8"),
+        (b'path,label\none/c.wav,"x\n', "line 2: unexpected end"),
         (b"path,path\na,b\n", "line 1: each column needs a name"),
     ],
 )

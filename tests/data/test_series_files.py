@@ -89,7 +89,7 @@ def test_whatever_is_written_is_read(data, D, newline, quoting, tmp_path_factory
         ("x,x\n1,2\n", {}, "line 1: each column needs a name of its own"),
         ("x,\n1,2\n", {}, "line 1: each column needs a name"),
         ("x\n1\n\n3\n", {}, "line 3 is blank: write NaN"),
-        (b"x\n1\n\xff\n", {}, "line 3 is not UTF-8"),
+        (b"x\n1\n\xff\n", {}, "line 3: byte 0xff is not UTF-8"),
         ("x,y\n1,2\n", {"columns": ["z"]}, "no column 'z': choose among x, y"),
         ("x,y\n1,2\n", {"columns": []}, "name one or more columns"),
         ("x,y\n1,2\n", {"columns": ["x", "x"]}, "each once"),

@@ -12,7 +12,6 @@ from seqexp.tasks.values_ahead import (
     ORDERS,
     PENALTIES,
     SEEDS,
-    ValuesAhead,
     autoregression,
     last_value,
 )
@@ -126,4 +125,3 @@ def test_a_delay_of_0_is_refused():
 def test_messages_name_the_task():
     with pytest.raises(SeqexpError, match="^MackeyGlass: ahead"):
         MackeyGlass(**{**SIZES, "ahead": 0}, tau=17)
-    assert ValuesAhead(task="Mine", features=2, **SIZES).spec.output_size == 2
