@@ -87,34 +87,53 @@ def _small(name_of_task: str, model: str):
     return point(*overrides).build()
 
 
-def _alone_and_together(experiment):
+def _alone_and_together(experiment, devices=3):
+    """A member alone on one device, and in a group of three on as many devices as there are, or so
+    many: its final state, and its records."""
     try:
         splits = experiment.task.load()
     except SeqexpError as error:
         pytest.skip(f"needs data: {error}")
     few = jax.tree.map(lambda a: a[:10], splits.held_out["valid"])
     splits = splits._replace(held_out={"valid": few, "test": few})
-    group = Program.of(experiment, splits, HYPERS, group_mesh(3, 1))
+    group = Program.of(experiment, splits, HYPERS, group_mesh(devices, 1))
     together, records, _ = trained(group)
     alone, alone_records, _ = trained(Program.of(experiment, splits, HYPERS[1:2], group_mesh(1, 1)))
-    assert_bitwise(alone[0], together[1])
-    assert [chunk[0] for chunk in alone_records] == [chunk[1] for chunk in records]
+    ours = alone[0], [chunk[0] for chunk in alone_records]
+    return ours, (together[1], [chunk[1] for chunk in records])
+
+
+def _assert_law_4(experiment, devices=3):
+    (alone, alone_records), (together, records) = _alone_and_together(experiment, devices)
+    assert_bitwise(alone, together)
+    assert alone_records == records
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("task", tasks(menu("task")))
 def test_law_4_a_member_alone_is_a_member_of_a_group_on_every_task(task):
-    _alone_and_together(_small(task, "gru"))
+    _assert_law_4(_small(task, "gru"))
+
+
+def _translating(model: str):
+    """The toy translation, by a model that fits no other answers."""
+    return replace(_small("digits", model), task=Translation(longest=3, examples=20, width=2))
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("model", menu("model"))
-def test_law_4_a_member_alone_is_a_member_of_a_group_for_every_model(model, request):
-    if model == "encoder_decoder":
-        # Bitwise on one device; of attention, XLA rounds otherwise on one device than on several.
-        why = "open: off by 1e-8 between one device and several"
-        request.applymarker(pytest.mark.xfail(reason=why, raises=AssertionError, strict=False))
+def test_law_4_a_member_alone_is_a_member_of_a_group_for_every_model(model):
     experiment = _small("digits", model)
-    if not fits(model, experiment.task.spec):
-        experiment = replace(experiment, task=Translation(longest=3, examples=20, width=2))
-    _alone_and_together(experiment)
+    if fits(model, experiment.task.spec):
+        _assert_law_4(experiment)
+    else:
+        # Bitwise on one device; the next test is of several.
+        _assert_law_4(_translating(model), devices=1)
+
+
+@pytest.mark.full
+def test_law_4_attention_rounds_otherwise_on_one_device_than_on_several():
+    """Not bitwise yet: XLA fuses the program for one device in another way."""
+    (alone, _), (together, _) = _alone_and_together(_translating("encoder_decoder"))
+    for ours, theirs in zip(*map(jax.tree.leaves, (alone, together)), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
