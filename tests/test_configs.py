@@ -21,7 +21,7 @@ from seqexp.sweeps.point import Point
 from seqexp.training import Hyper
 from seqexp.training.step import graph, init_member, loss_and_sums
 from seqexp.types import SeqexpError, TaskSpec, Tokens
-from tests.full import OWN_FILES, full
+from tests.full import full
 from tests.own_files import with_own_files
 
 MENU = config_folder()
@@ -90,7 +90,6 @@ def pairs_of_the_menu() -> list[Any]:
         pair if model == "gru" or task in of_each_kind else full(*pair)
         for model in menu("model")
         for task in menu("task")
-        if task not in OWN_FILES
         for pair in [(model, task)]
     ]
 

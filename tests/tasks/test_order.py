@@ -94,6 +94,7 @@ def test_examples_are_shown_with_their_answers():
     task = OrderMatters(**SIZES)
     few = jax.tree.map(lambda a: np.asarray(a)[:2], splits().held_out["valid"][0])
     said = task.show(few, np.array([[0.0, 1.0], [0.0, 1.0]]), None)["answers"]
+    assert isinstance(said, str)
     first = told((few,))[0][0]
     assert said.splitlines()[0] == f"read    {first}"
     assert [line.split()[-1] for line in said.splitlines() if line.startswith("said")] == [
