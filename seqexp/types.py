@@ -21,7 +21,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
@@ -121,10 +122,46 @@ class Score:
 
 
 @dataclass(frozen=True)
+class TokenVectors:
+    """Pretrained vectors of tokens, equal where all their numbers are.
+
+    Attributes:
+        values: `[V, D]` float32, not to be written to; NaN in the row of a token that has none.
+        sha256: of their shape and bytes.
+    """
+
+    values: Float[np.ndarray, "V D"] = field(repr=False, compare=False)
+    sha256: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        values = np.array(self.values, np.float32, order="C")
+        if values.ndim != 2 or not values.shape[1]:
+            raise SeqexpError(f"vectors of tokens have the shape [V, D], not {list(values.shape)}")
+        if not (np.isfinite(values).all(1) | np.isnan(values).all(1)).all():
+            raise SeqexpError("the vector of a token is of finite numbers, or of NaN for none")
+        values.flags.writeable = False
+        digest = sha256(f"{values.shape}".encode() + values.tobytes()).hexdigest()
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "sha256", digest)
+
+    @property
+    def known(self) -> Bool[np.ndarray, " V"]:
+        """`[V]`, True for a token that has a vector."""
+        return ~np.isnan(self.values[:, 0])
+
+
+@dataclass(frozen=True)
 class Tokens:
-    """Integers from 0 to `size` - 1."""
+    """Integers from 0 to `size` - 1; an embedding of them may begin with `vectors`, `[size, D]`."""
 
     size: int
+    vectors: TokenVectors | None = None
+
+    def __post_init__(self) -> None:
+        if self.vectors is not None and len(self.vectors.values) != self.size:
+            raise SeqexpError(
+                f"{self.size} tokens have as many vectors, not {len(self.vectors.values)}"
+            )
 
 
 @dataclass(frozen=True)

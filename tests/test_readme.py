@@ -166,6 +166,7 @@ TEXTS = {
     ],
     "tags.jsonl": [f'{{"text": "the cat{n}", "label": "DET NOUN"}}' for n in NUMBERS],
     "book.txt": ["To be, or not to be, that is the question." for _ in range(60)],
+    "glove.6B.100d.txt": [f"{word} " + " ".join(["0.5"] * 100) for word in ("fine", "too", "the")],
 }
 
 

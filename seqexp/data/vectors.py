@@ -8,30 +8,27 @@ import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 
 from seqexp.data.text_files import fail, unreadable
-from seqexp.data.vocabulary import Vocabulary
-from seqexp.types import SeqexpError
+from seqexp.types import SeqexpError, TokenVectors
 
 LARGEST = float(np.finfo(np.float32).max)
 
 
-class Vectors(NamedTuple):
-    """Vectors of a vocabulary.
+class Symbols(Protocol):
+    """A vocabulary: the symbol of each token, the special ones first."""
 
-    Attributes:
-        values: `[V, D]` float32; 0 for a symbol that the file has not.
-        share: of the symbols that are not special, how many were found, from 0 to 1.
-    """
+    @property
+    def special(self) -> tuple[str, ...]: ...
 
-    values: np.ndarray
-    share: float
+    @property
+    def symbols(self) -> tuple[str, ...]: ...
 
 
-def read_vectors(path: str | Path, vocabulary: Vocabulary) -> Vectors:
+def read_vectors(path: str | Path, vocabulary: Symbols) -> TokenVectors:
     """The vectors of a vocabulary's symbols from a text file of GloVe, word2vec or fastText.
 
     A line is a word and D numbers, with a space between them; a first line of two integers, the
@@ -47,6 +44,9 @@ def read_vectors(path: str | Path, vocabulary: Vocabulary) -> Vectors:
     Args:
         path: of the file.
         vocabulary: its V symbols are looked up.
+
+    Returns:
+        `[V, D]`, with none for a symbol that the file has not.
 
     Raises:
         SeqexpError: a line has more or fewer numbers than the first, something stands in the place
@@ -80,16 +80,16 @@ def read_vectors(path: str | Path, vocabulary: Vocabulary) -> Vectors:
                 found[token] = numbers
     if header and header[0] != count:
         fail(path, 1, f"the header says {header[0]} words, but {count} follow; is the file whole?")
-    ours = sum(token >= len(vocabulary.special) for token in found)
-    if not ours:
+    special, V = len(vocabulary.special), len(vocabulary.symbols)
+    if not any(token >= special for token in found):
         raise SeqexpError(
-            f"{path} has none of the {len(vocabulary.entries)} symbols of the vocabulary; are its "
+            f"{path} has none of the {V - special} symbols of the vocabulary; are its "
             "words lower-cased otherwise, or of another language?"
         )
-    values = np.zeros((vocabulary.size, D), np.float32)
+    values = np.full((V, D), np.nan, np.float32)
     for token, numbers in found.items():
         values[token] = numbers
-    return Vectors(values, ours / len(vocabulary.entries))
+    return TokenVectors(values)
 
 
 def _lines(path: str | Path) -> Iterator[tuple[int, list[bytes]]]:

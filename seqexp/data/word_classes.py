@@ -65,6 +65,11 @@ class WordsAndClasses:
     classes: tuple[str, ...]
 
     @property
+    def special(self) -> tuple[str, ...]:
+        """The symbols that are no words: the classes."""
+        return self.classes
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """The symbol of each token: the classes, then the words."""
         return self.classes + self.words

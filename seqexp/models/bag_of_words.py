@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ from jaxtyping import Float, Int
 
 from seqexp.layers import dropout
 from seqexp.layers.dropout import require_rate
-from seqexp.models.embedding import embed_tokens
+from seqexp.models.embedding import embed_tokens, embedding_width, token_embedding
 from seqexp.models.layer_kinds import require_sizes
 from seqexp.models.pooling import pool, pool_state, pool_step
 from seqexp.recurrences.masking import zero_padding
@@ -42,7 +43,8 @@ class BagOfWords(nnx.Module):
 
     Args:
         spec: what the task asks for: one answer a sequence, of tokens or features.
-        features: H, the width of the embedding and of the hidden layers.
+        features: H, the width of the embedding and of the hidden layers. Where the tokens have
+            vectors, the embedding begins with them and is as wide as they are.
         depth: L, how many hidden layers; 0 for none.
         dropout: the rate before each hidden layer and before the readout.
         rngs: draws the parameters.
@@ -68,13 +70,21 @@ class BagOfWords(nnx.Module):
         require_rate("model.dropout", dropout)
         self.spec = spec
         self.dropout = dropout
+        width = embedding_width(spec.inputs, None, features)
         if isinstance(spec.inputs, Tokens):
-            self.embed = nnx.Embed(spec.inputs.size, features, rngs=rngs)
+            self.embed = token_embedding(spec.inputs, width, rngs)
         else:
-            self.project = nnx.Linear(spec.inputs.size, features, rngs=rngs)
-        hidden = [nnx.Linear(features, features, rngs=rngs) for _ in range(depth)]
+            self.project = nnx.Linear(spec.inputs.size, width, rngs=rngs)
+        widths = [width, *[features] * depth]
+        hidden = [nnx.Linear(*each, rngs=rngs) for each in pairwise(widths)]
         self.hidden = nnx.List(hidden)
-        self.readout = nnx.Linear(features, spec.output_size, rngs=rngs)
+        self.readout = nnx.Linear(widths[-1], spec.output_size, rngs=rngs)
+
+    @staticmethod
+    def without_effect(spec: TaskSpec, *, features: int, depth: int, **_: Any) -> dict[str, Any]:
+        """The arguments that change nothing on a task, each with its neutral value."""
+        width = embedding_width(spec.inputs, None, features)
+        return {} if depth or width == features else {"features": width}
 
     @property
     def layers(self) -> tuple[Layer, ...]:

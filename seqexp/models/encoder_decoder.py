@@ -14,7 +14,7 @@ from seqexp.cells.protocol import Cell
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout
 from seqexp.layers.stack import Norm
 from seqexp.models.attention import AdditiveAttention, Attended, Memory, MultiplicativeAttention
-from seqexp.models.embedding import embed_tokens
+from seqexp.models.embedding import embed_tokens, embedding_width, token_embedding
 from seqexp.models.layer_kinds import (
     LayerFactory,
     out_features,
@@ -77,13 +77,16 @@ class EncoderDecoder(nnx.Module):
         bidirectional: the encoder reads in both directions; for recurrent layers.
         layers: makers of layers, bottom first, which must be causal in the decoder.
         encoder_layers: makers of the encoder's, which may read the future; None for `layers`.
-        embed_features: width of both token embeddings; None for H. Features are not embedded.
+        embed_features: width of both token embeddings, of which that of the source begins with the
+            tokens' vectors where the spec has them; None for theirs, or H. Features are not
+            embedded.
         cell_dropout: wraps each cell in a member of the dropout family; for recurrent layers.
         rngs: draws the parameters.
 
     Raises:
-        SeqexpError: for a spec without free answers, sizes below 1, unknown options, no layers, or
-            a decoder that reads the future.
+        SeqexpError: for a spec without free answers, sizes below 1, unknown options, no layers,
+            an embedding of another width than the tokens' vectors, or a decoder that reads the
+            future.
     """
 
     def __init__(
@@ -116,9 +119,9 @@ class EncoderDecoder(nnx.Module):
         readers, writers = _kinds(layers, encoder_layers, bidirectional, cell_dropout)
         self.spec = spec
         self.dropout = dropout
-        embedding = width = embed_features or features
+        embedding = width = embedding_width(spec.inputs, embed_features, features)
         if isinstance(spec.inputs, Tokens):
-            self.embed = nnx.Embed(spec.inputs.size, embedding, rngs=rngs)
+            self.embed = token_embedding(spec.inputs, embedding, rngs)
         else:
             width = spec.inputs.size
         options: dict[str, Any] = {"dropout": dropout, "residual": residual, "norm": norm}
@@ -151,11 +154,12 @@ class EncoderDecoder(nnx.Module):
     ) -> dict[str, Any]:
         """The arguments that change nothing on a task, each with its neutral value."""
         found: dict[str, Any] = {}
-        if embed_features == features:
+        usual = embedding_width(spec.inputs, None, features)
+        if embed_features == usual:
             found["embed_features"] = None
         readers, writers = _kinds(layers, encoder_layers, bidirectional, None)
         if depth * len(readers) == depth * len(writers) == 1:
-            embedding = embed_features or features
+            embedding = embed_features or usual
             width = embedding if isinstance(spec.inputs, Tokens) else spec.inputs.size
             P = out_features(readers[0], width, features)
             if P != width and embedding + P != out_features(writers[0], embedding + P, features):

@@ -14,7 +14,7 @@ from seqexp.cells.protocol import Cell
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout, recurrent_layer
 from seqexp.layers.bidirectional import Merge
 from seqexp.layers.stack import Norm
-from seqexp.models.embedding import embed_tokens
+from seqexp.models.embedding import embed_tokens, embedding_width, token_embedding
 from seqexp.models.layer_kinds import LayerFactory, out_features, require_sizes, stacked_layers
 from seqexp.models.pooling import POOLINGS, Pooling, pool, pool_state, pool_step
 from seqexp.recurrences.remat import Remat, require_remat
@@ -54,7 +54,8 @@ class SequenceModel(nnx.Module):
         norm: "none", "layer" or "rms", of each layer's input.
         pooling: "last", "mean" or "max" over the true steps, where the task asks for one output a
             sequence.
-        embed_features: width of the token embedding; None for H. Features are not embedded.
+        embed_features: width of the token embedding, which begins with the tokens' vectors where
+            the spec has them; None for theirs, or H. Features are not embedded.
         layers: makers of layers, bottom first.
         cell: makes a cell from `(in_features, features, rngs=...)`.
         bidirectional: read the sequence in both directions; refused by causal tasks.
@@ -64,8 +65,9 @@ class SequenceModel(nnx.Module):
         rngs: draws the parameters.
 
     Raises:
-        SeqexpError: for sizes below 1, unknown options, both or neither of `layers` and `cell`, or
-            layers that read the future where the task forbids it.
+        SeqexpError: for sizes below 1, unknown options, both or neither of `layers` and `cell`,
+            an embedding of another width than the tokens' vectors, or layers that read the future
+            where the task forbids it.
     """
 
     def __init__(
@@ -104,8 +106,8 @@ class SequenceModel(nnx.Module):
         self.dropout = dropout
         width = spec.inputs.size
         if isinstance(spec.inputs, Tokens):
-            width = embed_features or features
-            self.embed = nnx.Embed(spec.inputs.size, width, rngs=rngs)
+            width = embedding_width(spec.inputs, embed_features, features)
+            self.embed = token_embedding(spec.inputs, width, rngs)
         bottom = width
         stacked = stacked_layers(kinds, width, features, depth, rngs)
         self.stack = Stack(stacked, dropout=dropout, residual=residual, norm=norm, rngs=rngs)
@@ -134,13 +136,14 @@ class SequenceModel(nnx.Module):
             found["pooling"] = "last"
         if layers is None and not bidirectional:
             found["merge"] = "concat"
-        if isinstance(spec.inputs, Features) or embed_features == features:
+        usual = embedding_width(spec.inputs, None, features)
+        if isinstance(spec.inputs, Features) or embed_features == usual:
             found["embed_features"] = None
         kinds = _kinds(layers, cell, {"bidirectional": bidirectional, "merge": merge})
         if depth * len(kinds) == 1:
             width = spec.inputs.size
             if isinstance(spec.inputs, Tokens):
-                width = embed_features or features
+                width = embed_features or usual
             if width != out_features(kinds[0], width, features):
                 found["residual"] = False
         return found

@@ -6,6 +6,7 @@ from seqexp.costs.ledger import CostLedger
 from seqexp.matching.budgets import AXES
 from seqexp.sweeps.groups import Group
 from seqexp.training.mesh import AUTO
+from seqexp.types import TaskSpec, Tokens
 
 
 def describe(group: Group, ledger: CostLedger) -> str:
@@ -13,10 +14,17 @@ def describe(group: Group, ledger: CostLedger) -> str:
     experiment = group.experiment
     width = group.members[0].point.config["model"].get("features")
     return (
-        f"width {width}, {_count(ledger.parameters)} parameters, "
+        f"width {width}, {_count(ledger.parameters)} parameters, {_vectors(experiment.task.spec)}"
         f"{_times(ledger)}; {experiment.steps:,} steps"
         f"{_describe_mesh(group, ledger)}{_describe_match(group, ledger)}"
     )
+
+
+def _vectors(spec: TaskSpec) -> str:
+    """For how many of its tokens a task has vectors."""
+    if not isinstance(spec.inputs, Tokens) or spec.inputs.vectors is None:
+        return ""
+    return f"vectors of {spec.inputs.vectors.known.sum():,} of {spec.inputs.size:,} tokens, "
 
 
 def _count(number: int | None) -> str:

@@ -22,6 +22,7 @@ from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.bleu import corpus_bleu
 from seqexp.tasks.metrics import cross_entropy
+from seqexp.tasks.token_vectors import token_vectors, vector_hashes
 from seqexp.tasks.word_table import translated, word_tables
 from seqexp.types import (
     Array,
@@ -37,6 +38,7 @@ from seqexp.types import (
     Task,
     TaskSpec,
     Tokens,
+    TokenVectors,
     means,
 )
 
@@ -97,6 +99,8 @@ class Multi30k(Task):
         length_penalty: alpha of beam search, see `Beam`.
         valid_sentences: the validation split has so many of its 1,014 pairs, the first ones; fewer
             make an evaluation cheaper, most of which is decoding.
+        vectors: a file with pretrained vectors of the source's words or byte pairs, see
+            `seqexp.data.vectors`; None for none.
 
     Raises:
         SeqexpError: an option is unknown or out of range.
@@ -110,6 +114,7 @@ class Multi30k(Task):
     beam: int | None
     length_penalty: float
     valid_sentences: int
+    vectors: str | None = None
 
     def __post_init__(self) -> None:
         for name, kind in (("direction", Direction), ("units", Units)):
@@ -129,7 +134,7 @@ class Multi30k(Task):
 
     @property
     def spec(self) -> TaskSpec:
-        tokens, special = Tokens(self.vocabulary), self._special
+        tokens, special = Tokens(self.vocabulary, self._vectors), self._special
         return TaskSpec(
             tokens,
             "free",
@@ -167,7 +172,7 @@ class Multi30k(Task):
         return SHOWN
 
     def data_hashes(self) -> Mapping[str, str]:
-        return MULTI30K.hashes()
+        return {**MULTI30K.hashes(), **vector_hashes(self.vectors)}
 
     def load(self) -> Splits:
         """Raises SeqexpError where the data or the library for byte pairs cannot be had, naming the
@@ -227,6 +232,10 @@ class Multi30k(Task):
         """Of the source and of the translation."""
         source, target = zip(*self._pairs["train"], strict=True)
         return self._vocabulary(source, False), self._vocabulary(target, True)
+
+    @cached_property
+    def _vectors(self) -> TokenVectors | None:
+        return token_vectors(self.vectors, lambda: self._vocabularies[0])
 
     def _vocabulary(self, texts: Sequence[str], answers: bool) -> Vocabulary:
         options = {"max_size": self.vocabulary, "answers": answers}

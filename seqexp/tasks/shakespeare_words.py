@@ -19,6 +19,7 @@ from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.metrics import cross_entropy
 from seqexp.tasks.ngrams import ngram_bits
 from seqexp.tasks.perplexity import with_perplexity
+from seqexp.tasks.token_vectors import token_vectors, vector_hashes
 from seqexp.types import (
     Batch,
     Prediction,
@@ -30,6 +31,7 @@ from seqexp.types import (
     TaskSpec,
     Text,
     Tokens,
+    TokenVectors,
 )
 
 UNITS = Words("lines")
@@ -58,6 +60,7 @@ class ShakespeareWords(Task):
         words: V, from 2 to 13,933: `<unk>` and the most frequent words of the training split; with
             all of them `<unk>` is never trained.
         window: T, the words that a window predicts: 1 to 14,578.
+        vectors: a file with pretrained vectors of words, see `seqexp.data.vectors`; None for none.
 
     Raises:
         SeqexpError: a size is out of range.
@@ -65,6 +68,7 @@ class ShakespeareWords(Task):
 
     words: int
     window: int
+    vectors: str | None = None
 
     def __post_init__(self) -> None:
         require_count("ShakespeareWords", "words", self.words, minimum=2)
@@ -82,7 +86,7 @@ class ShakespeareWords(Task):
 
     @property
     def spec(self) -> TaskSpec:
-        words = Tokens(self.words)
+        words = Tokens(self.words, self._vectors)
         return TaskSpec(words, "step", self.words, self.window, causal=True, targets="labels")
 
     @property
@@ -100,7 +104,7 @@ class ShakespeareWords(Task):
         return Text(self._vocabulary.symbols, "ROMEO:", 100, UNITS.split, UNITS.join)
 
     def data_hashes(self) -> Mapping[str, str]:
-        return TINY_SHAKESPEARE.hashes()
+        return {**TINY_SHAKESPEARE.hashes(), **vector_hashes(self.vectors)}
 
     def load(self) -> Splits:
         """Raises SeqexpError, naming the file and the remedy, where it cannot be had."""
@@ -125,6 +129,10 @@ class ShakespeareWords(Task):
 
     def _ngrams(self, splits: Splits) -> float:
         return 2 ** ngram_bits(splits, self.words, longest=LONGEST_GRAM)
+
+    @cached_property
+    def _vectors(self) -> TokenVectors | None:
+        return token_vectors(self.vectors, lambda: self._vocabulary)
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:

@@ -20,12 +20,14 @@ from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.classical import bag_of_words, most_frequent_class, tfidf
 from seqexp.tasks.labels import TokenLabelTask
+from seqexp.tasks.token_vectors import token_vectors, vector_hashes
 from seqexp.types import (
     Batch,
     SeqexpError,
     Splits,
     TaskSpec,
     Tokens,
+    TokenVectors,
 )
 
 MOST_WORDS, LONGEST = 14_831, 56
@@ -52,6 +54,7 @@ class SST2(TokenLabelTask):
             other word is `<unk>`; at 7,142 all that occur twice are known, and those that occur
             once train `<unk>`.
         buckets: of lengths, at most; or auto.
+        vectors: a file with pretrained vectors of words, see `seqexp.data.vectors`; None for none.
 
     Raises:
         SeqexpError: `words` or `buckets` is out of range.
@@ -59,6 +62,7 @@ class SST2(TokenLabelTask):
 
     words: int
     buckets: int | Literal["auto"]
+    vectors: str | None = None
 
     def __post_init__(self) -> None:
         require_count("SST2", "words", self.words, minimum=2)
@@ -71,7 +75,7 @@ class SST2(TokenLabelTask):
 
     @property
     def spec(self) -> TaskSpec:
-        words, classes = Tokens(self.words), len(ANSWERS)
+        words, classes = Tokens(self.words, self._vectors), len(ANSWERS)
         return TaskSpec(words, "sequence", classes, LONGEST, causal=False, targets="labels")
 
     @property
@@ -81,7 +85,7 @@ class SST2(TokenLabelTask):
         return measured_baselines(self, methods)
 
     def data_hashes(self) -> Mapping[str, str]:
-        return SOURCE.hashes()
+        return {**SOURCE.hashes(), **vector_hashes(self.vectors)}
 
     def load(self) -> Splits:
         """Raises SeqexpError, naming the file and the remedy, where it cannot be had."""
@@ -100,6 +104,10 @@ class SST2(TokenLabelTask):
     def _vocabulary(self) -> Vocabulary:
         train = _examples()["train"]
         return word_vocabulary((example.text for example in train), max_size=self.words)
+
+    @cached_property
+    def _vectors(self) -> TokenVectors | None:
+        return token_vectors(self.vectors, lambda: self._vocabulary)
 
     def _batch(self, examples: Sequence[TextExample]) -> Batch:
         encoded = [self._vocabulary.encode(example.text) for example in examples]

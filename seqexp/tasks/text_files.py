@@ -31,6 +31,7 @@ from seqexp.tasks.perplexity import with_perplexity
 from seqexp.tasks.shown import shown_answers
 from seqexp.tasks.text_labels import METRICS, label_baselines, measure_labels, summarize_labels
 from seqexp.tasks.text_language import BITS, language_baselines, measure_language, sampled_text
+from seqexp.tasks.token_vectors import token_vectors, vector_hashes
 from seqexp.types import (
     Batch,
     Prediction,
@@ -43,6 +44,7 @@ from seqexp.types import (
     TaskSpec,
     Text,
     Tokens,
+    TokenVectors,
 )
 
 
@@ -102,6 +104,8 @@ class TextFiles(Task):
             "bits_per_character" or byte pairs' "bits_per_byte"; None for the first of labels, and
             for bits where there are some.
         buckets: of lengths, at most; or auto. Of no effect with "next".
+        vectors: a file with pretrained vectors of the units, see `seqexp.data.vectors`; None for
+            none.
 
     Raises:
         SeqexpError: settings that do not go together. With `load`, `spec` and all that needs the
@@ -127,6 +131,7 @@ class TextFiles(Task):
     longer: Longer
     metric: str | None
     buckets: int | Literal["auto"]
+    vectors: str | None = None
 
     def __post_init__(self) -> None:
         if self.split is not None:
@@ -155,13 +160,14 @@ class TextFiles(Task):
     def spec(self) -> TaskSpec:
         read = self._read
         size = read.vocabulary.size
+        tokens = Tokens(size, self._vectors)
         if self.answer == "next":
             assert self.max_length is not None
-            return TaskSpec(Tokens(size), "step", size, self.max_length, True, targets="labels")
+            return TaskSpec(tokens, "step", size, self.max_length, True, targets="labels")
         answer = "sequence" if self.answer == "label" else "step"
         longest = max(_steps(part) for part in read.splits.values())
         classes = len(read.labels)
-        return TaskSpec(Tokens(size), answer, classes, longest, False, targets="labels")
+        return TaskSpec(tokens, answer, classes, longest, False, targets="labels")
 
     @property
     def score(self) -> Score:
@@ -183,7 +189,7 @@ class TextFiles(Task):
         return sampled_text(self._read.vocabulary, self._read.text)
 
     def data_hashes(self) -> Mapping[str, str]:
-        return text_hashes({f"text {name}": path for name, path in self._paths.items()})
+        return {**self._text_hashes, **vector_hashes(self.vectors)}
 
     def load(self) -> Splits:
         """Raises SeqexpError for whatever is wrong in a file, with its line."""
@@ -237,9 +243,17 @@ class TextFiles(Task):
         paths = {"train": self.train, "valid": self.valid, "test": self.test}
         return {name: path and Path(path).expanduser() for name, path in paths.items()}  # type: ignore
 
+    @property
+    def _text_hashes(self) -> dict[str, str]:
+        return text_hashes({f"text {name}": path for name, path in self._paths.items()})
+
     @cached_property
     def _read(self) -> Read:
-        return _read(self, tuple(self.data_hashes().values()))
+        return _read(self, tuple(self._text_hashes.values()))
+
+    @cached_property
+    def _vectors(self) -> TokenVectors | None:
+        return token_vectors(self.vectors, lambda: self._read.vocabulary)
 
     def _vocabulary(self, texts: Sequence[str | Sequence[str]]) -> Vocabulary:
         counts = {"min_count": self.min_count, "max_size": self.vocabulary, "lower": self.lower}

@@ -20,12 +20,14 @@ from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.labels import TokenLabelTask
 from seqexp.tasks.tag_frequencies import most_frequent_tag, most_frequent_tag_of_token
+from seqexp.tasks.token_vectors import token_vectors, vector_hashes
 from seqexp.types import (
     Batch,
     SeqexpError,
     Splits,
     TaskSpec,
     Tokens,
+    TokenVectors,
 )
 
 MOST_WORDS, LONGEST = 19_674, 159
@@ -53,6 +55,7 @@ class EnglishTags(TokenLabelTask):
         classes: of other words, the most frequent ones, the class of all of them included; 1 is a
             single unknown word.
         buckets: of lengths, at most; or auto.
+        vectors: a file with pretrained vectors of words, see `seqexp.data.vectors`; None for none.
 
     Raises:
         SeqexpError: a size is out of range.
@@ -61,6 +64,7 @@ class EnglishTags(TokenLabelTask):
     words: int
     classes: int
     buckets: int | Literal["auto"]
+    vectors: str | None = None
 
     def __post_init__(self) -> None:
         require_count("EnglishTags", "words", self.words, minimum=1)
@@ -74,7 +78,7 @@ class EnglishTags(TokenLabelTask):
 
     @property
     def spec(self) -> TaskSpec:
-        tokens, tags = Tokens(self.classes + self.words), len(UPOS)
+        tokens, tags = Tokens(self.classes + self.words, self._vectors), len(UPOS)
         return TaskSpec(tokens, "step", tags, LONGEST, causal=False, targets="labels")
 
     @property
@@ -91,7 +95,7 @@ class EnglishTags(TokenLabelTask):
         return measured_baselines(self, methods)
 
     def data_hashes(self) -> Mapping[str, str]:
-        return SOURCE.hashes()
+        return {**SOURCE.hashes(), **vector_hashes(self.vectors)}
 
     def load(self) -> Splits:
         """Raises SeqexpError where a file cannot be had, naming it, or `classes` is too great."""
@@ -110,6 +114,10 @@ class EnglishTags(TokenLabelTask):
     def _vocabulary(self) -> WordsAndClasses:
         train = [sentence.text for sentence in _sentences()["train"]]
         return words_and_classes(train, self.words, self.classes)
+
+    @cached_property
+    def _vectors(self) -> TokenVectors | None:
+        return token_vectors(self.vectors, lambda: self._vocabulary)
 
     def _batch(self, sentences: Sequence[TextExample]) -> Batch:
         place = {tag: n for n, tag in enumerate(UPOS)}

@@ -265,7 +265,8 @@ def _check_text(task: Task, name: str) -> None:
     if text is None:
         return
     symbols = len(text.symbols)
-    if (spec.inputs, spec.answer, spec.output_size) != (Tokens(symbols), "step", symbols):
+    sizes = spec.inputs.size, spec.output_size
+    if not isinstance(spec.inputs, Tokens) or spec.answer != "step" or sizes != (symbols, symbols):
         raise SeqexpError(
             f"{name}: text has {len(text.symbols)} symbols, so the spec must be of as many tokens "
             "in and, at each step, out"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from seqexp.data.vectors import read_vectors
 from seqexp.data.vocabulary import word_vocabulary
+from seqexp.data.word_classes import WordsAndClasses
 from seqexp.types import SeqexpError
 
 VOCABULARY = word_vocabulary(["the cat , New\xa0York"], answers=True)
@@ -21,17 +22,30 @@ def path(tmp_path_factory):
 
 
 def rows(path, vocabulary=VOCABULARY) -> dict[str, list[float]]:
-    values, _ = read_vectors(path, vocabulary)
-    return dict(zip(vocabulary.symbols, values.tolist(), strict=True))
+    """The vectors by symbol, of those that have one."""
+    vectors = read_vectors(path, vocabulary)
+    found = zip(vocabulary.symbols, vectors.known, vectors.values.tolist(), strict=True)
+    return {symbol: row for symbol, known, row in found if known}
 
 
-def test_symbols_get_their_vectors_and_others_zero(path):
+def test_symbols_get_their_vectors_and_others_none(path):
     path.write_bytes(GLOVE)
-    values, share = read_vectors(path, VOCABULARY)
-    expected = np.zeros((7, 3), np.float32)
+    vectors = read_vectors(path, VOCABULARY)
+    expected = np.full((7, 3), np.nan, np.float32)
     expected[3], expected[4] = [1, 2, 3], [0.5, -1, 0.2]
-    np.testing.assert_array_equal(values, expected)
-    assert values.dtype == np.float32 and share == 2 / 4
+    np.testing.assert_array_equal(vectors.values, expected)
+    assert vectors.values.dtype == np.float32
+    np.testing.assert_array_equal(vectors.known, [False] * 3 + [True] * 2 + [False] * 2)
+
+
+def test_classes_of_rare_words_are_special(path):
+    path.write_bytes(b"cat 1 2\n<a> 3 4\n")
+    assert rows(path, WordsAndClasses(("the", "cat"), ("<unk>", "<a>"))) == {
+        "cat": [1, 2],
+        "<a>": [3, 4],
+    }
+    with pytest.raises(SeqexpError, match="none of the 1 symbols"):
+        read_vectors(path, WordsAndClasses(("the",), ("<unk>", "<a>")))
 
 
 @pytest.mark.parametrize(
@@ -59,8 +73,7 @@ def test_symbols_are_of_any_characters(path):
     path.write_bytes("New\xa0York 1 2\n</s> 3 4\n\x85 5 6\n<unk> 7 8\n".encode())
     found = rows(path)
     assert found["New\xa0York"] == [1, 2]
-    assert found["</s>"] == [3, 4] and found["<unk>"] == [7, 8] and found["the"] == [0, 0]
-    assert read_vectors(path, VOCABULARY).share == 1 / 4, "special symbols do not count"
+    assert found["</s>"] == [3, 4] and found["<unk>"] == [7, 8] and "the" not in found
 
 
 def test_archives_are_decompressed_and_broken_ones_refused(path):
