@@ -130,7 +130,7 @@ class TokenVectors:
         sha256: of their shape and bytes.
     """
 
-    values: Float[np.ndarray, "V D"] = field(repr=False, compare=False)
+    values: np.ndarray = field(repr=False, compare=False)
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
