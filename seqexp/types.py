@@ -438,10 +438,13 @@ class Prediction(NamedTuple):
         outputs: logits or values, of the spec's `answer_shape` with C behind.
         hidden: the `[B, T, P]` outputs of each layer, for whoever watches them (XLA drops what
             nobody reads).
+        attention: `[B, U, T]`, the weights with which each step of a free answer attends to those
+            of its source, for whoever watches; None without attention.
     """
 
     outputs: Float[Array, "B *steps C"]
     hidden: tuple[Float[Array, "B T _"], ...]
+    attention: Float[Array, "B U T"] | None = None
 
 
 class Task(ABC):
@@ -510,7 +513,8 @@ class Task(ABC):
 
     @property
     def shown(self) -> int:
-        """How many of the first validation examples `show` is given; 0 where it shows nothing."""
+        """How many of the first validation examples `show` is given; 0 where it shows nothing. A
+        model that attends to the source of a free answer has its weights shown for them, too."""
         return 0
 
     @property

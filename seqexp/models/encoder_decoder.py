@@ -204,16 +204,18 @@ class EncoderDecoder(nnx.Module):
             key: draws dropout; None for evaluation.
 
         Returns:
-            `[B, U, C]` outputs, and what the layers give: `[B, T, P]` those of the encoder, then
-            `[B, U, P]` those of the decoder.
+            `[B, U, C]` outputs; what the layers give: `[B, T, P]` those of the encoder, then
+            `[B, U, P]` those of the decoder; and the weights of `attention`.
         """
         keys = (None, None, None) if key is None else jax.random.split(key, 3)
         source, read = self._read(inputs, keys[0])
         ys, written = self._write(source, _required(prefix), keys[1])
-        ys = self._joined(source, ys)
+        attended = self._attended(source, ys)
+        ys = self._joined(attended, ys)
         if keys[2] is not None:
             ys = dropout(keys[2], ys, self.dropout)
-        return Prediction(self.readout(ys), (*read, *written))
+        weights = None if attended is None else attended.weights
+        return Prediction(self.readout(ys), (*read, *written), weights)
 
     def attention(self, inputs: Sequences, prefix: Sequences) -> Float[Array, "B U T"]:
         """The weights a_ut with which each step of an answer attends to those of its source.
@@ -229,13 +231,12 @@ class EncoderDecoder(nnx.Module):
         Raises:
             SeqexpError: for a model without attention.
         """
-        source, _ = self._read(inputs, None)
-        attended = self._attended(source, self._write(source, prefix, None)[0])
-        if attended is None:
+        weights = self(inputs, prefix).attention
+        if weights is None:
             raise SeqexpError(
                 "this model has no attention: use model.attention=additive or multiplicative"
             )
-        return attended.weights
+        return weights
 
     def prefill(self, inputs: Sequences) -> Carry:
         """Read the source: the decoder's carries before its first step, and the source as read."""
@@ -255,7 +256,8 @@ class EncoderDecoder(nnx.Module):
         layers, source = carry
         embedded = embed_tokens(self.embed_prefix, x)
         layers, y = self.decoder.step(layers, jnp.concatenate([embedded, source.summary], -1))
-        return (layers, source), self.readout(self._joined(source, y[:, None])[:, 0])
+        ys = y[:, None]
+        return (layers, source), self.readout(self._joined(self._attended(source, ys), ys)[:, 0])
 
     def _read(self, inputs: Sequences, key: KeyArray | None) -> tuple[Source, tuple[Array, ...]]:
         xs, lengths = inputs
@@ -290,9 +292,10 @@ class EncoderDecoder(nnx.Module):
             return None
         return self.attend(ys, source.memory)
 
-    def _joined(self, source: Source, ys: Float[Array, "B U P"]) -> Float[Array, "B U H"]:
+    def _joined(
+        self, attended: Attended | None, ys: Float[Array, "B U P"]
+    ) -> Float[Array, "B U H"]:
         """The decoder's outputs, each with the context that it attends to."""
-        attended = self._attended(source, ys)
         if attended is None:
             return ys
         return jnp.tanh(self.join(jnp.concatenate([attended.context, ys], axis=-1)))

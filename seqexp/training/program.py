@@ -15,6 +15,7 @@ from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from seqexp.training import members
+from seqexp.training.attention_maps import attention_maps
 from seqexp.training.batches import batch_shapes
 from seqexp.training.check_data import check_data
 from seqexp.training.decoding import decoded, encode, sample_text, spell
@@ -224,14 +225,15 @@ class Program:
         return spell(text, [*np.asarray(prompt), *np.asarray(tokens)])
 
     def show(self, params: Any, member: int) -> Mapping[str, str | np.ndarray | bytes]:
-        """What the task shows of one member's answers to the first validation examples; the same
-        for the same parameters and seed."""
+        """What the task shows of one member's answers to the first validation examples, and what
+        the model attended to; the same for the same parameters and seed."""
         task = self.experiment.task
         batch = jax.tree.map(lambda a: np.asarray(a)[: task.shown], self.held_out["valid"][0])
         key = member_key(self.hypers[member].seed, SAMPLE)
-        outputs, generated = self.compiled.answer(self.graphdef, params, batch, key)
-        outputs = np.asarray(outputs, np.float32)
-        return task.show(batch, outputs, generated and jax.tree.map(np.asarray, generated))
+        answer = self.compiled.answer(self.graphdef, params, batch, key)
+        outputs, generated, weights = jax.tree.map(np.asarray, answer)
+        shown = task.show(batch, outputs.astype(np.float32), generated)
+        return shown if weights is None else {**shown, **attention_maps(weights, batch)}
 
     def _untils(self, until: np.ndarray | int) -> list[np.int32]:
         return list(np.broadcast_to(until, self.members).astype(np.int32))
@@ -271,16 +273,16 @@ def _require_countable(experiment: Experiment, batches: Mapping[Bucket, Batch]) 
 
 def _answer(
     task: Task, graphdef: nnx.GraphDef, params: Any, batch: Batch, key: Any
-) -> tuple[jax.Array, Sequences | None]:
-    """The outputs of a batch, and what is decoded of it to be shown."""
+) -> tuple[jax.Array, Sequences | None, jax.Array | None]:
+    """The outputs of a batch, what is decoded of it to be shown, and what was attended to."""
     model = nnx.merge(graphdef, params)
-    outputs = model(batch.inputs, batch.prefix).outputs
+    prediction = model(batch.inputs, batch.prefix)
     how, generated = task.shown_decoding, None
     if how is not None:
         # A model that can't decode is shown without.
         with suppress(SeqexpError):
             generated = decoded(task.spec, model, batch, how, key)
-    return outputs, generated
+    return prediction.outputs, generated, prediction.attention
 
 
 def _compiled(

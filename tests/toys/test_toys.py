@@ -18,12 +18,14 @@ import seqexp
 from seqexp.commands import check
 from seqexp.runs.record import RunRecord
 from seqexp.runs.store import read
+from seqexp.training.attention_maps import CELL
 from seqexp.training.decoding import decoded
 from seqexp.types import Batch, SeqexpError, Sequences
 from tests.full import full
 from tests.sweeps.tiny import deterministic, runs
 from tests.sweeps.tiny import seqexp as command
 from tests.toys.counting import Counting
+from tests.toys.translation import Translation
 
 CONF = str(Path(__file__).parent / "conf")
 MODELS = ["model.features=6", "trainer.batch_size=4", "logger.mode=disabled"]
@@ -159,6 +161,27 @@ def test_what_a_task_shows_is_kept_at_each_evaluation(swept):
             assert len(text.splitlines()) == 3 and all(", said " in t for t in text.splitlines())
             with Image.open(swept.study / run / record["pictures"]["logits"]) as picture:
                 assert picture.size == (3, 3)
+
+
+def test_what_is_attended_to_is_kept_at_each_evaluation(swept):
+    """As pictures, two examples each; of the encoder-decoder alone."""
+    if swept.toy != "translation":
+        pytest.skip("of the translation alone")
+    spec, attends = Translation(3, 20).spec, swept.model == "encoder_decoder"
+    assert spec.max_answer_length is not None
+    for run in runs(swept.study):
+        steps = [record["step"] for record in read(swept.study / run / "metrics.jsonl")]
+        kept = sorted(path.name for path in (swept.study / run / "pictures").glob("*"))
+        names = [f"attention_{n}" for n in (1, 2)] if attends else []
+        assert kept == sorted(f"{name}-{step}.png" for name in names for step in steps)
+        for record in read(swept.study / run / "samples.jsonl"):
+            pictures = record.get("pictures", {})
+            assert list(pictures) == names and record["texts"] == []
+            for path in pictures.values():
+                with Image.open(swept.study / run / path) as picture:
+                    width, height = picture.size
+                    # The answer has a step more than its source: the end.
+                    assert height == width + CELL <= CELL * spec.max_answer_length
 
 
 def test_perplexity_is_of_the_whole_split(swept):

@@ -69,6 +69,15 @@ class Translation(Task):
         return {"one word, guessed": 1 / WORDS}
 
     @property
+    def shown(self) -> int:
+        """It says nothing of them: what is shown is attention alone."""
+        return 2
+
+    @property
+    def shown_decoding(self) -> None:
+        return None
+
+    @property
     def decoding(self) -> Decoding:
         return "greedy" if self.width is None else Beam(self.width, length_penalty=0.6)
 

@@ -1,0 +1,149 @@
+"""Pictures of attention: the weights of the papers, cut to true lengths; watching is free."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from seqexp.cells import GRU
+from seqexp.laws.drawing import drawn
+from seqexp.layers import recurrent_layer
+from seqexp.models import EncoderDecoder
+from seqexp.training import Program
+from seqexp.training.attention_maps import CELL, MOST, attention_maps
+from seqexp.training.mesh import group_mesh
+from seqexp.training.step import init_member, train_step
+from seqexp.types import Batch, Sequences
+from tests.full import full
+from tests.toys.translation import Translation
+from tests.training.small import HYPERS, assert_bitwise, experiment, trained
+
+H = 3
+TASK = Translation(longest=5, examples=12)
+
+
+class Unwatched(EncoderDecoder):
+    """Attends, and tells nobody to what."""
+
+    def __call__(self, inputs, prefix=None, *, key=None):
+        return super().__call__(inputs, prefix, key=key)._replace(attention=None)
+
+
+def program(make: Any = EncoderDecoder, attention: str | None = "multiplicative") -> Program:
+    model = partial(
+        make,
+        features=H,
+        depth=1,
+        dropout=0.1,
+        residual=False,
+        norm="none",
+        attention=attention,
+        bidirectional=False,
+        layers=[partial(recurrent_layer, cell=GRU)],
+    )
+    of = experiment(TASK, model=model)
+    return Program.of(of, TASK.load(), HYPERS[:1], group_mesh(1, 1))
+
+
+def random_batch(rows: list[int], columns: list[int]) -> tuple[np.ndarray, Batch]:
+    """Weights, and a batch of the lengths of the answers and of the sources."""
+    B, U, T = len(rows), max(rows), max(columns)
+    weights = np.random.default_rng(0).dirichlet(np.ones(T), (B, U)).astype(np.float32)
+    inputs = Sequences(np.zeros((B, T), int), np.array(columns))  # type: ignore[arg-type]
+    prefix = Sequences(np.zeros((B, U), int), np.array(rows))  # type: ignore[arg-type]
+    return weights, Batch(inputs, (), prefix)
+
+
+def test_a_map_is_cut_to_the_true_lengths_and_each_weight_is_a_square():
+    rows, columns = [2, 4, 1], [5, 1, 3]
+    weights, batch = random_batch(rows, columns)
+    maps = attention_maps(weights, batch)
+    assert list(maps) == ["attention_1", "attention_2", "attention_3"]
+    for n, picture in enumerate(maps.values()):
+        assert picture.shape == (CELL * rows[n], CELL * columns[n])
+        for (y, x), value in np.ndenumerate(picture):
+            assert value == weights[n, y // CELL, x // CELL]
+
+
+def test_a_few_examples_are_enough_and_padding_is_none():
+    maps = attention_maps(*random_batch([2, 0, 3, 2, 2, 2], [4, 4, 0, 4, 4, 4]))
+    assert MOST == 4 and list(maps) == ["attention_1", "attention_4"]
+
+
+def of_each_step(layer: Any, xs: np.ndarray, features: int) -> np.ndarray:
+    """The outputs `[t, H]` of a recurrent layer for one example, a step at a time."""
+    carry, outputs = layer.initial_carry(1, len(xs)), []
+    for x in xs:
+        carry, y = layer.step(carry, x[None])
+        outputs.append(np.asarray(y)[0, :features])
+    return np.stack(outputs)
+
+
+def parameters(group: Program) -> Any:
+    """Large enough that attention is far from even."""
+    model = nnx.eval_shape(lambda: group.experiment.model(TASK.spec, rngs=nnx.Rngs(0)))
+    return nnx.state(drawn(model, np.random.default_rng(0), np.float32))
+
+
+@pytest.mark.parametrize("attention", [full("additive"), "multiplicative"])
+def test_weights_are_those_of_the_equations(attention):
+    """One query and one example at a time, of the first validation examples in their order."""
+    group = program(attention=attention)
+    params = parameters(group)
+    net: Any = nnx.merge(group.graphdef, params)
+    maps = group.show(params, 0)
+    assert list(maps) == ["attention_1", "attention_2"]
+    batch = group.held_out["valid"][0]
+    assert batch.prefix is not None
+    first = [int(n) for n in batch.inputs.lengths[:2]]
+    words, answers = np.asarray(batch.inputs.values), np.asarray(batch.prefix.values)
+    embed, embed_prefix = (np.asarray(e.embedding[...]) for e in (net.embed, net.embed_prefix))
+    kernel = {
+        name: np.asarray(getattr(net.attend, name).kernel[...], np.float64)
+        for name in ("query", "key", "score")
+        if hasattr(net.attend, name)
+    }
+    for n, length in enumerate(first):
+        hs = of_each_step(net.encoder.layers[0], embed[words[n, :length]], H)
+        read = [np.concatenate([embed_prefix[y], hs[-1]]) for y in answers[n, : length + 1]]
+        ss = of_each_step(net.decoder.layers[0], np.stack(read), H)
+        if attention == "additive":
+            joint = np.tanh((ss @ kernel["query"])[:, None] + hs @ kernel["key"])
+            scores = joint @ kernel["score"][:, 0]
+        else:
+            scores = ss @ kernel["query"] @ hs.T
+        expected = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+        found = np.asarray(maps[f"attention_{n + 1}"])[::CELL, ::CELL]
+        assert found.shape == (length + 1, length)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
+
+
+def test_without_attention_nothing_is_shown():
+    group = program(attention=None)
+    assert group.show(parameters(group), 0) == {}
+
+
+def test_a_training_step_is_the_same_program_whoever_watches():
+    texts = []
+    for group in (program(), program(Unwatched)):
+        of, hyper = group.experiment, group.hypers[0]
+        state = jax.eval_shape(partial(init_member, of), hyper)
+        step = jax.jit(partial(train_step, of, group.graphdef))
+        texts.append(step.lower(state, hyper, group.held_out["valid"][0]).as_text())
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.full
+def test_metrics_and_members_are_the_same_whoever_watches():
+    """Bitwise."""
+    watched, unwatched = program(), program(Unwatched)
+    (members, records, _), (others, others_records, _) = map(trained, (watched, unwatched))
+    assert watched.show(members[0].params, 0) and not unwatched.show(others[0].params, 0)
+    assert records == others_records
+    assert_bitwise(*([jax.tree.leaves(each) for each in both] for both in (members, others)))
