@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,8 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.types import Array
+
+Attention = Literal["additive", "multiplicative"]
 
 
 class Memory(NamedTuple):
@@ -95,6 +97,25 @@ class MultiplicativeAttention(nnx.Module):
     def __call__(self, queries: Float[Array, "B U Q"], memory: Memory) -> Attended:
         """Attend with `[B, U, Q]` queries."""
         return _attended(jnp.einsum("bup,btp->but", self.query(queries), memory.values), memory)
+
+
+def make_attention(
+    kind: Attention | None, queries: int, values: int, features: int, *, rngs: nnx.Rngs
+) -> AdditiveAttention | MultiplicativeAttention | None:
+    """Attention of a kind.
+
+    Args:
+        kind: None for none.
+        queries: features of a query.
+        values: features of what is attended to.
+        features: A, of additive attention alone.
+        rngs: draws the parameters.
+    """
+    if kind == "additive":
+        return AdditiveAttention(queries, values, features, rngs=rngs)
+    if kind == "multiplicative":
+        return MultiplicativeAttention(queries, values, rngs=rngs)
+    return None
 
 
 def _attended(scores: Float[Array, "B U T"], memory: Memory) -> Attended:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from seqexp.cells.protocol import Cell
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout
 from seqexp.layers.stack import Norm
-from seqexp.models.attention import AdditiveAttention, Attended, Memory, MultiplicativeAttention
+from seqexp.models.attention import Attended, Attention, Memory, make_attention
 from seqexp.models.embedding import embed_tokens, embedding_width, token_embedding
 from seqexp.models.layer_kinds import (
     LayerFactory,
@@ -34,8 +34,6 @@ from seqexp.types import (
     TaskSpec,
     Tokens,
 )
-
-Attention = Literal["additive", "multiplicative"]
 
 
 class Source(NamedTuple):
@@ -134,7 +132,7 @@ class EncoderDecoder(nnx.Module):
         _require_causal(writing)
         self.decoder = Stack(writing, **options, rngs=rngs)
         width = self.decoder.out_features
-        self.attend = _attention(attention, width, P, features, rngs)
+        self.attend = make_attention(attention, width, P, features, rngs=rngs)
         if self.attend is not None:
             self.join = nnx.Linear(P + width, features, rngs=rngs)
             width = features
@@ -299,16 +297,6 @@ class EncoderDecoder(nnx.Module):
         if attended is None:
             return ys
         return jnp.tanh(self.join(jnp.concatenate([attended.context, ys], axis=-1)))
-
-
-def _attention(
-    kind: Attention | None, queries: int, values: int, features: int, rngs: nnx.Rngs
-) -> AdditiveAttention | MultiplicativeAttention | None:
-    if kind == "additive":
-        return AdditiveAttention(queries, values, features, rngs=rngs)
-    if kind == "multiplicative":
-        return MultiplicativeAttention(queries, values, rngs=rngs)
-    return None
 
 
 def _required(prefix: Sequences | None) -> Sequences:
