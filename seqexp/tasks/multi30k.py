@@ -86,9 +86,9 @@ class Multi30k(Task):
     out, every pair counts: the source is cut there, and of the translation the loss sees as much,
     but BLEU the whole reference.
 
-    At each evaluation three sentences are shown with their translations. Pictures of attention are
-    of the same ones in the same order: from left to right the tokens of the source, from top to
-    bottom those of the reference, its end last.
+    At each evaluation up to three sentences are shown with their translations. Pictures of
+    attention are of the same ones in the same order: from left to right the tokens of the source,
+    from top to bottom those of the reference, its end last.
 
     Elliott et al. 2016, "Multi30K: multilingual English-German image descriptions",
     https://aclanthology.org/W16-3210; test_2016_flickr is the test split.
