@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from seqexp.analysis import page
@@ -16,7 +17,7 @@ from seqexp.analysis.contenders import Contender
 from seqexp.analysis.findings import Findings
 from seqexp.analysis.fronts import ALL, Fronts
 from seqexp.analysis.growth import SYMBOLS, written
-from seqexp.analysis.notation import NOTHING, digits, interval, percent, shortened
+from seqexp.analysis.notation import NOTHING, digits, interval, percent, shortened, spoken
 
 COMPARED = ("Seeds, of both", "Ahead by", "Effect, g", "Better, probability", "p, corrected")
 TUNED = ("Rates, tried", "Best, rate", "Working, from", "Working, to", "Width, decades", "Runs")
@@ -177,6 +178,33 @@ def effort_table(reached: pd.DataFrame) -> list[str]:
         "reached; the median over seeds, as far as evaluations tell."
     )
     return _table("Effort to learn", note, ("Model",), LEARNED, rows)
+
+
+def further_table(further: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """The scores of a task's models on its further held-out splits; nothing where it has none.
+
+    Args:
+        further: of the task, see `further_scores`.
+        rows: the rows of the task in the table.
+    """
+    names = dict(zip(rows["label"], rows["name"], strict=True))
+    score = spoken(str(next(iter(rows["score"].dropna()), "")))
+    splits = list(dict.fromkeys(further["split"]))
+    lines = []
+    for label, own in further.groupby("label", sort=False):
+        told = own.set_index("split")
+        cells = []
+        for split in splits:
+            mean, half = (float(told[key].get(split, np.nan)) for key in ("mean", "half"))
+            cells.append(Cell(mean, interval(mean, half)))
+        lines.append(((names[str(label)],), cells))
+    headings = [f"{split.capitalize().replace(', ', ' ')}, {score}" for split in splits]
+    note = (
+        "Each split was read once, with the weights that validation chose. Length 2x: sequences "
+        "twice as long as the longest of training, and so on; test has the lengths of training. "
+        "Means over the finished seeds with 95 % intervals."
+    )
+    return _table("Further held-out splits", note, ("Model",), headings, lines)
 
 
 def rank_table(ranks: pd.DataFrame) -> list[str]:

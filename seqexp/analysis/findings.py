@@ -10,6 +10,7 @@ import pandas as pd
 from seqexp.analysis.contenders import Contender, baseline_losses, field
 from seqexp.analysis.efficiency import evaluations, over_seeds, to_target
 from seqexp.analysis.fronts import Fronts, fronts, hypervolumes
+from seqexp.analysis.further import further_scores
 from seqexp.analysis.growth import exponents
 from seqexp.analysis.load import Study
 from seqexp.analysis.looks import Look, looks
@@ -35,6 +36,7 @@ class Findings(NamedTuple):
         windows: of these rates, see `tuning.windows`.
         tuning: what trying them has cost, see `tuning_cost`.
         trials: the expected best of some runs, see `trials`.
+        further: scores on further held-out splits, see `further_scores`.
         growth: the exponents of what was measured, see `exponents`.
     """
 
@@ -51,6 +53,7 @@ class Findings(NamedTuple):
     windows: pd.DataFrame
     tuning: pd.DataFrame
     trials: pd.DataFrame
+    further: pd.DataFrame
     growth: pd.DataFrame
 
     def of(self, task: str) -> Findings:
@@ -64,6 +67,7 @@ class Findings(NamedTuple):
             windows=self.windows.loc[self.windows["task"] == task],
             tuning=self.tuning.loc[self.tuning["task"] == task],
             trials=self.trials.loc[self.trials["task"] == task],
+            further=self.further.loc[self.further["task"] == task],
         )
 
 
@@ -94,5 +98,6 @@ def findings(study: Study, table: pd.DataFrame) -> Findings:
         windows=windows(sensitivity(study, table), baselines),
         tuning=tuning_cost(study, table),
         trials=trials(study, table, baselines),
+        further=further_scores(study, table),
         growth=exponents(study.growth),
     )

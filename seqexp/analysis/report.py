@@ -16,6 +16,7 @@ from seqexp.analysis.figures import (
     trial_figures,
 )
 from seqexp.analysis.findings import Findings, findings
+from seqexp.analysis.further import length_figures
 from seqexp.analysis.growth import growth_figures
 from seqexp.analysis.load import load
 from seqexp.analysis.table import tabulate
@@ -98,6 +99,7 @@ def _figures(found: Findings) -> sections.TaskFigures:
         rates=rate_figures(found.rates, rows, looks),
         trials=trial_figures(found.trials, rows, looks),
         costs=cost_figures(rows, baselines, looks),
+        lengths=length_figures(found.further, rows, looks),
     )
 
 

@@ -15,6 +15,7 @@ from seqexp.analysis.evidence import (
     comparison_table,
     effort_table,
     front_table,
+    further_table,
     growth_table,
     rank_table,
     tuning_table,
@@ -50,12 +51,13 @@ SIZES = "--lengths=64,128,256,512,1024", "--widths=16,32,64,128"
 
 
 class TaskFigures(NamedTuple):
-    """The figures of a task: training, learning rates, tuning, and scores against costs."""
+    """The figures of a task: training, learning rates, tuning, scores against costs and lengths."""
 
     learning: Sequence[Figure]
     rates: Sequence[Figure]
     trials: Sequence[Figure]
     costs: Sequence[Figure]
+    lengths: Sequence[Figure]
 
 
 def lead(found: Findings) -> list[str]:
@@ -116,7 +118,7 @@ def task(found: Findings, figures: TaskFigures) -> Section:
         figures: of this task.
     """
     rows, looks = found.table, found.looks
-    learning, rates, trials, costs = figures
+    learning, rates, trials, costs, lengths = figures
     name = str(rows["task"].iloc[0])
     judged = [f"Judged by {judged_by(rows)}."]
     judged += [
@@ -143,6 +145,9 @@ def task(found: Findings, figures: TaskFigures) -> Section:
         body += [grid("narrow", costs)]
         names = dict(zip(chosen["label"], chosen["name"], strict=True))
         body += front_table(found.fronts[name], names) + volume_table(found.volumes)
+    if further := further_table(found.further, rows):
+        drawn = [legend(rows, looks), grid("wide", lengths)] if lengths else []
+        body += ["<h3>Longer sequences</h3>" if lengths else "", *drawn, *further]
     body.append('<div class="figures wide">')
     if learning:
         note = (

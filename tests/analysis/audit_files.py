@@ -128,6 +128,8 @@ class Files:
             return "cpu" if name == "device" else run.setting(name)
         if kind in ("valid", "test"):
             return run.said[kind].get(name)
+        if kind in run.said.get("held_out", {}):
+            return run.said["held_out"][kind].get(name)
         return run.said.get(column, run.cost.get(column))
 
 

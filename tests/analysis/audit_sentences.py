@@ -19,6 +19,7 @@ CONSTANTS = (
     "1 for the best",
     "from 0, the baseline, to 1, the best model",
     "Curves of more than 100 evaluations",
+    "Length 2x: sequences twice as long",
     "1 where nothing is gained by another model",
 )
 """Numbers of the method, which no record holds."""

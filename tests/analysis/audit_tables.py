@@ -48,6 +48,7 @@ class Tables:
             "Windows of rates, and what it took": self._tuned,
             "Effort to learn": self._effort,
             "Over all tasks": self._ranked,
+            "Further held-out splits": self._further,
         }
         if table.section == "Not finished":
             return self._unfinished(table)
@@ -183,6 +184,20 @@ class Tables:
             }
             for label, row in sorted(self.truth.effort(task).items())
         }
+
+    def _further(self, task: str) -> Rows:
+        """Test, then the other splits: those of longer sequences behind all others, by length."""
+        rows: Rows = {}
+        for s in self.truth.field(task):
+            name = str(s.runs[0].score)
+            splits = {split for run in s.finished for split in run.said["held_out"]}
+            row = {("Test", name.replace("_", " ")): _due(*student(s.tests))}
+            for split in splits:
+                told = [run.said["held_out"][split][name] for run in s.finished]
+                scores = [score for score in told if score is not None]
+                row[split.capitalize(), name.replace("_", " ")] = _due(*student(scores))
+            rows[s.name,] = row
+        return rows
 
     def _ranked(self, _: str) -> Rows:
         ranks = self.truth.ranks()
