@@ -236,6 +236,7 @@ def test_the_tables_behind_the_sentences_say_what_was_planted(tmp_path):
         assert line in text
 
 
+@pytest.mark.full
 def test_growth_is_shown_where_it_was_measured(tmp_path):
     study = tmp_path / "study"
     write_run(study, "gru", "adding", 0)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.cells.cell_laws import RAGGED, halves_are_the_whole, reach, unroll_is_step
+from tests.full import full
 from tests.variants import bare_cells, cell_classes, wrapped_cells
 
 BARE = bare_cells()
@@ -24,7 +25,7 @@ def float64():
         yield
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", [n if n in BARE else full(n) for n in QUICK])
 def test_padded_sequences_are_each_alone_step_by_step(name):
     assert_agrees(QUICK[name], RAGGED, reverse=False)
 

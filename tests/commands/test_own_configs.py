@@ -162,10 +162,10 @@ def test_a_grid_of_an_experiment_is_narrowed_by_the_command_line():
         full({"optimizer.clip_norm": "null,1.0", "trainer.steps": "10,20"}, id="nulls"),
         # Values that others read, that are replaced as a whole, that belong together.
         full({"experiment": "inner", "model.features": "3,4"}, id="read by others"),
-        {"model.features": "3,${seed}", "seed": "5,6"},
+        full({"model.features": "3,${seed}", "seed": "5,6"}, id="interpolated"),
         full({"logger.tags": "[a,b],[c]", "seed": "0,1"}, id="lists"),
-        {"model.cell": "{reset: before},{_partial_: true}", "model": "gru"},
-        {"experiment": "asking", "seed": "0,1"},
+        full({"model.cell": "{reset: before},{_partial_: true}", "model": "gru"}, id="mappings"),
+        full({"experiment": "asking", "seed": "0,1"}, id="asking Hydra"),
     ],
     ids=lambda grid: " ".join(grid),
 )

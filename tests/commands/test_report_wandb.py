@@ -33,6 +33,7 @@ def _read(folder: Path, media: dict[str, Any]) -> Any:
     return json.loads((folder / "files" / media["path"]).read_text())
 
 
+@pytest.mark.full
 def test_tables_plots_and_findings_are_those_of_the_page(tmp_path, capsys):
     study = write_study(tmp_path / "mine", known_scores())
     _logged_as(study, project="theirs")

@@ -25,6 +25,7 @@ def place(tmp_path):
     return [*TINY, f"runs_dir={tmp_path}", "study=a"]
 
 
+@pytest.mark.full
 def test_a_model_that_no_machine_holds(tmp_path, place, capsys):
     """It used to hang for ever: an array whose allocation failed never arrives."""
     assert seqexp("sweep", *place, "model=rnn", "model.features=400000,3") == 1

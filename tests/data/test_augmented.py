@@ -43,6 +43,7 @@ def of_steps(stream, seed: int, first: int, count: int = 4) -> list[Batch]:
     ]
 
 
+@pytest.mark.full
 def test_only_masks_differ_from_the_examples(examples):
     assert examples.steps_per_epoch(4) == Augmented(examples, AUGMENT).steps_per_epoch(4)
     covered = []

@@ -48,6 +48,7 @@ def test_a_cell_that_doubles_its_input_is_found():
     assert found["Recurrent of Doubled, float64: unroll is step"].startswith("outputs: ")
 
 
+@pytest.mark.full
 def test_a_cell_that_reads_padding_is_found():
     found = broken(point(*own("Padded", *ADDING)).build())
     said = found["Recurrent of Padded, float64: unroll is step"]
@@ -80,6 +81,7 @@ class Wrong(Adding):
         return {"loss": Mean(error, jnp.ones(())), "mse": Mean(error, jnp.ones(()))}
 
 
+@pytest.mark.full
 def test_a_task_whose_metrics_do_not_pool_is_found():
     import dataclasses
 

@@ -60,9 +60,8 @@ KINDS: dict[str, Callable[[], Layer]] = {
     ),
 }
 QUICK = [
-    *(f"recurrent {name}" for name in cell_classes()),
+    "recurrent GRU",
     "recurrent everything(LSTM)",
-    "reverse GRU",
     "bidirectional",
 ]
 

@@ -65,6 +65,7 @@ def test_outputs_have_the_shape_that_the_spec_asks_for(name):
     assert [h.shape for h in prediction.hidden] == [(B, T, 6), (B, T, 6)]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("bidirectional", [full(False), True])
 @pytest.mark.parametrize("pooling", [full("last"), "mean", full("max")])
 def test_pooling_equals_running_each_sequence_alone_without_padding(pooling, bidirectional):
@@ -89,6 +90,7 @@ def test_last_pooling_reads_each_direction_at_its_own_end():
     np.testing.assert_allclose(prediction.outputs, net.readout(jnp.asarray(pooled)), rtol=1e-5)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", EACH)
 def test_padding_never_matters(name):
     """NaN features, and tokens that are in no table, change neither outputs nor gradients."""
@@ -131,6 +133,7 @@ def test_decoding_step_by_step_equals_reading_the_whole(name, pooling):
         np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("pooling", ["last", full("mean"), full("max")])
 @pytest.mark.parametrize("name", EACH)
 def test_decoding_goes_on_behind_a_prefill_of_sequences_of_different_lengths(name, pooling):
@@ -147,6 +150,7 @@ def test_decoding_goes_on_behind_a_prefill_of_sequences_of_different_lengths(nam
         np.testing.assert_allclose(outputs[b], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.full
 def test_a_free_answer_goes_on_from_the_inputs_of_its_own_row():
     """Against a stack that reads the true inputs of one row, then its prefix."""
     net = model(FREE, cell=LSTM)
@@ -193,6 +197,7 @@ def test_layers_of_one_kind_are_what_a_cell_is_short_for():
     np.testing.assert_array_equal(short(xs).outputs, long(xs).outputs)
 
 
+@pytest.mark.full
 def test_a_causal_model_is_causal_by_gradient():
     spec = SPECS["values a step"]
     net = model(spec)

@@ -74,7 +74,7 @@ def assert_close(got, want):
 @pytest.mark.parametrize("mask", [None, MASK], ids=["full", "ragged"])
 @directions
 @numbers
-@pytest.mark.parametrize("a_shape", [(T, B, H), (H,), full((T, 1, H)), full((1, B, 1))])
+@pytest.mark.parametrize("a_shape", [(T, B, H), full((H,)), full((T, 1, H)), full((1, B, 1))])
 def test_states_and_gradients_are_those_of_a_loop(a_shape, is_complex, reverse, mask):
     inputs = draw(a_shape, is_complex)
     runs = [partial(slow, mask=mask, reverse=reverse)]
@@ -127,6 +127,7 @@ def test_long_memories_stay_exact(how, is_complex, reverse):
     assert_close(got, slow([a, b, h], None, reverse))
 
 
+@pytest.mark.full
 @ways
 @numbers
 def test_long_gradients_stay_exact(how, is_complex):

@@ -53,7 +53,6 @@ FILES = (
     "run.json",
     "checkpoint.msgpack",
 )
-DAMAGES = (_garbage_line, _torn, _other_json, _folder, _loop)
 SEEDS = 1 + len(FILES)
 
 
@@ -81,7 +80,7 @@ def whole(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(params=DAMAGES)
+@pytest.fixture(params=[_garbage_line, _torn, full(_other_json), full(_folder), full(_loop)])
 def damaged(request, whole, tmp_path):
     """Copies whole records, and damages one file of each run but the first; gives what it did."""
 

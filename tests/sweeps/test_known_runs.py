@@ -38,6 +38,7 @@ def earlier(tmp_path) -> Path:
     return tmp_path / "budgets"
 
 
+@pytest.mark.full
 def test_the_records_of_an_earlier_release_are_skipped(earlier, monkeypatch, capsys):
     """Their names are hashes with nulls, and of options that have no effect; of an LSTM, also of an
     option that has another name by now."""

@@ -46,6 +46,7 @@ def test_mistaken_points_are_named_by_what_varies():
         plan([point(*SIZES, "model=gru", f"optimizer.learning_rate={r}") for r in (-1, 0.1)])
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("free")
 def test_the_names_of_a_sweep_are_in_its_table_and_records(tmp_path, capsys):
     rates = "optimizer.learning_rate=1e-3,2e-3"

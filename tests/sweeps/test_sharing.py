@@ -24,6 +24,7 @@ def _id(*overrides: str) -> str:
     return id
 
 
+@pytest.mark.full
 def test_runs_that_another_process_trains_are_left_to_it(tmp_path, capsys):
     place = [f"runs_dir={tmp_path}", "study=a"]
     with Locks(tmp_path / "a") as other:

@@ -19,6 +19,7 @@ def no_rule_for_tanh(monkeypatch):
     monkeypatch.setattr(flops, "_TRANSCENDENTAL", flops._TRANSCENDENTAL - {"tanh"})
 
 
+@pytest.mark.full
 def test_an_operation_without_a_rule_stops_nothing(tmp_path, no_rule_for_tanh, capsys):
     arguments = [*RUN, "trainer.batch_devices=auto", f"runs_dir={tmp_path}"]
     assert seqexp("sweep", *arguments) == 0

@@ -131,7 +131,7 @@ def test_a_beam_finds_what_the_slow_one_does(V, length, width, alpha):
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
-@pytest.mark.parametrize(("V", "length", "count"), [(3, 4, 31), (4, 2, 13), (3, 1, 3)])
+@pytest.mark.parametrize(("V", "length", "count"), [full(3, 4, 31), (4, 2, 13), full(3, 1, 3)])
 def test_a_beam_wide_enough_finds_all_answers_in_their_order(V, length, count, alpha):
     """And nothing but them, where it has room for more."""
     net = table(V)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from seqexp.training.ctc import best_path, prefix_beam_search
 from seqexp.training.decoding import decoded
 from seqexp.types import CTC, Batch, Features, Prediction, SeqexpError, Sequences, TaskSpec
+from tests.full import full
 
 LENGTHS = np.array([4, 1, 3, 0])
 QUICK = settings(deadline=None, derandomize=True, max_examples=30)
@@ -65,7 +66,7 @@ def test_the_best_path_is_collapsed(path, length, blank):
 
 
 @pytest.mark.parametrize(("C", "blank"), [(3, 0), (3, 2), (2, 1)])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, full(1), full(2)])
 def test_a_beam_wide_enough_finds_every_labelling_with_its_probability(seed, C, blank):
     """Of 4 steps over two labels there are 31 at the most; the beam has room for more."""
     logits = drawn(seed, C)

@@ -43,6 +43,7 @@ def test_a_member_of_a_group_is_bitwise_what_it_is_alone(setting):
         assert [chunk[0] for chunk in alone_records] == [chunk[m] for chunk in records]
 
 
+@pytest.mark.full
 def test_the_number_of_devices_changes_nothing(setting):
     small, splits, (states, records, _) = setting
     on_one, on_one_records, _ = trained(program(small, splits, HYPERS, members=1))

@@ -42,12 +42,14 @@ def test_the_nucleus_is_the_smallest_set_of_at_least_the_probability(logits, p):
     assert inside.sum() >= p - 1e-5 and inside[:-1].sum() < p + 1e-5
 
 
+@pytest.mark.full
 def test_the_whole_probability_keeps_every_token():
     logits = jax.random.normal(jax.random.key(0), (20, 30))
     assert np.isfinite(nucleus(logits, 1.0)).mean() > 0.99, "all but for rounding"
     np.testing.assert_array_equal(among_top_k(logits, 30), logits)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("how", "weights"),
     [

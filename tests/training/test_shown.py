@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from seqexp.data.streams import Generated
 from seqexp.models import SequenceModel
@@ -80,6 +81,7 @@ def program(**changes) -> Program:
     return Program.of(of, of.task.load(), HYPERS, group_mesh(3, 1))
 
 
+@pytest.mark.full
 def test_draws_are_by_the_seed_and_not_judged():
     group = program()
     states = group.init()
