@@ -18,7 +18,6 @@ from seqexp.training.step import (
     DATA,
     Measured,
     MemberState,
-    loss_and_sums,
     member_key,
     train_step,
 )
@@ -151,7 +150,14 @@ def evaluate(
     """What a member's model measures of a batch; zeros if the member is not active."""
 
     def measure(params: Any) -> Sums:
-        return dict(loss_and_sums(experiment, graphdef, params, batch, None)[1])
+        prediction = nnx.merge(graphdef, params)(batch.inputs, batch.prefix)
+
+        def measured(_: None) -> Sums:
+            return dict(experiment.task.measure(prediction, batch))
+
+        # Always so, which XLA can't know: it compiles a branch by itself. Fused with the model, a
+        # loss may be rounded otherwise where members share a device than where they do not.
+        return _if_active(batch.inputs.lengths[0] >= 0, measured, None)
 
     return _if_active(active, measure, params)
 
