@@ -42,7 +42,7 @@ speed: install
 	$(BIN)/python experiments/speed/run.py $(if $(QUICK),--quick)
 
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not full"
 
 # Installed anew each time, for what is newest changes.
 test-newest:
@@ -51,10 +51,10 @@ test-newest:
 	@$(NEWEST)/python -c 'import sys; from importlib.metadata import version; \
 	  print("newest: Python", sys.version.split()[0] + ", jax", version("jax")); \
 	  sys.version_info < (3, 12) and print("no Python 3.12 or 3.13 here, which newer JAX needs")'
-	$(NEWEST)/python -m pytest -n 2 --dist loadfile -m "$(if $(ONLY),$(ONLY) and )not full"
+	$(NEWEST)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(if $(ONLY),$(ONLY) and )not full"
 
 test-full: install
-	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --shapes -m full
+	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --shapes -m full
 
 check: install
 	$(BIN)/ruff check .

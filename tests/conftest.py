@@ -52,7 +52,16 @@ def pytest_configure(config: pytest.Config) -> None:
         )
 
 
+FIRST = ("toys", "tests", "sweeps", "training", "commands")
+"""Folders with the longest tests, which are tried first, so that no worker has to wait for one."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return FIRST.index(folder) if folder in FIRST else len(FIRST)
+
+    items.sort(key=place)
     for item in items:
         if item.path.parent.name in NUMBERS:
             item.add_marker(pytest.mark.numbers)

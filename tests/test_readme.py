@@ -127,6 +127,7 @@ def test_a_task_and_a_layer_of_ones_own_keep_all_laws(capsys):
     assert "Sensors: padding weighs nothing: ok" in said
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("sensors")
 def test_a_layer_of_ones_own_trains_with_its_width_matched(capsys):
     models = ["model=stack", "model.layers=[average]"]

@@ -25,6 +25,8 @@ from seqexp.analysis.table import tabulate
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def browser():

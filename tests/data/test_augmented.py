@@ -57,6 +57,7 @@ def test_only_masks_differ_from_the_examples(examples):
     assert min(covered) >= 0 and max(covered) > 0.05
 
 
+@pytest.mark.full
 def test_they_derive_from_the_key_and_the_step(examples):
     stream = Augmented(examples, AUGMENT)
     one, other = of_steps(stream, 0, 3, 6), of_steps(stream, 0, 5)

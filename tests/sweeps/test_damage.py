@@ -140,6 +140,7 @@ def test_what_is_finished_and_damaged_is_named_and_left_alone(damaged, tmp_path,
     assert outcomes[0].status == "skipped" and "rerun" not in outcomes[0].detail
 
 
+@pytest.mark.full
 def test_a_sibling_s_checkpoint_is_not_trained_on(whole, tmp_path):
     """Before, the run went on with its sibling's parameters, and reported that."""
     shutil.copytree(whole / "interrupted" / "a", tmp_path / "a")
@@ -154,6 +155,7 @@ def test_a_sibling_s_checkpoint_is_not_trained_on(whole, tmp_path):
     assert weights.run == by_seed[1]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("lost", [0, full(1)])
 def test_steps_that_are_not_those_due_are_not_resumed(whole, tmp_path, lost):
     shutil.copytree(whole / "interrupted" / "a", tmp_path / "a")

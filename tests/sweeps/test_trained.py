@@ -121,6 +121,7 @@ def test_one_sequence_is_one_of_many_and_padding_says_nothing(trained):
     assert run.model(Sequences(jnp.asarray(longer), jnp.full(5, 9))).outputs.shape == (5, 1)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("inputs", "lengths", "said"),
     [

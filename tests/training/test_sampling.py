@@ -31,6 +31,7 @@ def test_top_k_keeps_the_k_likeliest(logits, k):
     assert kept(found) == set(likeliest(logits)[:k])
 
 
+@pytest.mark.full
 @QUICK
 @given(LOGITS, st.sampled_from([0.001, 0.1, 0.37, 0.5, 0.77, 0.93, 0.999]))
 def test_the_nucleus_is_the_smallest_set_of_at_least_the_probability(logits, p):
