@@ -67,6 +67,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.numbers)
 
 
+def pytest_runtest_teardown() -> None:
+    """Programs of many tests together take more mappings of memory than Linux gives a process."""
+    if "jax" in sys.modules:
+        from seqexp.training.compiled import MANY, drop_programs, mappings
+
+        if mappings() > MANY:
+            gc.unfreeze()
+            drop_programs()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def nothing_is_collected_twice():
     """What a file of tests leaves behind, jaxprs and compiled programs, is not looked through again

@@ -24,6 +24,7 @@ from seqexp.sweeps.progress import SweepProgress, print_outcomes
 from seqexp.sweeps.rerun import Rerun
 from seqexp.sweeps.sharing import Sharing, Stamp, closed, elsewhere, stamp
 from seqexp.sweeps.widths import match_widths
+from seqexp.training.compiled import drop_programs
 from seqexp.types import SeqexpError
 
 
@@ -115,6 +116,7 @@ def _train(
                 outcomes |= share.closed
                 if share.mine:
                     failed = run_group(group, share.mine, mirror, progress, locks.holds)
+                    drop_programs()
                     for member in share.mine:
                         id = member.info.id
                         outcomes[id] = outcome_of(member, failed.get(id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -10,6 +11,7 @@ from seqexp.runs import checkpoint
 from seqexp.runs.store import read, read_json, write_json_atomic
 from seqexp.sweeps import group_run, random_costs
 from seqexp.training import Program
+from seqexp.training.compiled import drop_programs
 from tests.sweeps.tiny import TINY, deterministic, runs, seqexp
 
 
@@ -240,6 +242,20 @@ def test_what_other_code_left_unfinished_starts_anew(swept, tmp_path):
     )
     assert "resumed" not in json.loads((folder / "manifest.json").read_text())
     assert deterministic(tmp_path / "a") == deterministic(swept)
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("free")
+def test_the_programs_of_a_group_are_dropped_once_they_are_many(tmp_path, monkeypatch):
+    """A sweep of a hundred groups would else die; its members are the same."""
+    arguments = ["sweep", *TINY, "model=gru,rnn", "study=a"]
+    assert seqexp(*arguments, f"runs_dir={tmp_path}/kept") == 0
+    calls = []
+    execution = sys.modules["seqexp.sweeps.execute"]
+    monkeypatch.setattr(execution, "drop_programs", lambda: calls.append(drop_programs(0)))
+    assert seqexp(*arguments, f"runs_dir={tmp_path}/dropped") == 0
+    assert len(calls) == 2
+    assert deterministic(tmp_path / "kept" / "a") == deterministic(tmp_path / "dropped" / "a")
 
 
 @pytest.mark.usefixtures("free")

@@ -1,0 +1,43 @@
+"""Programs are dropped once they take many mappings of memory."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from seqexp.training import compiled
+from seqexp.training.compiled import drop_programs, mappings
+
+linux = pytest.mark.skipif(not mappings(), reason="the kernel does not tell a process's mappings")
+
+
+def programs(count: int):
+    """Programs that were compiled for sizes of their own, and what they give."""
+    program = jax.jit(lambda x: jnp.sin(x).sum() + jnp.sort(x)[0])
+    return program, [float(program(jnp.arange(1.0, n))) for n in range(3, 3 + count)]
+
+
+@linux
+def test_programs_take_mappings_that_are_given_back():
+    drop_programs(0)
+    before = mappings()
+    program, given = programs(12)
+    taken = mappings() - before
+    assert taken >= 12
+    assert drop_programs(many=before)
+    assert mappings() - before < taken / 2
+    assert [float(program(jnp.arange(1.0, n))) for n in range(3, 15)] == given
+
+
+@linux
+def test_few_are_kept():
+    program, _ = programs(1)
+    traced = program._cache_size()
+    assert not drop_programs(many=10**9)
+    assert program._cache_size() == traced == 1
+
+
+def test_elsewhere_nothing_is_dropped(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiled, "MAPPINGS", tmp_path / "none")
+    assert mappings() == 0 and not drop_programs(0)
