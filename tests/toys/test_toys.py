@@ -52,10 +52,7 @@ class Swept(NamedTuple):
 
 
 PAIRS = [("translation", "encoder_decoder")]
-OTHERS = [
-    *(("translation", "gru"), ("translation", "stack"), ("ctc", "gru")),
-    *(("counting", "stack"), ("counting", "bag_of_words")),
-]
+OTHERS = [("translation", "stack"), ("ctc", "gru"), ("counting", "stack")]
 
 
 @pytest.fixture(scope="module", params=[*PAIRS, *(full(pair) for pair in OTHERS)], ids="-".join)
@@ -211,11 +208,7 @@ def test_a_free_answer_is_generated_for_one_input(swept):
 @pytest.mark.full
 @pytest.mark.parametrize(
     ("toy", "model", "score", "steps"),
-    [
-        ("translation", "gru", 0.9, 1500),
-        ("translation", "encoder_decoder", 0.95, 800),
-        ("ctc", "gru", 0.05, 800),
-    ],
+    [("translation", "encoder_decoder", 0.95, 800), ("ctc", "gru", 0.05, 800)],
 )
 def test_the_toys_can_be_learned(toy, model, score, steps, tmp_path):
     """So targets, prefix, decoding and judge belong together."""
