@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from seqexp.analysis import page
@@ -192,11 +191,9 @@ def further_table(further: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     splits = list(dict.fromkeys(further["split"]))
     lines = []
     for label, own in further.groupby("label", sort=False):
-        told = own.set_index("split")
         cells = []
-        for split in splits:
-            mean, half = (float(told[key].get(split, np.nan)) for key in ("mean", "half"))
-            cells.append(Cell(mean, interval(mean, half)))
+        for row in own.set_index("split").reindex(splits).to_dict("records"):
+            cells.append(Cell(row["mean"], interval(row["mean"], row["half"])))
         lines.append(((names[str(label)],), cells))
     headings = [f"{split.capitalize().replace(', ', ' ')}, {score}" for split in splits]
     note = (

@@ -8,24 +8,19 @@ import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from seqexp.data.text_files import fail, unreadable
+from seqexp.data.vocabulary import Vocabulary
+from seqexp.data.word_classes import WordsAndClasses
 from seqexp.types import SeqexpError, TokenVectors
 
 LARGEST = float(np.finfo(np.float32).max)
 
 
-class Symbols(Protocol):
-    """A vocabulary: the symbol of each token, the special ones first."""
-
-    @property
-    def special(self) -> tuple[str, ...]: ...
-
-    @property
-    def symbols(self) -> tuple[str, ...]: ...
+Symbols = Vocabulary | WordsAndClasses
+"""The symbol of each token, the special ones first."""
 
 
 def read_vectors(path: str | Path, vocabulary: Symbols) -> TokenVectors:

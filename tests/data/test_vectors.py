@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqexp.data.vectors import read_vectors
+from seqexp.data.vectors import Symbols, read_vectors
 from seqexp.data.vocabulary import word_vocabulary
 from seqexp.data.word_classes import WordsAndClasses
 from seqexp.types import SeqexpError
@@ -21,7 +21,7 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("vectors") / "vectors.txt"
 
 
-def rows(path, vocabulary=VOCABULARY) -> dict[str, list[float]]:
+def rows(path, vocabulary: Symbols = VOCABULARY) -> dict[str, list[float]]:
     """The vectors by symbol, of those that have one."""
     vectors = read_vectors(path, vocabulary)
     found = zip(vocabulary.symbols, vectors.known, vectors.values.tolist(), strict=True)
