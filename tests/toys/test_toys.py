@@ -52,7 +52,7 @@ class Swept(NamedTuple):
 
 
 PAIRS = [("translation", "encoder_decoder")]
-OTHERS = [("translation", "stack"), ("ctc", "gru"), ("counting", "stack")]
+OTHERS = [("ctc", "gru"), ("counting", "stack")]
 
 
 @pytest.fixture(scope="module", params=[*PAIRS, *(full(pair) for pair in OTHERS)], ids="-".join)
