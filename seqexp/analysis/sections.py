@@ -146,7 +146,7 @@ def task(found: Findings, figures: TaskFigures) -> Section:
         names = dict(zip(chosen["label"], chosen["name"], strict=True))
         body += front_table(found.fronts[name], names) + volume_table(found.volumes)
     if further := further_table(found.further, rows):
-        drawn = [legend(rows, looks), grid("wide", lengths)] if lengths else []
+        drawn = [legend(rows, looks), grid("narrow", lengths)] if lengths else []
         body += ["<h3>Longer sequences</h3>" if lengths else "", *drawn, *further]
     body.append('<div class="figures wide">')
     if learning:
