@@ -1,6 +1,7 @@
 """Two CPU devices, set before jax starts, so that the laws of groups and meshes are tested."""
 
 import gc
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -67,12 +68,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.numbers)
 
 
+TESTS = itertools.count(1)
+
+
 def pytest_runtest_teardown() -> None:
-    """Programs of many tests together take more mappings of memory than Linux gives a process."""
-    if "jax" in sys.modules:
+    """Programs of many tests together take more mappings of memory than Linux gives a process. To
+    count them takes 10 ms where they are many, so every tenth test does."""
+    if next(TESTS) % 10 == 0 and "jax" in sys.modules:
         from seqexp.training.compiled import MANY, drop_programs, mappings
 
-        if mappings() > MANY:
+        if mappings() > 2 * MANY:
             gc.unfreeze()
             drop_programs()
 
