@@ -1,7 +1,7 @@
 """How much faster is training in length buckets than on one padded shape?
 
 Both programs of a task train by turns in one process; the ratio is of the times of neighbouring
-turns. `python experiments/buckets/run.py` prints the table in README.md and writes results.json.
+turns. `python experiments/buckets/run.py` prints a line a task, and writes all to results.json.
 """
 
 from __future__ import annotations

@@ -157,9 +157,9 @@ def evaluate(
 
         # Always so, which XLA can't know: it compiles a branch by itself. Fused with the model, a
         # loss may be rounded otherwise where members share a device than where they do not.
-        return _if_active(batch.inputs.lengths[0] >= 0, measured, None)
+        return _or_zeros(batch.inputs.lengths[0] >= 0, measured, None)
 
-    return _if_active(active, measure, params)
+    return _or_zeros(active, measure, params)
 
 
 def decode(
@@ -173,7 +173,7 @@ def decode(
     def generate(params: Any) -> Sequences:
         return decoded(task.spec, nnx.merge(graphdef, params), batch, how)
 
-    return _if_active(active, generate, params)
+    return _or_zeros(active, generate, params)
 
 
 def keep_best(state: MemberState, better: Array) -> MemberState:
@@ -184,9 +184,9 @@ def keep_best(state: MemberState, better: Array) -> MemberState:
     return state._replace(best_params=best)
 
 
-def _if_active(active: Array, function: Callable[[Any], Any], params: Any) -> Any:
+def _or_zeros(condition: Array, function: Callable[[Any], Any], params: Any) -> Any:
     zeros = _zeros_like(jax.eval_shape(function, params))
-    return jax.lax.cond(active, function, lambda _: zeros, params)
+    return jax.lax.cond(condition, function, lambda _: zeros, params)
 
 
 def _zeros(step: Callable[[Any], Any], state: Any) -> Any:
