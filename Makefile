@@ -4,8 +4,7 @@
 # make test       environment, install, the test suite
 # make test-newest  the suite on the newest Python of this machine and the newest JAX, no pins
 #                 (ONLY=numbers: only the tests of numbers that a compiler makes)
-# make test-full  the exhaustive matrix, compiled as users compile, annotated shapes checked at each
-#                 call
+# make test-full  the exhaustive matrix
 # make check      lint, format and types
 PYTHON ?= python3
 BIN := .venv/bin
@@ -53,8 +52,10 @@ test-newest:
 	  sys.version_info < (3, 12) and print("no Python 3.12 or 3.13 here, which newer JAX needs")'
 	$(NEWEST)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(if $(ONLY),$(ONLY) and )not full"
 
+# Those of numbers are compiled as users compile, with annotated shapes checked at each call.
 test-full: install
-	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --shapes -m full
+	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --shapes -m "full and numbers"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "full and not numbers"
 
 check: install
 	$(BIN)/ruff check .

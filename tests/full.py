@@ -25,6 +25,17 @@ REPRESENTED = {
 """The task of a family that the quick tests try, and those that only the exhaustive matrix does."""
 
 
+KINDS = ("digit_strings", "parity", "series", "ud_ewt")
+"""Besides, tasks whose data comes or is judged in a way that no representative has."""
+
+
+def one_of_each_kind(names: Iterable[str]) -> list[str]:
+    """Tasks of the menu that differ in how their data comes or is judged: what costs a minute to
+    try of each task is tried of them."""
+    others = {name for family in REPRESENTED.values() for name in family} - set(KINDS)
+    return [name for name in names if name not in others]
+
+
 def tasks(names: Iterable[str]) -> list[Any]:
     """Tasks of the menu as parameters."""
     others = {name for family in REPRESENTED.values() for name in family}

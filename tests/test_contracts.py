@@ -14,7 +14,7 @@ from seqexp.laws import models
 from seqexp.training import Program
 from seqexp.training.mesh import group_mesh
 from seqexp.types import Features, SeqexpError, Sequences, TaskSpec, Tokens
-from tests.full import full, tasks
+from tests.full import full, one_of_each_kind
 from tests.test_configs import fits, menu, point
 from tests.toys.translation import Translation
 from tests.training.small import HYPERS, assert_bitwise, trained
@@ -117,8 +117,9 @@ def _assert_law_4(experiment, devices=3):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("task", tasks(menu("task")))
-def test_law_4_a_member_alone_is_a_member_of_a_group_on_every_task(task):
+@pytest.mark.numbers
+@pytest.mark.parametrize("task", one_of_each_kind(menu("task")))
+def test_law_4_a_member_alone_is_a_member_of_a_group_on_every_kind_of_task(task):
     # Two buckets where there are any: each is a program of its own to compile.
     has_buckets = point(f"task={task}").config["task"].get("buckets", 1) not in (None, 1)
     _assert_law_4(_small(task, "gru", *["task.buckets=2"] * has_buckets))
@@ -130,6 +131,7 @@ def _translating(model: str):
 
 
 @pytest.mark.full
+@pytest.mark.numbers
 @pytest.mark.parametrize("model", menu("model"))
 def test_law_4_a_member_alone_is_a_member_of_a_group_for_every_model(model):
     experiment = _small("digits", model)
@@ -141,6 +143,7 @@ def test_law_4_a_member_alone_is_a_member_of_a_group_for_every_model(model):
 
 
 @pytest.mark.full
+@pytest.mark.numbers
 def test_law_4_attention_rounds_otherwise_on_one_device_than_on_several():
     """Not bitwise yet: XLA fuses the program for one device in another way."""
     (alone, _), (together, _) = _alone_and_together(_translating("encoder_decoder"))

@@ -1,12 +1,11 @@
 """Toys of every kind that the ground floor must carry, through the whole harness: a free answer
-with a prefix, an aligned answer with targets of its own and a judge, three length buckets, each
-with a model of one cell and with a stack of two kinds of layers."""
+with a prefix, an aligned answer with targets of its own and a judge, three length buckets with a
+stack of two kinds of layers."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,11 +50,10 @@ class Swept(NamedTuple):
     study: Path
 
 
-PAIRS = [("translation", "encoder_decoder")]
-OTHERS = [("ctc", "gru"), ("counting", "stack")]
+PAIRS = [("translation", "encoder_decoder"), ("counting", "stack")]
 
 
-@pytest.fixture(scope="module", params=[*PAIRS, *(full(pair) for pair in OTHERS)], ids="-".join)
+@pytest.fixture(scope="module", params=[PAIRS[0], full(PAIRS[1])], ids="-".join)
 def swept(request, tmp_path_factory) -> Swept:
     toy, model = request.param
     folder = tmp_path_factory.mktemp(toy)
@@ -79,9 +77,8 @@ def test_a_member_alone_interrupted_and_gone_on_is_what_it_is_in_a_group(
     swept, tmp_path, monkeypatch, free
 ):
     """Bitwise."""
-    if swept.toy != "counting" and not os.environ.get("SEQEXP_TEST_AS_USERS_COMPILE"):
-        # Of the translation, rounding depends there on the number of devices.
-        pytest.skip("make test-full tries it, with the other model, as users compile")
+    if swept.toy == "translation":
+        pytest.skip("an encoder-decoder rounds otherwise on two devices: law 4 is tested on one")
     saves, save = [], RunRecord.save_checkpoint
 
     def interrupted(self, step, tree):
@@ -112,7 +109,7 @@ def test_a_loaded_run_scores_as_it_was_recorded(swept):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("toy", "model"), [*PAIRS, *OTHERS])
+@pytest.mark.parametrize(("toy", "model"), [*PAIRS, ("ctc", "gru")])
 def test_all_laws_hold(toy, model, capsys):
     asked = ["--config-dir", CONF, *task(toy), f"model={model}", *MODELS]
     assert check.main(asked) == 0, capsys.readouterr().out
