@@ -28,7 +28,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
-NUMBERS = ("recurrences", "cells", "layers", "models", "training")
+NUMBERS = ("recurrences", "cells", "layers", "models", "training", "inspection")
 """Folders whose tests are of numbers that a compiler makes: CI tries them as users compile, too."""
 
 

@@ -23,6 +23,7 @@ ALLOWED = {
     "laws": {"types", "data", "training"},
     "costs": {"types", "training"},
     "matching": {"types", "training", "costs"},
+    "inspection": {"types", "recurrences", "cells", "layers", "models", "training"},
     "runs": {"types"},
     # Of runs only what defines the records: which settings make an identity.
     "analysis": {"types", "runs"},
@@ -79,6 +80,7 @@ WATCH_OR_KEEP = {
     "laws",
     "costs",
     "matching",
+    "inspection",
     "runs",
     "sweeps",
     "analysis",
