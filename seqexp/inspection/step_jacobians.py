@@ -58,7 +58,9 @@ def step_jacobians(
     The product is scaled to norm 1 after each step and its scale kept as a log, so that it neither
     over- nor underflows. A singular value below n eps times the largest of its product (eps 1e-7 in
     float32) is rounding, and given as -infinity. Places are computed one after the other: of each
-    there are a few `[n, n]` matrices at a time. Jittable, with `chain`, `samples` and `spans`
+    there are a few `[n, n]` matrices at a time, below 0.2 GiB in all for an LSTM of 512 units
+    (n = 1,024). With the default spans a place of it takes about 20 s of one CPU core, nearly all
+    in the singular values, whose cost grows with n^3. Jittable, with `chain`, `samples` and `spans`
     static.
 
     Args:

@@ -174,7 +174,7 @@ BIDIRECTIONAL: dict[str, Any] = {"cell": GRU, "bidirectional": True, "depth": 2}
     [
         ("step", {"cell": LSTM, "depth": 2, "norm": "layer", "residual": True}),
         ("sequence", BIDIRECTIONAL),
-        ("step", BIDIRECTIONAL),
+        pytest.param("step", BIDIRECTIONAL, marks=pytest.mark.full),
         ("sequence", {"cell": partial(LSTM, projection=2), "pooling": "mean"}),
         ("step", {"layers": [Cache, Linear]}),
     ],
