@@ -18,6 +18,8 @@ REPRESENTED = {
     "japanese_vowels": ["italy_power_demand", "labelled_series"],
     "mackey_glass": ["etth1", "lorenz", "series"],
     "digits": ["permuted_mnist", "sequential_mnist"],
+    "adding": ["adding_longer"],
+    "copy_memory": ["copy_memory_longer"],
     "selective_copy": ["associative_recall", "delayed_recall", "n_back", "temporal_order"],
     "dyck_2": ["cycle_navigation", "dyck_1", "list_ops", "modular_arithmetic", "parity"],
     "spoken_digits": ["audio", "digit_strings"],

@@ -17,7 +17,7 @@ from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.classical import bag_of_words, most_frequent_class
 from seqexp.tasks.labels import TokenLabelTask
-from seqexp.tasks.synthetic import lengths_between, multiples
+from seqexp.tasks.synthetic import lengths_between, longer_name, multiples, require_longest
 from seqexp.types import (
     Batch,
     SeqexpError,
@@ -81,11 +81,10 @@ class ListOps(TokenLabelTask):
 
     def __post_init__(self) -> None:
         least = {"shortest": 4, "length": self.shortest}
-        sizes = "train_examples", "valid_examples", "test_examples", "longest", "longer_examples"
+        sizes = "train_examples", "valid_examples", "test_examples", "longer_examples"
         for name, minimum in (least | dict.fromkeys(sizes, 1)).items():
             require_count("ListOps", name, getattr(self, name), minimum)
-        if self.longest & (self.longest - 1):
-            raise SeqexpError(f"ListOps: longest must be a power of two, but is {self.longest}")
+        require_longest("ListOps", self.longest)
         require_buckets("ListOps", self.buckets)
 
     @property
@@ -115,7 +114,7 @@ class ListOps(TokenLabelTask):
         for multiple in multiples(self.longest):
             above, most = lengths_between(self.length, multiple)
             longer = draw_expressions(SEED + multiple, above + 1, most, self.longer_examples)
-            splits[f"length {multiple}x"] = _split(longer, most)
+            splits[longer_name(multiple)] = _split(longer, most)
         return splits_in_buckets(self.spec, splits, self.buckets)
 
     @property

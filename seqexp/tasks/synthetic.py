@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -53,12 +53,9 @@ class SyntheticTask(TokenLabelTask):
 
     def __post_init__(self) -> None:
         self.require("length", minimum=1)
-        for name in ("valid_examples", "test_examples", "longest", "longer_examples"):
+        for name in ("valid_examples", "test_examples", "longer_examples"):
             self.require(name, minimum=1)
-        if self.longest & (self.longest - 1):
-            raise SeqexpError(
-                f"{type(self).__name__}: longest must be a power of two, but is {self.longest}"
-            )
+        require_longest(type(self).__name__, self.longest)
 
     def require(self, name: str, minimum: int) -> None:
         """Raises SeqexpError unless an attribute is an integer of at least `minimum`."""
@@ -100,7 +97,7 @@ class SyntheticTask(TokenLabelTask):
             "test": split(TEST_SEED, self.test_examples, 1),
         }
         for n in multiples(self.longest):
-            held_out[f"length {n}x"] = split(TEST_SEED + n, self.longer_examples, n)
+            held_out[longer_name(n)] = split(TEST_SEED + n, self.longer_examples, n)
         return Splits(Generated(self._draw_trained), held_out)
 
     def _draw_trained(self, key: Array, batch_size: int) -> Batch:
@@ -122,6 +119,56 @@ def multiples(longest: int) -> Iterator[int]:
     while multiple <= longest:
         yield multiple
         multiple *= 2
+
+
+def longer_name(multiple: int) -> str:
+    """The name of a split of longer sequences.
+
+    >>> longer_name(2)
+    'length 2x'
+    """
+    return f"length {multiple}x"
+
+
+def require_longest(task: str, longest: int) -> None:
+    """Raises SeqexpError unless the greatest multiple that is tested is a power of two."""
+    require_count(task, "longest", longest, minimum=1)
+    if longest & (longest - 1):
+        raise SeqexpError(f"{task}: longest must be a power of two, but is {longest}")
+
+
+def require_longer(task: str, longest: int | None, count: int | None) -> None:
+    """Raises SeqexpError unless there are longer splits, of at least one example, or none."""
+    if longest is None and count is None:
+        return
+    if longest is None or count is None:
+        raise SeqexpError(
+            f"{task}: longest and longer_examples are both numbers, or both null, but are "
+            f"{longest!r} and {count!r}"
+        )
+    require_count(task, "longest", longest, minimum=2)
+    require_longest(task, longest)
+    require_count(task, "longer_examples", count, minimum=1)
+
+
+def longer_splits(
+    draw: Callable[[Array, int, int], Batch], seed: int, longest: int | None, count: int | None
+) -> Mapping[str, tuple[Batch]]:
+    """Splits of 2, 4, ... up to `longest` times the length of training; none where that is None.
+
+    Args:
+        draw: `(key, B, multiple) -> Batch`, pure and jittable.
+        seed: each split is drawn with `seed` + its multiple.
+        longest: a power of two.
+        count: examples of each.
+    """
+
+    def split(multiple: int) -> tuple[Batch]:
+        stream = Generated(lambda key, batch_size: draw(key, batch_size, multiple))
+        assert count is not None
+        return stream.split(seed + multiple, count)
+
+    return {longer_name(n): split(n) for n in multiples(longest or 1)}
 
 
 def lengths_between(length: int, multiple: int) -> tuple[int, int]:

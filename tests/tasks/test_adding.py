@@ -1,6 +1,7 @@
 """The adding problem against its description."""
 
 import functools
+from dataclasses import replace
 from typing import Literal
 
 import jax
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from seqexp.tasks import Adding
-from seqexp.types import Batch, Prediction, SeqexpError
+from seqexp.types import Batch, Bucket, Prediction, SeqexpError
+from tests.full import full
 
 COUNT = 2000
 
@@ -76,14 +78,54 @@ def test_the_splits_and_training_share_no_example():
     assert len(np.unique(np.concatenate(rows), axis=0)) == 3 * COUNT
 
 
+@pytest.mark.parametrize("markers", ["anywhere", full("halves")])
+def test_longer_splits_are_the_same_problem_and_leave_the_others_as_they_are(markers):
+    usual = Adding(length=5, valid_examples=COUNT, test_examples=COUNT, markers=markers)
+    task = replace(usual, longest=4, longer_examples=300)
+    before, held_out = splits_of(5, markers).held_out, task.load().held_out
+    assert {name: parts[0].inputs.values.shape for name, parts in held_out.items()} == {
+        "valid": (COUNT, 5, 2),
+        "test": (COUNT, 5, 2),
+        "length 2x": (300, 10, 2),
+        "length 4x": (300, 20, 2),
+    }
+    for name in before:
+        jax.tree.map(np.testing.assert_array_equal, before[name], held_out[name])
+    for multiple in (2, 4):
+        (batch,) = held_out[f"length {multiple}x"]
+        values, marked = np.moveaxis(np.asarray(batch.inputs.values), 2, 0)
+        np.testing.assert_array_equal(marked.sum(1), 2)
+        np.testing.assert_allclose(np.asarray(batch.targets)[:, 0], (values * marked).sum(1))
+        np.testing.assert_array_equal(batch.inputs.lengths, 5 * multiple)
+        places = np.nonzero(marked)[1].reshape(-1, 2)
+        assert places.min() == 0 and places.max() == 5 * multiple - 1
+        halves = places // (5 * multiple // 2)
+        assert (markers == "halves") == (halves == [0, 1]).all()
+
+
+def test_training_stays_at_its_length():
+    task = Adding(length=5, valid_examples=1, test_examples=1, longest=2, longer_examples=1)
+    assert (task.spec.usual_length, task.spec.max_length) == (5, 10)
+    assert task.load().train.buckets(3) == (Bucket(3, 5),)
+
+
 @pytest.mark.parametrize(
-    "change", [{"length": 1}, {"length": 10.5}, {"valid_examples": 0}, {"test_examples": -1}]
+    "change",
+    [{"length": 1}, {"length": 10.5}, {"valid_examples": 0}, {"test_examples": -1}]
+    + [{"longest": 6}, {"longest": 1}, {"longer_examples": 0}],
 )
 def test_impossible_sizes_are_refused(change):
-    arguments = {"length": 10, "valid_examples": 2, "test_examples": 2} | change
+    sizes = {"length": 10, "valid_examples": 2, "test_examples": 2}
+    arguments = {**sizes, "longest": 2, "longer_examples": 2, **change}
     (name,) = change
     with pytest.raises(SeqexpError, match=f"Adding: {name} must be"):
         Adding(**arguments)
+
+
+@pytest.mark.parametrize("change", [{"longest": 2}, {"longer_examples": 2}])
+def test_half_of_what_longer_splits_need_is_refused(change):
+    with pytest.raises(SeqexpError, match="both numbers, or both null"):
+        Adding(length=5, valid_examples=1, test_examples=1, **change)
 
 
 def test_unknown_markers_are_refused():

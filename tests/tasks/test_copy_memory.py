@@ -2,13 +2,15 @@
 
 import functools
 import math
+from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from seqexp.tasks import CopyMemory
-from seqexp.types import Batch, Prediction, SeqexpError, Tokens
+from seqexp.types import Batch, Bucket, Prediction, SeqexpError, Tokens
 
 
 def published_layout(digits: np.ndarray, blanks: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,6 +58,22 @@ def test_the_shortest_layout():
     check_layout(task, valid_of(task))
 
 
+def test_longer_splits_have_more_blanks_and_leave_the_others_as_they_are():
+    usual = CopyMemory(blanks=3, valid_examples=20, test_examples=30, digits=2)
+    task = replace(usual, longest=4, longer_examples=10)
+    before, held_out = usual.load().held_out, task.load().held_out
+    assert list(held_out) == ["valid", "test", "length 2x", "length 4x"]
+    for name in before:
+        jax.tree.map(np.testing.assert_array_equal, before[name], held_out[name])
+    for multiple in (2, 4):
+        (batch,) = held_out[f"length {multiple}x"]
+        assert len(batch.targets) == 10
+        check_layout(replace(usual, blanks=3 * multiple), batch)
+    assert (task.spec.usual_length, task.spec.max_length) == (3 + 4, 12 + 4)
+    assert task.load().train.buckets(5) == (Bucket(5, 7),)
+    assert task.baselines == usual.baselines
+
+
 def test_digits_are_uniform():
     digits = np.asarray(published()[1].inputs.values)[:, :10]
     symbols, counts = np.unique(digits, return_counts=True)
@@ -99,10 +117,12 @@ def test_recall_counts_only_the_steps_of_the_digits():
 
 @pytest.mark.parametrize(
     "change",
-    [{"blanks": 0}, {"valid_examples": 0}, {"test_examples": 0}, {"digits": 0}, {"symbols": 1}],
+    [{"blanks": 0}, {"valid_examples": 0}, {"test_examples": 0}, {"digits": 0}, {"symbols": 1}]
+    + [{"longest": 3}, {"longest": 1}, {"longer_examples": 0}],
 )
 def test_impossible_sizes_are_refused(change):
-    arguments = {"blanks": 5, "valid_examples": 1, "test_examples": 1} | change
+    sizes = {"blanks": 5, "valid_examples": 1, "test_examples": 1}
+    arguments = {**sizes, "longest": 2, "longer_examples": 2, **change}
     (name,) = change
     with pytest.raises(SeqexpError, match=f"CopyMemory: {name} must be"):
         CopyMemory(**arguments)
