@@ -212,7 +212,7 @@ class RunRecord:
         files: Mapping[str, bytes] | None = None,
     ) -> None:
         """Append texts of `step`, keep pictures (`[H, W]` from 0, white, to 1) as PNG files, and
-        other files as they are; these alone are not mirrored."""
+        other files as they are."""
         record: dict[str, Any] = {"step": step, "texts": list(texts)}
         if pictures:
             record["pictures"] = {name: f"{PICTURES}/{name}-{step}.png" for name in pictures}

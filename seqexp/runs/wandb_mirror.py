@@ -62,11 +62,12 @@ class MirroredRun:
         self._surviving(wandb_session.CALL_TIMEOUT, log)
 
     def log_samples(self, record: Mapping[str, Any], directory: Path) -> None:
-        """Mirror a record of samples.jsonl: its texts as a table, its pictures as images.
+        """Mirror a record of samples.jsonl: its texts as a table, its pictures as images, and what
+        else it holds among the run's files, by its path.
 
         Args:
             record: of a step.
-            directory: the run's folder, which holds the pictures.
+            directory: the run's folder, which holds the pictures and files.
         """
 
         def log(run: wandb.Run) -> None:
@@ -82,6 +83,8 @@ class MirroredRun:
                     logged[name] = wandb.Image(str(directory / path))
                 with staging_in(Path(run.dir)):
                     run.log(logged, step=step)
+                for path in record.get("files", {}).values():
+                    run.save(directory / path, base_path=directory, policy="now", glob=False)
 
         self._surviving(wandb_session.CALL_TIMEOUT, log)
 

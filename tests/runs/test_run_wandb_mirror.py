@@ -35,7 +35,7 @@ def test_offline_runs_hold_what_the_records_hold(
     for step in range(1, 6):
         for record in records:
             log_steps(record, step, step)
-    records[1].log_samples(5, ["the cat", "the dog"], {"roll": np.eye(3)})
+    records[1].log_samples(5, ["the cat", "the dog"], {"roll": np.eye(3)}, {"song.mid": b"MThd"})
     for record in records:
         finish(record)
 
@@ -71,6 +71,9 @@ def test_offline_runs_hold_what_the_records_hold(
 
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert written and not any(b"s3cr3t-value" in content for content in written)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.rglob("files/files/*")] == [
+        ("song-5.mid", b"MThd")
+    ]
     (table,) = records[1].directory.rglob("media/table/*.json")
     assert json.loads(table.read_text())["data"] == [[5, "the cat"], [5, "the dog"]]
     home = Path(os.environ["WANDB_DATA_DIR"])
