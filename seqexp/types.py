@@ -517,6 +517,17 @@ class Task(ABC):
         model that attends to the source of a free answer has its weights shown for them, too."""
         return 0
 
+    def spelled(self, batch: Batch) -> Sequence[tuple[Sequence[str], Sequence[str]]] | None:
+        """How the tokens of examples are written, each by itself, of a free answer: those of the
+        source, and those of the true answer with its end; None where they can't be.
+
+        They stand beside what a model attends to.
+
+        Args:
+            batch: numpy, examples of a split.
+        """
+        return None
+
     @property
     def shown_decoding(self) -> Decoding | None:
         """How what `show` reads is decoded: as `judge` has it, or in a way of its own."""

@@ -101,6 +101,17 @@ class Vocabulary:
         left_out = {place for place in range(special) if self.special[place] != UNKNOWN}
         return self.units.join(symbols[number] for number in numbers if number not in left_out)
 
+    def spell(self, tokens: Iterable[int] | np.ndarray) -> list[str]:
+        """Each token by itself, a special one as its symbol, and the space within one as `▁`.
+
+        A byte pair that is no whole character reads `�`.
+        """
+        special = len(self.special)
+        return [
+            self.special[token] if token < special else self.decode([token]).replace(" ", "▁")
+            for token in map(int, tokens)
+        ]
+
     @property
     def sha256(self) -> str:
         """Hash of all that decides how a text is encoded, 64 hexadecimal digits."""

@@ -88,7 +88,7 @@ class Multi30k(Task):
 
     At each evaluation up to three sentences are shown with their translations. Pictures of
     attention are of the same ones in the same order: from left to right the tokens of the source,
-    from top to bottom those of the reference, its end last.
+    from top to bottom those of the reference, its end last, and beside them a text says which.
 
     Elliott et al. 2016, "Multi30K: multilingual English-German image descriptions",
     https://aclanthology.org/W16-3210; test_2016_flickr is the test split.
@@ -215,6 +215,19 @@ class Multi30k(Task):
             for (source, reference), said in rows
         ]
         return {"translations": "\n\n".join(examples)}
+
+    def spelled(self, batch: Batch) -> list[tuple[list[str], list[str]]]:
+        """The words, or byte pairs, of each sentence and of its reference."""
+        assert batch.prefix is not None
+        reads, writes = self._vocabularies
+        rows = zip(
+            np.asarray(batch.inputs.values),
+            np.asarray(batch.inputs.lengths),
+            np.asarray(batch.targets.tokens),
+            np.asarray(batch.prefix.lengths),
+            strict=True,
+        )
+        return [(reads.spell(x[:T]), writes.spell(y[:U])) for x, T, y, U in rows]
 
     @property
     def _special(self) -> tuple[str, ...]:

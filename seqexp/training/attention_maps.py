@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -40,3 +40,27 @@ def attention_maps(weights: np.ndarray, batch: Batch) -> Mapping[str, np.ndarray
             cut = np.asarray(weights[n, :rows, :columns], np.float32)
             maps[f"attention_{n + 1}"] = cut.repeat(CELL, axis=0).repeat(CELL, axis=1)
     return maps
+
+
+def attention_tokens(
+    spelled: Sequence[tuple[Sequence[str], Sequence[str]]],
+) -> Mapping[str, str]:
+    """What the columns and rows of each map are, "attention_1_tokens" and so on, in their order.
+
+    Args:
+        spelled: the tokens of the source and of the answer, of each example.
+
+    >>> print(attention_tokens([(["ein", "Hund"], ["a", "dog", "</s>"])])["attention_1_tokens"])
+    attention_1
+    from left to right  ein Hund
+    from top to bottom  a dog </s>
+    """
+    return {
+        f"attention_{n}_tokens": (
+            f"attention_{n}\n"
+            f"from left to right  {' '.join(columns)}\n"
+            f"from top to bottom  {' '.join(rows)}"
+        )
+        for n, (columns, rows) in enumerate(spelled[:MOST], start=1)
+        if rows and columns
+    }

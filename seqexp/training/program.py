@@ -15,7 +15,7 @@ from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from seqexp.training import members
-from seqexp.training.attention_maps import attention_maps
+from seqexp.training.attention_maps import attention_maps, attention_tokens
 from seqexp.training.batches import batch_shapes
 from seqexp.training.check_data import check_data
 from seqexp.training.decoding import decoded, encode, sample_text, spell
@@ -233,7 +233,10 @@ class Program:
         answer = self.compiled.answer(self.graphdef, params, batch, key)
         outputs, generated, weights = jax.tree.map(np.asarray, answer)
         shown = task.show(batch, outputs.astype(np.float32), generated)
-        return shown if weights is None else {**shown, **attention_maps(weights, batch)}
+        if weights is None:
+            return shown
+        tokens = attention_tokens(task.spelled(batch) or ())
+        return {**shown, **attention_maps(weights, batch), **tokens}
 
     def _untils(self, until: np.ndarray | int) -> list[np.int32]:
         return list(np.broadcast_to(until, self.members).astype(np.int32))

@@ -102,6 +102,26 @@ def test_an_example_is_as_the_docstring_shows(corpus):
     assert (part.inputs.lengths[0], prefix_of(part).lengths[0]) == (4, 5)
 
 
+def test_tokens_are_spelt_each_by_itself(corpus):
+    (part,) = task(buckets=1).load().held_out["valid"]
+    source, answer = task().spelled(part)[0]
+    assert (source, answer) == (
+        ["Ein", "Mann", "schläft", "."],
+        ["A", "man", "sleeps", ".", "</s>"],
+    )
+    byte_pairs = task(units="byte_pairs", vocabulary=280, max_length=40, buckets=1)
+    (part,) = byte_pairs.load().held_out["valid"]
+    source, answer = byte_pairs.spelled(part)[0]
+    # The two bytes of a letter may be two pairs.
+    assert "".join(answer) == "A▁man▁sleeps.</s>" and len(answer) < len("A man sleeps.") + 1
+    assert "".join(source).replace("��", "ä") == "Ein▁Mann▁schläft."
+    own = task(max_length=4, buckets=1)
+    (part,) = own.load().held_out["valid"]
+    (row,) = np.flatnonzero(np.asarray(part.targets.pair) == 3)
+    source, answer = own.spelled(part)[row]  # cut, with no end
+    assert (source[3:], answer[3:]) == (["und"], ["and", "sleeps"])
+
+
 @pytest.mark.parametrize(
     "direction, units, vocabulary",
     [("de-en", "words", 13), ("de-en", "byte_pairs", 270), ("en-de", "byte_pairs", 270)],

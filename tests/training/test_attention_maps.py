@@ -15,7 +15,7 @@ from seqexp.laws.drawing import drawn
 from seqexp.layers import recurrent_layer
 from seqexp.models import EncoderDecoder
 from seqexp.training import Program
-from seqexp.training.attention_maps import CELL, MOST, attention_maps
+from seqexp.training.attention_maps import CELL, MOST, attention_maps, attention_tokens
 from seqexp.training.mesh import group_mesh
 from seqexp.training.step import init_member, train_step
 from seqexp.types import Batch, Sequences
@@ -24,7 +24,17 @@ from tests.toys.translation import Translation
 from tests.training.small import HYPERS, assert_bitwise, experiment, trained
 
 H = 3
-TASK = Translation(longest=5, examples=12)
+
+
+class Spelled(Translation):
+    """Words in, words out."""
+
+    def spelled(self, batch):
+        lengths = zip(batch.inputs.lengths, batch.prefix.lengths, strict=True)
+        return [(t * ["in"], u * ["out"]) for t, u in lengths]
+
+
+TASK = Spelled(longest=5, examples=12)
 
 
 class Unwatched(EncoderDecoder):
@@ -75,6 +85,19 @@ def test_a_few_examples_are_enough_and_padding_is_none():
     assert MOST == 4 and list(maps) == ["attention_1", "attention_4"]
 
 
+def test_tokens_are_named_as_their_maps():
+    rows, columns = [2, 0, 3, 2, 2], [4, 4, 0, 4, 4]
+    maps = attention_maps(*random_batch(rows, columns))
+    spelled = [(t * ["in"], u * ["out"]) for u, t in zip(rows, columns, strict=True)]
+    tokens = attention_tokens(spelled)
+    assert list(tokens) == [f"{name}_tokens" for name in maps]
+    for name, picture in maps.items():
+        title, *lines = tokens[f"{name}_tokens"].split("\n")
+        assert title == name
+        height, width = (length // CELL for length in picture.shape)
+        assert [line.split()[4:] for line in lines] == [width * ["in"], height * ["out"]]
+
+
 def of_each_step(layer: Any, xs: np.ndarray, features: int) -> np.ndarray:
     """The outputs `[t, H]` of a recurrent layer for one example, a step at a time."""
     carry, outputs = layer.initial_carry(1, len(xs)), []
@@ -97,7 +120,8 @@ def test_weights_are_those_of_the_equations(attention):
     params = parameters(group)
     net: Any = nnx.merge(group.graphdef, params)
     maps = group.show(params, 0)
-    assert list(maps) == ["attention_1", "attention_2"]
+    pictures = ["attention_1", "attention_2"]
+    assert list(maps) == [*pictures, *(f"{name}_tokens" for name in pictures)]
     batch = group.held_out["valid"][0]
     assert batch.prefix is not None
     first = [int(n) for n in batch.inputs.lengths[:2]]
