@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,7 +16,12 @@ from seqexp.tasks.synthetic import drawn
 from seqexp.types import SeqexpError
 from tests.full import full
 
-SIZES = {"valid_examples": 1, "test_examples": 1, "longest": 2, "longer_examples": 1}
+SIZES: dict[str, Any] = {
+    "valid_examples": 1,
+    "test_examples": 1,
+    "longest": 2,
+    "longer_examples": 1,
+}
 MANY = 4000
 
 

@@ -30,6 +30,7 @@ class Spelled(Translation):
     """Words in, words out."""
 
     def spelled(self, batch):
+        assert batch.prefix is not None
         lengths = zip(batch.inputs.lengths, batch.prefix.lengths, strict=True)
         return [(t * ["in"], u * ["out"]) for t, u in lengths]
 
