@@ -392,8 +392,7 @@ class Stream(ABC):
 
     @abstractmethod
     def batch(self, plan: Any, key: KeyArray, step: Int[Array, ""], bucket: Bucket) -> Batch:
-        """The batch of a step, whose bucket is given: the same for the same key and step, whatever
-        was asked before."""
+        """The batch of a step, of its bucket: the same for a key and step, whatever was asked."""
 
     def order(
         self, first_step: Int[Array, ""], max_steps: int, batch_size: int
@@ -412,8 +411,12 @@ class Stream(ABC):
         return None
 
     def all_examples(self) -> tuple[Batch, ...] | None:
-        """All that it draws from, a part for each bucket, to be checked before training; None where
-        that has no end."""
+        """All that it draws from, in parts of one padded length; None where that has no end."""
+        return None
+
+    @property
+    def revision(self) -> str | None:
+        """A part of a run's identity where it no longer draws as in earlier records; else None."""
         return None
 
 

@@ -50,15 +50,15 @@ TASKS = (
         "SST-2",
         ("task=sst2", "model=lstm", "model.bidirectional=true", "model.pooling=max"),
         ("task.buckets=1",),
-        ("task.buckets=4",),
+        ("task.buckets=9",),
         steps=108,
     ),
     Compared(
         "Multi30k",
         ("task=multi30k", "model=encoder_decoder", "model.features=128", "task.vocabulary=2000"),
         ("task.buckets=1",),
-        ("task.buckets=4",),
-        steps=40,
+        ("task.buckets=13",),
+        steps=16,
     ),
 )
 

@@ -27,6 +27,11 @@ class Augmented(Stream):
     examples: Stream
     augment: SpecAugment = field(metadata={"static": True})
 
+    @property
+    def revision(self) -> str | None:
+        """That of the examples."""
+        return self.examples.revision
+
     def buckets(self, batch_size: int) -> tuple[Bucket, ...]:
         """Those of the examples."""
         return self.examples.buckets(batch_size)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seqexp.data.bucket_lengths import bucket_lengths, example_lengths
 from seqexp.data.streams import Examples
 from seqexp.types import (
     Array,
@@ -23,7 +24,6 @@ from seqexp.types import (
     TaskSpec,
 )
 
-WASTED, MOST, CANDIDATES = 0.1, 8, 512
 ORDER_SEED = 20_161_126
 """Draws the order of the buckets: the same for every member, so that they share it."""
 
@@ -34,7 +34,8 @@ class BucketPlan(NamedTuple):
     Attributes:
         first_epoch: int32 scalar, the epoch of the first row.
         ranks: `[epochs, S]` int32, how many batches of its own bucket come before a step.
-        examples: for each bucket `[epochs, N]` int32, a permutation of its examples.
+        examples: for each part `[epochs, n]` int32, the n examples that its batches hold, in their
+            order; all examples are numbered from 0, part by part.
     """
 
     first_epoch: Array
@@ -45,18 +46,25 @@ class BucketPlan(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LengthBuckets(Stream):
-    """Finite examples in parts of different padded lengths; a batch comes from one part.
+    """Finite examples in parts of different padded lengths; a batch has the length of one part.
 
-    An epoch takes S = sum_b ceil(N_b / B_b) steps, and every example once; a part's last batch is
-    filled up with examples of length 0, which weigh nothing. Epoch e runs through its batches in
-    the order `permutation(fold_in(k, e))` with a key k of the stream's own; which examples fill
-    them derives from the member's key:
+    An epoch takes every example once. The examples of a part that do not fill a batch move up to
+    the next longer part, which takes them before its own. With E empty examples (of length 0, which
+    weigh nothing) beside those of the shortest part, as few as it needs, every batch is full:
+
+        c_0 = E,    S_b = (c_b + N_b) // B_b,    c_{b+1} = (c_b + N_b) mod B_b,    c_K = 0
+
+    for the S_b batches of part b, so that one batch of an epoch holds fewer than B_b examples, if
+    any does. A part whose S_b is 0 is no bucket. Epoch e runs through its batches in the order
+    `permutation(fold_in(k, e))` with a key k of the stream's own; which examples fill them, and
+    which move up, derives from the member's key:
 
         parts      lengths up to 8: 70 examples, up to 16: 33      batch_size 32
-        an epoch   32 of the first, 1 of the second, 6 of the first, 32 of each
+        an epoch   32 of the first, 7 of the first (and 25 empty), 31 of the first and 1 of the
+                   second padded to 16, 32 of the second
 
     Attributes:
-        parts: the examples of each bucket, `bucketed` makes them.
+        parts: the examples of each length, ascending; `bucketed` makes them.
         constant: what the batches of all buckets have in common: their "examples", `batch_size`, or
             about their "tokens", `batch_size` times the greatest length.
     """
@@ -64,16 +72,15 @@ class LengthBuckets(Stream):
     parts: tuple[Batch, ...]
     constant: Literal["examples", "tokens"] = field(default="examples", metadata={"static": True})
 
+    @property
+    def revision(self) -> str:
+        """The second: in the first, the last batch of every bucket was filled up."""
+        return "length buckets, 2"
+
     def buckets(self, batch_size: int) -> tuple[Bucket, ...]:
-        """One a part. Raises SeqexpError for an empty batch."""
-        if batch_size < 1:
-            raise SeqexpError(f"batch_size is {batch_size}: choose one of at least 1")
-        lengths = [part.inputs.values.shape[1] for part in self.parts]
-        tokens = batch_size * max(lengths)
-        return tuple(
-            Bucket(batch_size if self.constant == "examples" else tokens // length, length)
-            for length in lengths
-        )
+        """One for each part that has batches. Raises SeqexpError for an empty batch."""
+        shapes, turns = self._shapes(batch_size), self._turns(batch_size)
+        return tuple(shape for shape, turn in zip(shapes, turns, strict=True) if turn.batches)
 
     def order(self, first_step: Array, max_steps: int, batch_size: int) -> Array:
         """The buckets of the next steps, by the epoch alone."""
@@ -83,57 +90,88 @@ class LengthBuckets(Stream):
         return orders[epoch - first_epoch, place]
 
     def plan(self, key: Array, first_step: Array, max_steps: int, batch_size: int) -> BucketPlan:
-        """The orders of each bucket's examples in every epoch that the steps can touch."""
+        """The orders of the examples in every epoch that the steps can touch."""
         first_epoch, orders = self._orders(first_step, max_steps, batch_size)
-        same = orders[:, :, None] == jnp.arange(len(self.parts))
+        same = orders[:, :, None] == jnp.arange(len(self.buckets(batch_size)))
         before = jnp.cumsum(same, axis=1, dtype=jnp.int32) - same
         ranks = jnp.take_along_axis(before, orders[:, :, None], axis=2)[..., 0]
         epochs = first_epoch + jnp.arange(len(orders), dtype=jnp.int32)
-        examples = []
-        for index, part in enumerate(self.parts):
+        shuffled = []
+        for index, (first, count) in enumerate(zip(self._firsts, self._counts, strict=True)):
             own = jax.random.fold_in(key, index)
-            indices = jnp.arange(part.inputs.lengths.shape[0], dtype=jnp.int32)
+            numbers = first + jnp.arange(count, dtype=jnp.int32)
 
-            def shuffled(epoch: Array, own: Array = own, indices: Array = indices) -> Array:
-                return jax.random.permutation(jax.random.fold_in(own, epoch), indices)
+            def shuffle(epoch: Array, own: Array = own, numbers: Array = numbers) -> Array:
+                return jax.random.permutation(jax.random.fold_in(own, epoch), numbers)
 
             # Not vmap, as in `Examples`.
-            examples.append(jax.lax.map(shuffled, epochs))
-        return BucketPlan(first_epoch, ranks, tuple(examples))
+            shuffled.append(jax.lax.map(shuffle, epochs))
+        taken = [turn.examples for turn in self._turns(batch_size)]
+        return BucketPlan(first_epoch, ranks, tuple(_moved_up(shuffled, taken, jnp.concatenate)))
 
     def batch(self, plan: BucketPlan, key: Array, step: Array, bucket: Bucket) -> Batch:
         """The examples of a step; `plan` must cover it."""
         B, T = bucket
-        index = [part.inputs.values.shape[1] for part in self.parts].index(T)
+        own = [part.inputs.values.shape[1] for part in self.parts].index(T)
+        taken = [examples.shape[1] for examples in plan.examples]
         epoch, place = jnp.divmod(jnp.asarray(step, jnp.int32), plan.ranks.shape[1])
         row = epoch - plan.first_epoch
         # Of a step of another bucket this is nonsense, which nobody asks for.
         places = plan.ranks[row, place] * B + jnp.arange(B, dtype=jnp.int32)
-        chosen = plan.examples[index][row].at[places].get(mode="clip")
-        there = places < plan.examples[index].shape[1]
+        chosen = plan.examples[own][row].at[places].get(mode="fill", fill_value=-1)
+        batch = jax.tree.map(lambda a: jnp.zeros((B, *a.shape[1:]), a.dtype), self.parts[own])
+        for source in self._sources(taken)[own]:
+            places = chosen - self._firsts[source]
+            there = (places >= 0) & (places < self._counts[source])
 
-        def take(array: Array) -> Array:
-            mask = there.reshape(B, *(1,) * (array.ndim - 1))
-            return jnp.where(mask, array[chosen], jnp.zeros_like(array, shape=()))
+            def put(array: Array, into: Array, at: Array = places, where: Array = there) -> Array:
+                rows = array.at[at].get(mode="clip")
+                longer = [(0, to - of) for to, of in zip(into.shape, rows.shape, strict=True)]
+                where = where.reshape(B, *(1,) * (rows.ndim - 1))
+                return jnp.where(where, jnp.pad(rows, longer), into)
 
-        return jax.tree.map(take, self.parts[index])
+            batch = jax.tree.map(put, self.parts[source], batch)
+        return batch
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """S."""
-        return sum(self._batches(batch_size))
+        """The sum of all S_b."""
+        return sum(turn.batches for turn in self._turns(batch_size))
 
     def all_examples(self) -> tuple[Batch, ...]:
         """The parts."""
         return self.parts
 
-    def _batches(self, batch_size: int) -> list[int]:
-        buckets = self.buckets(batch_size)
-        counts = [part.inputs.lengths.shape[0] for part in self.parts]
-        return [-(-n // bucket.batch_size) for n, bucket in zip(counts, buckets, strict=True)]
+    @property
+    def _counts(self) -> list[int]:
+        return [part.inputs.lengths.shape[0] for part in self.parts]
+
+    @property
+    def _firsts(self) -> list[int]:
+        """The number of each part's first example."""
+        return [0, *np.cumsum(self._counts[:-1]).tolist()]
+
+    def _shapes(self, batch_size: int) -> list[Bucket]:
+        """What a batch of each part would be."""
+        if batch_size < 1:
+            raise SeqexpError(f"batch_size is {batch_size}: choose one of at least 1")
+        lengths = [part.inputs.values.shape[1] for part in self.parts]
+        if any(a >= b for a, b in pairwise(lengths)):
+            raise SeqexpError(f"the parts must ascend in length, not {lengths}")
+        room = batch_size * lengths[-1]
+        sizes = [batch_size if self.constant == "examples" else room // T for T in lengths]
+        return list(map(Bucket, sizes, lengths))
+
+    def _turns(self, batch_size: int) -> list[_Turn]:
+        return _turns(self._counts, [shape.batch_size for shape in self._shapes(batch_size)])
+
+    def _sources(self, taken: Sequence[int]) -> list[list[int]]:
+        """The parts that each part's batches may draw from, if they take so many examples."""
+        parts = [np.full(count, part) for part, count in enumerate(self._counts)]
+        return [np.unique(own).tolist() for own in _moved_up(parts, taken, np.concatenate)]
 
     def _orders(self, first_step: Array, max_steps: int, batch_size: int) -> tuple[Array, Array]:
         """The first epoch that the steps touch, and `[epochs, S]` int32 buckets."""
-        batches = self._batches(batch_size)
+        batches = [turn.batches for turn in self._turns(batch_size) if turn.batches]
         S = sum(batches)
         plain = jnp.asarray(np.repeat(np.arange(len(batches)), batches), jnp.int32)
         first_epoch = jnp.asarray(first_step, jnp.int32) // S
@@ -144,6 +182,39 @@ class LengthBuckets(Stream):
             return jax.random.permutation(jax.random.fold_in(key, epoch), plain)
 
         return first_epoch, jax.lax.map(shuffled, epochs)
+
+
+class _Turn(NamedTuple):
+    """What an epoch takes at one padded length: S_b batches, and the examples in them."""
+
+    batches: int
+    examples: int
+
+
+def _turns(counts: Sequence[int], sizes: Sequence[int]) -> list[_Turn]:
+    """Each part's, by the equation of `LengthBuckets`; the sizes do not ascend."""
+    for empty in range(max(sizes)):
+        turns, left = [], empty
+        for count, size in zip(counts, sizes, strict=True):
+            batches, left = divmod(left + count, size)
+            turns.append(_Turn(batches, batches * size))
+        if left == 0:
+            break
+    else:
+        raise AssertionError("some number of empty examples fills every batch")
+    first = next(place for place, turn in enumerate(turns) if turn.batches)
+    turns[first] = turns[first]._replace(examples=turns[first].examples - empty)
+    return turns
+
+
+def _moved_up(own: Sequence[Any], taken: Sequence[int], join: Callable[..., Any]) -> list[Any]:
+    """The first so many of `[..., n]`: those that were left before, then each part's own."""
+    found, left = [], own[0][..., :0]
+    for each, count in zip(own, taken, strict=True):
+        waiting = join([left, each], axis=-1)
+        found.append(waiting[..., :count])
+        left = waiting[..., count:]
+    return found
 
 
 def bucketed(spec: TaskSpec, examples: Batch, lengths: Sequence[int]) -> tuple[Batch, ...]:
@@ -196,58 +267,6 @@ def _cut(spec: TaskSpec, part: Batch, longest: int) -> Batch:
     return Batch(cut(part.inputs), targets, part.prefix and cut(part.prefix))
 
 
-def example_lengths(examples: Batch) -> np.ndarray:
-    """`[N]` steps of each example: of its inputs, or of its prefix where that is longer."""
-    inputs = np.asarray(examples.inputs.lengths)
-    return inputs if examples.prefix is None else np.maximum(inputs, examples.prefix.lengths)
-
-
-def best_lengths(lengths: np.ndarray, buckets: int) -> list[int]:
-    """The greatest length of each of at most so many buckets, with the least padding in all.
-
-    It minimises sum_n (e(l_n) - l_n), e(l) the least bucket length of at least l, by dynamic
-    programming over the lengths that occur; over 512 quantiles of them where they are more.
-
-    Args:
-        lengths: `[N]` of all examples.
-        buckets: at least 1.
-
-    >>> best_lengths(np.array([1, 1, 2, 9, 9, 10]), buckets=2)
-    [2, 10]
-    """
-    own = np.maximum(lengths, 1)
-    ends = np.unique(own)
-    if len(ends) > CANDIDATES:
-        ends = np.unique(np.quantile(own, np.linspace(0, 1, CANDIDATES), method="higher"))
-    below = np.concatenate([[0], np.searchsorted(np.sort(own), ends, side="right")])
-    # least[j]: padded steps of the examples up to the j-th length, in so many buckets as yet.
-    least, choices = np.concatenate([[0.0], np.full(len(ends), np.inf)]), []
-    for _ in range(min(buckets, len(ends))):
-        # A bucket that ends at length j begins behind i: [i, j].
-        padded = least[:-1, None] + (below[None, 1:] - below[:-1, None]) * ends
-        padded[np.tril_indices(len(ends), -1)] = np.inf
-        choices.append(padded.argmin(0))
-        least = np.concatenate([[np.inf], padded.min(0)])
-    place, found = len(ends), []
-    for begins in reversed(choices):
-        found.append(int(ends[place - 1]))
-        place = int(begins[place - 1])
-    return found[::-1]
-
-
-def bucket_lengths(lengths: np.ndarray, buckets: int | Literal["auto"]) -> list[int]:
-    """`best_lengths` for a number of buckets; "auto" for as few of 1 to 8 as waste at most 10 %."""
-    if buckets != "auto":
-        return best_lengths(lengths, buckets)
-    found: list[int] = []
-    for count in range(1, MOST + 1):
-        found = best_lengths(lengths, count)
-        ends = np.asarray(found)[np.searchsorted(found, lengths)]
-        if 1 - lengths.sum() / ends.sum() <= WASTED:
-            break
-    return found
-
-
 def require_buckets(task: str, buckets: int | str) -> None:
     """Raises SeqexpError unless it is "auto" or an integer of at least 1."""
     if buckets != "auto" and (isinstance(buckets, bool | str) or buckets < 1):
@@ -264,10 +283,10 @@ def splits_in_buckets(
     Args:
         spec: of the task.
         splits: "train" and all that is held out, each right-padded in arrays of one length.
-        buckets: how many at most; "auto" for as few of 1 to 8 as waste at most 10 %.
+        buckets: how many at most; "auto" for as few of 1 to 16 as waste at most 7 %.
     """
     train = splits["train"]
-    lengths = bucket_lengths(example_lengths(train), buckets)
+    lengths = bucket_lengths(train, buckets)
 
     def held_out(split: Batch) -> tuple[Batch, ...]:
         longest = int(example_lengths(split).max(initial=1))

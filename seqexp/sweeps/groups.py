@@ -37,7 +37,8 @@ class Planned:
 
     Attributes:
         data_hashes: what determines the result beside the config: hashes of the data and of the
-            user's own code, changed settings of JAX, nulls that are no default.
+            user's own code, how batches are drawn, changed settings of JAX, nulls that are no
+            default.
         packages: versions of installed packages that this code is, or imports.
     """
 
@@ -210,8 +211,10 @@ def _planned(
 ) -> Planned:
     task = experiment.task
     of_data = data.hashes(point.config["task"], experiment)
+    revision = data.load(point.config["task"], experiment).train.revision
     hashes = {
         **of_data,
+        **({} if revision is None else {"training batches": revision}),
         **foreign.hashes,
         **changed_settings(),
         **explicit_nulls(point.config),

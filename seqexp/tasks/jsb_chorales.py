@@ -63,8 +63,8 @@ class JSBChorales(Task):
     predicted, and as it goes on after 16 frames when each next one is drawn and read back.
 
     Attributes:
-        buckets: how many padded lengths there are at most; "auto" for as few of 1 to 8 as waste at
-            most 10 % of the steps; None for one, of the longest chorale there is.
+        buckets: how many padded lengths there are at most; "auto" for as few of 1 to 16 as waste at
+            most 7 % of the steps, beside what fills batches; None for one, of the longest chorale.
 
     Raises:
         SeqexpError: `buckets` is something else.

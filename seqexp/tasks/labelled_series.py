@@ -76,7 +76,7 @@ class LabelledSeriesFiles(LabelTask):
         split: shares of the cases of `train`, of sum 1: for training and validation, and for test
             where it has no file. Each class has its share in each part.
         seed: of the division, see `seqexp.data.stratified`.
-        buckets: how many padded lengths batches have at most; "auto" for as few as waste 10 %.
+        buckets: how many padded lengths batches have at most; "auto" for as few as waste 7 %.
 
     Raises:
         SeqexpError: an argument is out of range. Where the data is asked for: a file is missing or

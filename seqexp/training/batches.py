@@ -58,17 +58,13 @@ def mean_tokens(stream: Stream, batch_size: int) -> float:
     if parts is None or stream.steps_per_epoch(batch_size) is None:
         return float(np.mean([tokens(batch) for batch in drawn(stream, batch_size, DRAWN)]))
     shares = bucket_shares(stream, batch_size)
-    parts = jax.tree.map(np.asarray, parts)
     steps = stream.steps_per_epoch(batch_size)
     assert steps is not None
-
-    def in_a_step(bucket: Bucket, share: float, part: Batch) -> float:
-        # What is left of an epoch may be dropped, or be a batch that is filled up.
-        count = len(part.inputs.lengths)
-        return min(share * bucket.batch_size, count / steps) * float(tokens(part) / count)
-
-    pairs = zip(shares.items(), parts, strict=True)
-    return float(sum(in_a_step(*of, part) for of, part in pairs))
+    parts = jax.tree.map(np.asarray, parts)
+    count = sum(len(part.inputs.lengths) for part in parts)
+    places = sum(share * bucket.batch_size for bucket, share in shares.items())
+    # What is left of an epoch may be dropped, or be a batch that is filled up.
+    return float(min(places, count / steps) * sum(map(tokens, parts)) / count)
 
 
 def padding_share(stream: Stream, batch_size: int) -> float:

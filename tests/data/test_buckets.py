@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections import Counter
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from seqexp.data.buckets import (
-    LengthBuckets,
-    best_lengths,
-    bucket_lengths,
-    bucketed,
-    splits_in_buckets,
-)
+from seqexp.data.buckets import LengthBuckets, bucketed, splits_in_buckets
 from seqexp.data.streams import Examples
+from seqexp.training.batches import padding_share
 from seqexp.types import Batch, Bucket, Features, SeqexpError, Sequences, TaskSpec, Tokens
 from tests.full import full
 
-COUNTS, LENGTHS, B = (7, 13, 4), (2, 5, 8), 3
-BATCHES = [-(-count // B) for count in COUNTS]
+COUNTS, LENGTHS, B = (7, 12, 4), (2, 5, 8), 3
+# One empty example and 5 of the first part; 2 of the first and 10 of the second; the other 6.
+BATCHES, TAKEN = (2, 4, 2), (5, 12, 6)
 S = sum(BATCHES)
 EPOCHS = 4
 
 
 def part(count: int, length: int, first: int) -> Batch:
-    """Examples whose target, and every input, is their own number."""
+    """Examples whose target, and every input, is their own number; no padding is 0."""
     numbers = first + jnp.arange(count, dtype=jnp.int32)
     values = jnp.broadcast_to(numbers[:, None], (count, length))
     return Batch(Sequences(values, jnp.full(count, length, jnp.int32)), numbers)
@@ -55,6 +52,19 @@ def planned_together(stream, key, first_step, max_steps: int, batch_size: int, p
     return jax.lax.map(lambda step: stream.batch(plan, key, step, bucket), steps)
 
 
+def examples_of(batch: Batch, counts, lengths) -> list[int]:
+    """The numbers of the real examples; fails unless each has its own inputs, and the rest none."""
+    real = np.asarray(batch.inputs.lengths) > 0
+    np.testing.assert_array_equal(real, np.arange(len(real)) < real.sum())
+    assert not np.asarray(batch.inputs.values)[~real].any()
+    numbers = np.asarray(batch.targets)[real].tolist()
+    rows, own = (np.asarray(each)[real].tolist() for each in batch.inputs)
+    for number, row, length in zip(numbers, rows, own, strict=True):
+        assert length == lengths[owner(number, counts)]
+        assert row == [number] * length + [0] * (len(row) - length)
+    return numbers
+
+
 def taken(seed: int, first_step: int, max_steps: int, **options) -> list[list[int]]:
     """The examples of each step, planned together; fails unless inputs and targets agree."""
     stream, key = numbered(**options), jax.random.key(seed)
@@ -67,50 +77,105 @@ def taken(seed: int, first_step: int, max_steps: int, **options) -> list[list[in
     for step, place in enumerate(order.tolist()):
         batch = jax.tree.map(lambda a, step=step: np.asarray(a)[step], by_place[place])
         assert batch.inputs.values.shape == tuple(stream.buckets(B)[place])
-        np.testing.assert_array_equal(
-            batch.inputs.values, 0 * batch.inputs.values + batch.targets[:, None]
-        )
-        real = np.asarray(batch.inputs.lengths) > 0
-        np.testing.assert_array_equal(batch.inputs.lengths[real], batch.inputs.values.shape[1])
-        np.testing.assert_array_equal(real, np.arange(len(real)) < real.sum())
-        found.append(batch.targets[real].tolist())
+        found.append(examples_of(batch, COUNTS, LENGTHS))
     return found
 
 
-def owner(example: int) -> int:
-    """The bucket of an example."""
-    return int(np.searchsorted(np.cumsum(COUNTS), example, side="right"))
+def owner(example: int, counts=COUNTS) -> int:
+    """The part of an example."""
+    return int(np.searchsorted(np.cumsum(counts), example, side="right"))
 
 
 def test_an_epoch_holds_each_example_once():
     stream = numbered()
-    assert stream.steps_per_epoch(B) == S == 3 + 5 + 2
+    assert stream.steps_per_epoch(B) == S
     steps = taken(0, 0, EPOCHS * S)
     order = ordered(0, EPOCHS * S)
     for epoch in range(EPOCHS):
         of = slice(epoch * S, (epoch + 1) * S)
         assert Counter(order[of]) == dict(enumerate(BATCHES))
-        for place, examples in zip(order[of], steps[of], strict=True):
-            assert {owner(example) for example in examples} == {place}
         seen = sum(steps[of], [])
         assert sorted(seen) == list(range(sum(COUNTS)))
-        assert Counter(map(len, steps[of])) == {B: 2 + 4 + 1, 1: 3}
+        assert Counter(map(len, steps[of])) == {B: S - 1, B - 1: 1}
 
 
-def test_examples_follow_the_permutation_of_their_bucket_and_epoch():
-    """The documented draw, example by example, in plain Python."""
+def test_examples_follow_the_permutations_of_their_epoch():
+    """The documented draw, example by example, in plain Python: who is left goes first above."""
     key = jax.random.key(3)
     steps, order = taken(3, 0, EPOCHS * S), ordered(0, EPOCHS * S)
     firsts = np.cumsum([0, *COUNTS])
+    moved = set()
     for epoch in range(EPOCHS):
-        queues = []
+        queues, waiting = [], []
         for place, count in enumerate(COUNTS):
             own = jax.random.fold_in(jax.random.fold_in(key, place), epoch)
-            queues.append((firsts[place] + np.asarray(jax.random.permutation(own, count))).tolist())
+            waiting += (firsts[place] + np.asarray(jax.random.permutation(own, count))).tolist()
+            queues.append(waiting[: TAKEN[place]])
+            waiting = waiting[TAKEN[place] :]
+            moved.add(tuple(waiting))
         for step in range(epoch * S, (epoch + 1) * S):
             queue = queues[order[step]]
             assert steps[step] == queue[:B]
             del queue[:B]
+        assert not any([*queues, waiting])
+    assert len(moved) > 2 * (EPOCHS - 1), "others move up in each epoch"
+
+
+counts_of_parts = st.lists(st.integers(1, 12), min_size=1, max_size=4)
+constants = st.sampled_from(["examples", "tokens"])
+
+
+@given(counts_of_parts, st.integers(1, 9), constants)
+@settings(deadline=None, derandomize=True, max_examples=30)
+def test_at_most_one_batch_of_an_epoch_is_not_full(counts, size, constant):
+    """And no shape is compiled for nothing."""
+    stream = numbered(counts, range(2, 2 + len(counts)), constant=constant)
+    steps, buckets = stream.steps_per_epoch(size), stream.buckets(size)
+    plan = jax.eval_shape(lambda key: stream.plan(key, jnp.int32(0), 1, size), jax.random.key(0))
+    held = [count for each in plan.examples if (count := each.shape[1])]
+    assert sum(held) == sum(counts)
+    batches = [-(-n // bucket.batch_size) for n, bucket in zip(held, buckets, strict=True)]
+    assert sum(batches) == steps
+    assert sum(n % bucket.batch_size > 0 for n, bucket in zip(held, buckets, strict=True)) <= 1
+    if constant == "examples":
+        assert steps == -(-sum(counts) // size)
+
+
+@pytest.mark.full
+@given(counts_of_parts, st.integers(1, 9), constants, st.integers(0, 99))
+@settings(deadline=None, derandomize=True, max_examples=6)
+def test_each_example_comes_once_an_epoch_whatever_their_numbers(counts, size, constant, seed):
+    lengths = sorted(np.random.default_rng(seed).choice(np.arange(2, 30), len(counts), False))
+    stream, key = numbered(counts, map(int, lengths), constant=constant), jax.random.key(seed)
+    steps = stream.steps_per_epoch(size)
+    buckets = stream.buckets(size)
+    order = np.asarray(stream.order(jnp.int32(0), 2 * steps, size)).reshape(2, steps)
+    together = [
+        planned_together(stream, key, jnp.int32(0), 2 * steps, size, place)
+        for place in range(len(buckets))
+    ]
+    spent = 0
+    for epoch, places in enumerate(order):
+        seen, short = [], 0
+        for step, place in enumerate(places.tolist(), epoch * steps):
+            batch = jax.tree.map(lambda a, step=step: np.asarray(a)[step], together[place])
+            assert batch.inputs.values.shape == tuple(buckets[place])
+            numbers = examples_of(batch, counts, lengths)
+            assert numbers and max(lengths[owner(n, counts)] for n in numbers) <= len(
+                batch.inputs.values[0]
+            )
+            seen += numbers
+            short += len(numbers) < len(batch.targets)
+            spent += batch.inputs.values.size
+        assert sorted(seen) == list(range(sum(counts)))
+        assert short <= 1
+    true = 2 * sum(n * length for n, length in zip(counts, lengths, strict=True))
+    assert padding_share(stream, size) == pytest.approx(1 - true / spent, abs=1e-12)
+
+
+def bucket_of(step: list[int]) -> int:
+    """Every batch here holds an example of its bucket's own part."""
+    return max(map(owner, step))
 
 
 def test_the_order_of_buckets_is_of_the_epoch_alone():
@@ -120,8 +185,8 @@ def test_the_order_of_buckets_is_of_the_epoch_alone():
     assert any(list(order) != sorted(order) for order in orders)
     one, other = taken(0, 0, EPOCHS * S), taken(1, 0, EPOCHS * S)
     assert one != other
-    assert [owner(step[0]) for step in one] == [owner(step[0]) for step in other]
-    assert [owner(step[0]) for step in one] == ordered(0, EPOCHS * S)
+    assert [bucket_of(step) for step in one] == [bucket_of(step) for step in other]
+    assert [bucket_of(step) for step in one] == ordered(0, EPOCHS * S)
 
 
 @pytest.mark.parametrize("max_steps", [full(1), 3, full(S), full(S + 2)])
@@ -147,7 +212,7 @@ def test_plans_are_of_no_consequence_whatever_the_kind_of_key(impl):
     for key in keys:
         alone = targets(key, step, 1)
         np.testing.assert_array_equal(targets(key, jnp.int32(0), 3 * S), alone)
-        assert {owner(int(example)) for example in alone} == {ordered(S + 1, 1)[0]}
+        assert bucket_of(alone.tolist()) == ordered(S + 1, 1)[0]
 
 
 def test_the_order_does_not_depend_on_the_kind_of_keys():
@@ -177,7 +242,8 @@ def test_batches_of_about_as_many_tokens():
     for bucket in buckets:
         assert room - bucket.length < bucket.batch_size * bucket.length <= room
     steps = stream.steps_per_epoch(size)
-    assert steps == 7 + 4 + 5
+    # One empty example and 47 of the first; 3 of it and 17 of the second; 3 of it and the third.
+    assert steps == 6 + 4 + 6
     key, order = jax.random.key(0), np.asarray(stream.order(jnp.int32(0), steps, size)).tolist()
     plan = stream.plan(key, jnp.int32(0), steps, size)
     seen = []
@@ -200,16 +266,27 @@ def test_a_batch_of_none_is_refused():
             ask(0)
 
 
-def test_a_batch_larger_than_its_bucket_holds_all_of_it():
+def test_a_part_too_small_for_a_batch_is_no_bucket():
     stream, key = numbered(), jax.random.key(1)
-    steps = stream.steps_per_epoch(9)
-    assert steps == 1 + 2 + 1
-    plan = stream.plan(key, jnp.int32(0), steps, 9)
-    order = np.asarray(stream.order(jnp.int32(0), steps, 9)).tolist()
-    batch = stream.batch(plan, key, jnp.int32(order.index(2)), Bucket(9, 8))
-    assert np.asarray(batch.inputs.lengths).tolist() == [8] * 4 + [0] * 5
-    assert sorted(np.asarray(batch.targets)[:4]) == [20, 21, 22, 23]
-    assert not np.asarray(batch.inputs.values)[4:].any()
+    assert stream.buckets(20) == (Bucket(20, 2), Bucket(20, 8))
+    steps = stream.steps_per_epoch(20)
+    assert steps == 2
+    plan = stream.plan(key, jnp.int32(0), steps, 20)
+    order = np.asarray(stream.order(jnp.int32(0), steps, 20)).tolist()
+    found = {
+        place: examples_of(
+            stream.batch(plan, key, jnp.int32(step), stream.buckets(20)[place]), COUNTS, LENGTHS
+        )
+        for step, place in enumerate(order)
+    }
+    # 17 empty ones and 3 of the first; the other 4 of it, 12 of the second and 4 of the third.
+    assert len(found[0]) == 3 and set(found[0]) <= set(range(7))
+    assert sorted(found[0] + found[1]) == list(range(23))
+
+
+def test_parts_of_any_order_are_refused():
+    with pytest.raises(SeqexpError, match=r"must ascend in length, not \[5, 2\]"):
+        numbered((3, 3), (5, 2)).buckets(2)
 
 
 N, T = 40, 9
@@ -290,42 +367,6 @@ def test_empty_buckets_are_left_out():
 def test_lengths_that_are_no_buckets_are_refused(lengths, said):
     with pytest.raises(SeqexpError, match=said):
         bucketed(WORDS, ragged(WORDS), lengths)
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_the_best_lengths_are_the_best_of_all(seed):
-    rng = np.random.default_rng(seed)
-    lengths = rng.integers(0, 12, rng.integers(1, 15))
-    buckets = int(rng.integers(1, 5))
-    *shorter, longest = sorted(set(np.maximum(lengths, 1).tolist()))
-    choices = itertools.combinations(shorter, min(buckets - 1, len(shorter)))
-    least = min(padded([*choice, longest], lengths) for choice in choices)
-    found = best_lengths(lengths, buckets)
-    assert found[-1] == longest and len(found) <= buckets
-    assert padded(found, lengths) == least
-
-
-def padded(ends, lengths) -> int:
-    return sum(min(end for end in ends if end >= length) - length for length in lengths.tolist())
-
-
-def test_of_very_many_lengths_a_few_are_tried():
-    lengths = np.random.default_rng(0).permutation(20_000)
-    found = best_lengths(lengths, 4)
-    assert found[-1] == 19_999 and len(found) == 4
-    even = padded([5_000, 10_000, 15_000, 19_999], lengths)
-    assert padded(found, lengths) == pytest.approx(even, rel=0.01)
-
-
-def test_as_few_buckets_as_waste_a_tenth():
-    assert bucket_lengths(np.full(50, 7), "auto") == [7]
-    lengths = np.arange(21, 101)
-    found, true = bucket_lengths(lengths, "auto"), lengths.sum()
-    waste = [1 - true / (true + padded(best_lengths(lengths, n), lengths)) for n in range(1, 9)]
-    assert waste[len(found) - 1] <= 0.1 < waste[len(found) - 2]
-    # Lengths of 12 orders, as many steps of each, need more than a handful.
-    orders = np.repeat(2 ** np.arange(12), 2 ** np.arange(12)[::-1])
-    assert len(bucket_lengths(orders, "auto")) == 8
 
 
 def test_a_task_is_put_in_buckets_and_longer_held_out_examples_in_one_of_their_own():

@@ -9,7 +9,8 @@ import pytest
 
 from seqexp.costs import memory_there
 from seqexp.costs.memory_there import Room
-from seqexp.sweeps.groups import plan
+from seqexp.runs.identity import recorded_identity
+from seqexp.sweeps.groups import device_kind, plan
 from seqexp.tasks.adding import Adding
 from seqexp.tasks.digits import SequentialDigits
 from tests.sweeps.tiny import TINY, seqexp
@@ -28,6 +29,23 @@ def test_any_error_of_a_task_s_data_is_one_line(tmp_path, monkeypatch, capsys, m
     assert "SequentialDigits cannot" in line and "odd" in line
     assert error is OSError or f": {error.__name__}: " in line
     assert not list(tmp_path.iterdir())
+
+
+def test_a_record_of_other_batches_is_another_run():
+    """Since length buckets fill their batches otherwise, their earlier records stand apart."""
+    sizes = [f"task.{name}_examples={count}" for name, count in (("train", 64), ("valid", 8))]
+    points = [point("model=rnn", "task=order", *sizes, f"task.buckets={n}") for n in (1, 2)]
+    one_length, buckets = [group.members[0] for group in plan(points)[0]]
+    assert "training batches" not in one_length.data_hashes, "it keeps its identity"
+    assert buckets.data_hashes["training batches"] == "length buckets, 2"
+    now, earlier = (
+        recorded_identity(
+            buckets.point.config, {"data_hashes": hashes, "device_kind": device_kind()}
+        )
+        for hashes in (buckets.data_hashes, one_length.data_hashes)
+    )
+    assert now and earlier
+    assert now.run == buckets.info.id != earlier.run and now.group != earlier.group
 
 
 def test_check_says_so_too(monkeypatch, capsys):

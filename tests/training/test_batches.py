@@ -36,13 +36,13 @@ def ragged(lengths: list[int], steps: int) -> Batch:
 
 
 BUCKETS = LengthBuckets((ragged([1, 2, 2, 1, 1], 2), ragged([3, 4, 4], 4)))
-# An epoch takes 3 batches of the first bucket and 2 of the second, and sees each example once.
+# An epoch takes 2 batches of the first bucket and, with one of its examples, 2 of the second.
 STREAMS = {
     "examples": (Examples(ragged([1, 4, 2, 3, 1], 4)), {(2, 4): 1.0}, 2 * 11 / 5),
     "windows": (Windows(jnp.arange(9), 4), {(2, 4): 1.0}, 8),
     "generated": (Generated(some), {(2, 3): 1.0}, None),
     "with a prefix": (Generated(with_prefix), {(2, 3): 1.0}, None),
-    "buckets": (BUCKETS, {(2, 2): 3 / 5, (2, 4): 2 / 5}, (7 + 11) / 5),
+    "buckets": (BUCKETS, {(2, 2): 2 / 4, (2, 4): 2 / 4}, (7 + 11) / 4),
 }
 
 
@@ -78,8 +78,8 @@ def test_true_steps_are_exact_where_they_can_be(name):
 def test_padding_is_what_no_true_step_fills():
     assert padding_share(STREAMS["examples"][0], 2) == pytest.approx(1 - 11 / 20)
     assert padding_share(STREAMS["windows"][0], 2) == 0
-    # 3 batches of 2 x 2 steps and 2 of 2 x 4, 18 of them true.
-    assert padding_share(BUCKETS, 2) == pytest.approx(1 - 18 / 28)
+    # 2 batches of 2 x 2 steps and 2 of 2 x 4, 18 of them true.
+    assert padding_share(BUCKETS, 2) == pytest.approx(1 - 18 / 24)
 
 
 def test_true_steps_are_those_of_inputs_and_prefix():
