@@ -191,6 +191,9 @@ class TaskSpec:
         end: the token that ends a free answer. Both are among the C outputs.
         trained_length: the most steps of the inputs in training and validation, where what is held
             out besides is longer; None for `max_length`.
+        stateful: a training batch may continue the one before it (`Stream.continues`), and the
+            model then reads on from the carry behind that: truncated backpropagation through time.
+            What is held out is read from an empty past.
     """
 
     inputs: Tokens | Features
@@ -203,12 +206,18 @@ class TaskSpec:
     start: int | None = None
     end: int | None = None
     trained_length: int | None = None
+    stateful: bool = False
 
     def __post_init__(self) -> None:
         if not self.usual_length <= self.max_length:
             raise SeqexpError(
                 f"trained_length is {self.trained_length}, and more than max_length, "
                 f"{self.max_length}"
+            )
+        if self.stateful and not (self.causal and self.answer == "step"):
+            raise SeqexpError(
+                "a stateful task is causal, with one answer a step: use stateful=False, or "
+                'causal=True and answer="step"'
             )
         of_free = self.max_answer_length, self.start, self.end
         if self.answer != "free" and of_free != (None, None, None):
@@ -405,6 +414,11 @@ class Stream(ABC):
     ) -> Any:
         """What the next `max_steps` steps share (an order of the examples), computed once."""
         return None
+
+    def continues(self, step: Int[Array, ""], batch_size: int) -> Bool[Array, ""]:
+        """Whether each row of a step's batch goes on where the same row of the batch before ended;
+        asked where the spec is `stateful`."""
+        return jnp.bool_(False)
 
     def steps_per_epoch(self, batch_size: int) -> int | None:
         """Steps that see every example once; None where examples are generated."""

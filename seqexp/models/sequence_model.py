@@ -198,9 +198,29 @@ class SequenceModel(nnx.Module):
             ys, hidden, _ = self.stack(self._embedded(inputs.values), inputs.lengths, key=stack_key)
         if self.spec.answer == "sequence":
             ys = pool(ys, inputs.lengths, self.pooling, self.forward_features)
-        if readout_key is not None:
-            ys = dropout(readout_key, ys, self.dropout)
-        return Prediction(self.readout(ys), hidden)
+        return Prediction(self._answers(ys, readout_key), hidden)
+
+    def initial_carry(self, batch_size: int) -> Carry:
+        """The layers' carries of an empty past."""
+        return self.stack.initial_carry(batch_size, self.spec.max_length)
+
+    def read(
+        self, inputs: Sequences, carry: Carry, *, key: KeyArray | None = None
+    ) -> tuple[Prediction, Carry]:
+        """Run sequences that go on from a carry, where the spec is `stateful`.
+
+        Args:
+            inputs: `[B, T]` tokens or `[B, T, D]` features; what stands at padding never matters.
+            carry: the layers' carries, of `initial_carry` or behind what was read before.
+            key: draws dropout; None for evaluation.
+
+        Returns:
+            `[B, T, C]` outputs, and the carry behind the last true steps.
+        """
+        stack_key, readout_key = (None, None) if key is None else jax.random.split(key)
+        xs = self._embedded(inputs.values)
+        ys, hidden, carry = self.stack(xs, inputs.lengths, carry, stack_key)
+        return Prediction(self._answers(ys, readout_key), hidden), carry
 
     def prefill(self, inputs: Sequences) -> Carry:
         """Read what is given: the layers' carries behind it, and the pooling's.
@@ -238,6 +258,9 @@ class SequenceModel(nnx.Module):
         layers, y = self.stack.step(layers, embedded)
         pooled, y = pool_step(self._step_pooling, pooled, y)
         return (layers, pooled), self.readout(y)
+
+    def _answers(self, ys: Array, key: KeyArray | None) -> Array:
+        return self.readout(ys if key is None else dropout(key, ys, self.dropout))
 
     def _read(self, inputs: Sequences, key: KeyArray | None) -> tuple[Float[Array, "B T P"], Carry]:
         """The stack's outputs for inputs, and its carry behind them with room for an answer."""

@@ -46,10 +46,16 @@ def plain(config: Mapping[str, Any], of_model: Mapping[str, Any]) -> dict[str, A
     # Beyond the last step nothing is evaluated.
     every = min(trainer["eval_every"], trainer["steps"])
     return {
-        **config,
+        **{key: _off(value) if key == "task" else value for key, value in config.items()},
         "model": {**model, **changed},
         "trainer": {**trainer, "eval_every": every},
     }
+
+
+def _off(task: Any) -> Any:
+    """A task of ours that is not stateful, as the menu says so: a null is in no identity."""
+    ours = isinstance(task, Mapping) and str(task.get("_target_")).startswith("seqexp.tasks.")
+    return {**task, "stateful": None} if ours and task.get("stateful") is False else task
 
 
 def differences(asked: Mapping[str, Any], settled: Mapping[str, Any]) -> list[str]:

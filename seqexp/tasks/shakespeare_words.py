@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import jax.numpy as jnp
-
 from seqexp.data.download import fetch
-from seqexp.data.padding import consecutive_windows
+from seqexp.data.next_token import next_token_spec, next_token_splits
 from seqexp.data.sources import TINY_SHAKESPEARE
-from seqexp.data.streams import Windows
 from seqexp.data.text_units import Words
 from seqexp.data.vocabulary import Vocabulary, word_vocabulary
 from seqexp.tasks.arguments import require_count
@@ -61,6 +58,9 @@ class ShakespeareWords(Task):
             all of them `<unk>` is never trained.
         window: T, the words that a window predicts: 1 to 14,578.
         vectors: a file with pretrained vectors of words, see `seqexp.data.vectors`; None for none.
+        stateful: whether training windows continue each other, with the model's carry passed on
+            (truncated backpropagation through time, see `seqexp.data.lanes`). What is held out is
+            then read in sequences of 2,000 words, or of `window` if that is more. None for no.
 
     Raises:
         SeqexpError: a size is out of range.
@@ -69,6 +69,7 @@ class ShakespeareWords(Task):
     words: int
     window: int
     vectors: str | None = None
+    stateful: bool | None = None
 
     def __post_init__(self) -> None:
         require_count("ShakespeareWords", "words", self.words, minimum=2)
@@ -86,8 +87,7 @@ class ShakespeareWords(Task):
 
     @property
     def spec(self) -> TaskSpec:
-        words = Tokens(self.words, self._vectors)
-        return TaskSpec(words, "step", self.words, self.window, causal=True, targets="labels")
+        return next_token_spec(Tokens(self.words, self._vectors), self.window, self.stateful)
 
     @property
     def score(self) -> Score:
@@ -109,11 +109,8 @@ class ShakespeareWords(Task):
     def load(self) -> Splits:
         """Raises SeqexpError, naming the file and the remedy, where it cannot be had."""
         train, valid, test = map(self._vocabulary.encode, _splits())
-        held_out = {
-            "valid": (consecutive_windows(valid, self.window),),
-            "test": (consecutive_windows(test, self.window),),
-        }
-        return Splits(Windows(jnp.asarray(train), self.window), held_out)
+        held_out = {"valid": valid, "test": test}
+        return next_token_splits(train, held_out, self.window, self.stateful)
 
     def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """Cross-entropy of `[B, T, V]` logits, in nats."""

@@ -8,13 +8,11 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from seqexp.data.buckets import require_buckets, splits_in_buckets
 from seqexp.data.labelled_text import Longer, labelled_text
-from seqexp.data.padding import consecutive_windows
-from seqexp.data.streams import Windows
+from seqexp.data.next_token import next_token_spec, next_token_splits
 from seqexp.data.text_examples import Columns
 from seqexp.data.text_splits import load_plain_text, load_splits
 from seqexp.data.text_units import Splitter
@@ -106,6 +104,10 @@ class TextFiles(Task):
         buckets: of lengths, at most; or auto. Of no effect with "next".
         vectors: a file with pretrained vectors of the units, see `seqexp.data.vectors`; None for
             none.
+        stateful: with "next", whether training windows continue each other, with the model's carry
+            passed on (truncated backpropagation through time, see `seqexp.data.lanes`). What is
+            held out is then read in sequences of 2,000 tokens, or of `max_length` if that is more.
+            None for no.
 
     Raises:
         SeqexpError: settings that do not go together. With `load`, `spec` and all that needs the
@@ -132,6 +134,7 @@ class TextFiles(Task):
     metric: str | None
     buckets: int | Literal["auto"]
     vectors: str | None = None
+    stateful: bool | None = None
 
     def __post_init__(self) -> None:
         if self.split is not None:
@@ -153,17 +156,21 @@ class TextFiles(Task):
             raise SeqexpError(
                 "TextFiles: a language model needs max_length, the tokens of a window"
             )
+        if self.stateful and self.answer != "next":
+            raise SeqexpError(
+                "TextFiles: stateful is for a language model, whose windows continue each other: "
+                "leave it out, or use answer=next"
+            )
         if self.units == "byte_pairs" and self.vocabulary is None:
             raise SeqexpError("TextFiles: byte pairs need vocabulary, how many there are at most")
 
     @property
     def spec(self) -> TaskSpec:
         read = self._read
-        size = read.vocabulary.size
-        tokens = Tokens(size, self._vectors)
+        tokens = Tokens(read.vocabulary.size, self._vectors)
         if self.answer == "next":
             assert self.max_length is not None
-            return TaskSpec(tokens, "step", size, self.max_length, True, targets="labels")
+            return next_token_spec(tokens, self.max_length, self.stateful)
         answer = "sequence" if self.answer == "label" else "step"
         longest = max(_steps(part) for part in read.splits.values())
         classes = len(read.labels)
@@ -197,11 +204,9 @@ class TextFiles(Task):
         if self.answer != "next":
             return splits_in_buckets(self.spec, splits, self.buckets)  # type: ignore[arg-type]
         assert self.max_length is not None
-        held_out = {
-            name: (consecutive_windows(splits[name], self.max_length),)  # type: ignore[arg-type]
-            for name in ("valid", "test")
-        }
-        return Splits(Windows(jnp.asarray(splits["train"]), self.max_length), held_out)
+        train, *others = (np.asarray(splits[name]) for name in ("train", "valid", "test"))
+        held_out = dict(zip(("valid", "test"), others, strict=True))
+        return next_token_splits(train, held_out, self.max_length, self.stateful)
 
     def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """Cross-entropy in nats, and what the metric asks for."""

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import jax.numpy as jnp
 import numpy as np
 
 from seqexp.data.download import fetch
-from seqexp.data.padding import consecutive_windows
+from seqexp.data.next_token import next_token_spec, next_token_splits
 from seqexp.data.sources import TINY_SHAKESPEARE
-from seqexp.data.streams import Windows
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
 from seqexp.tasks.metrics import cross_entropy
@@ -54,12 +52,16 @@ class TinyShakespeare(Task):
 
     Attributes:
         window: T, the characters that a window predicts: 1 to 55,769.
+        stateful: whether training windows continue each other, with the model's carry passed on
+            (truncated backpropagation through time, see `seqexp.data.lanes`). What is held out is
+            then read in sequences of 2,000 characters, or of `window` if that is more. None for no.
 
     Raises:
         SeqexpError: `window` is out of range.
     """
 
     window: int
+    stateful: bool | None = None
 
     def __post_init__(self) -> None:
         require_count("TinyShakespeare", "window", self.window, minimum=1)
@@ -71,7 +73,7 @@ class TinyShakespeare(Task):
 
     @property
     def spec(self) -> TaskSpec:
-        return TaskSpec(Tokens(len(SYMBOLS)), "step", len(SYMBOLS), self.window, causal=True)
+        return next_token_spec(Tokens(len(SYMBOLS)), self.window, self.stateful)
 
     @property
     def score(self) -> Score:
@@ -103,11 +105,8 @@ class TinyShakespeare(Task):
         place = {symbol: token for token, symbol in enumerate(SYMBOLS)}
         tokens = np.array([place[symbol] for symbol in path.read_text("ascii")], np.int32)
         train, valid, test = np.split(tokens, [len(tokens) * 90 // 100, len(tokens) * 95 // 100])
-        held_out = {
-            "valid": (consecutive_windows(valid, self.window),),
-            "test": (consecutive_windows(test, self.window),),
-        }
-        return Splits(Windows(jnp.asarray(train), self.window), held_out)
+        held_out = {"valid": valid, "test": test}
+        return next_token_splits(train, held_out, self.window, self.stateful)
 
     def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """Cross-entropy of `[B, T, 65]` logits, in nats as the loss and in bits as the score."""

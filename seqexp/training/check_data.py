@@ -53,6 +53,11 @@ def check_data(task: Task, splits: Splits, batch_size: int) -> None:
     _check_decoding(task, name)
     if missing := {"valid", "test"} - splits.held_out.keys():
         raise SeqexpError(f"{name}: held_out has no {' and no '.join(sorted(missing))} split")
+    if task.spec.stateful and len(splits.train.buckets(batch_size)) > 1:
+        raise SeqexpError(
+            f"{name}: the batches of a stateful task have one length, for each continues the one "
+            "before it: use one bucket, or stateful=False"
+        )
     for shapes in batch_shapes(splits.train, batch_size).values():
         check_form(task.spec, shapes, f"{name}, training batches")
         _check_measure(task, shapes, f"{name}, training batches")

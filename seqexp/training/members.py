@@ -51,6 +51,11 @@ class Training(NamedTuple):
     batch_axis: str | None
     batch_devices: int
 
+    @property
+    def stateful(self) -> bool:
+        """Whether a batch is read from the carry behind the one before it."""
+        return self.experiment.task.spec.stateful
+
     def step(
         self,
         bucket: Bucket,
@@ -65,11 +70,10 @@ class Training(NamedTuple):
         count = tokens(batch).astype(jnp.uint32)
         real = jnp.sum(batch.inputs.lengths > 0, dtype=jnp.uint32)
         if self.batch_axis is not None:
-            share = bucket.batch_size // self.batch_devices
-            start = jax.lax.axis_index(self.batch_axis) * share
-            batch = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, share), batch)
+            batch = self._own(batch, bucket.batch_size, self.batch_axis)
+        continues = self.stateful and stream.continues(state.step, bucket.batch_size)
         state, measured = train_step(
-            self.experiment, self.graphdef, state, hyper, batch, self.batch_axis
+            self.experiment, self.graphdef, state, hyper, batch, self.batch_axis, continues
         )
         examples = jnp.where(state.alive, real, 0).astype(jnp.uint32)
         return state, Advanced(measured, examples, count)
@@ -100,7 +104,13 @@ class Training(NamedTuple):
             state, given = one(state)
             return state, jax.tree.map(jnp.add, sums, given)
 
-        return jax.lax.while_loop(more, body, (state, _zeros(one, state)))
+        if self.batch_axis is None or not self.stateful:
+            return jax.lax.while_loop(more, body, (state, _zeros(one, state)))
+        # Between calls each device has the carry of the whole batch, as it has all of a state.
+        state = state._replace(carry=self._own(state.carry, size, self.batch_axis))
+        state, sums = jax.lax.while_loop(more, body, (state, _zeros(one, state)))
+        whole = partial(jax.lax.all_gather, axis_name=self.batch_axis, tiled=True)
+        return state._replace(carry=jax.tree.map(whole, state.carry)), sums
 
     def advance_together(
         self, states: MemberState, hypers: Hyper, untils: Array, stream: Stream
@@ -142,6 +152,12 @@ class Training(NamedTuple):
         start = first, states, _zeros(branches[0], states)
         _, states, sums = jax.lax.while_loop(lambda loop: active(loop[1]).any(), body, start)
         return states, sums
+
+    def _own(self, rows: Any, batch_size: int, batch_axis: str) -> Any:
+        """This device's share of arrays `[B, ...]`."""
+        share = batch_size // self.batch_devices
+        start = jax.lax.axis_index(batch_axis) * share
+        return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, share), rows)
 
 
 def evaluate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +13,8 @@ from flax import nnx
 from seqexp.training.experiment import Experiment
 from seqexp.training.hyper import Hyper
 from seqexp.training.mesh import summed
-from seqexp.types import Array, Batch, Mean, Sums
+from seqexp.training.stateful import require_stateful
+from seqexp.types import Array, Batch, Carry, Mean, Prediction, Sums
 
 INIT, DATA, DROPOUT, SAMPLE = range(4)
 
@@ -26,6 +28,7 @@ class MemberState(NamedTuple):
         best_params: the parameters at the best validation score so far.
         step: int32, steps done.
         alive: False once the loss or a gradient was not finite; the state then stays as it was.
+        carry: of a stateful task, the model's behind the last batch; () elsewhere.
     """
 
     params: Any
@@ -33,6 +36,7 @@ class MemberState(NamedTuple):
     best_params: Any
     step: Array
     alive: Array
+    carry: Any = ()
 
 
 class Measured(NamedTuple):
@@ -53,9 +57,15 @@ def member_key(seed: Array | int, use: int) -> Array:
 
 
 def build(experiment: Experiment, seed: Array | int) -> Any:
-    """The model with the parameters that a seed draws."""
-    rngs = nnx.Rngs(params=member_key(seed, INIT))
-    return experiment.model(experiment.task.spec, rngs=rngs)
+    """The model with the parameters that a seed draws.
+
+    Raises SeqexpError for a model that cannot be trained on a stateful task.
+    """
+    rngs, spec = nnx.Rngs(params=member_key(seed, INIT)), experiment.task.spec
+    model = experiment.model(spec, rngs=rngs)
+    if spec.stateful:
+        require_stateful(model)
+    return model
 
 
 def graph(experiment: Experiment) -> nnx.GraphDef:
@@ -65,10 +75,13 @@ def graph(experiment: Experiment) -> nnx.GraphDef:
 
 def init_member(experiment: Experiment, hyper: Hyper) -> MemberState:
     """A member before its first step."""
-    params = nnx.state(build(experiment, hyper.seed))
+    model = build(experiment, hyper.seed)
+    params = nnx.state(model)
     rule = experiment.optimizer.transformation(hyper, jnp.zeros(()))
     opt_state = rule.init(params)
-    return MemberState(params, opt_state, params, jnp.int32(0), jnp.bool_(True))
+    stateful = experiment.task.spec.stateful
+    carry = model.initial_carry(experiment.batch_size) if stateful else ()
+    return MemberState(params, opt_state, params, jnp.int32(0), jnp.bool_(True), carry)
 
 
 def loss_and_sums(
@@ -87,6 +100,12 @@ def loss_and_sums(
     the mean: shares and their gradients sum to those of the whole batch.
     """
     prediction = nnx.merge(graphdef, params)(batch.inputs, batch.prefix, key=key)
+    return _mean_loss(experiment, prediction, batch, batch_axis)
+
+
+def _mean_loss(
+    experiment: Experiment, prediction: Prediction, batch: Batch, batch_axis: str | None
+) -> tuple[Array, Sums]:
     sums = experiment.task.measure(prediction, batch)
     weight = sums["loss"].weight
     if batch_axis is not None:
@@ -96,6 +115,21 @@ def loss_and_sums(
     return jnp.where(nothing, 0, mean), sums
 
 
+def _read_on(
+    graphdef: nnx.GraphDef,
+    params: Any,
+    batch: Batch,
+    carry: Carry,
+    continues: Array | bool,
+    key: Array,
+) -> tuple[Prediction, Carry]:
+    """What a model gives for a batch that continues the one before it, or begins anew."""
+    model = nnx.merge(graphdef, params)
+    empty = model.initial_carry(batch.inputs.lengths.shape[0])
+    before = jax.tree.map(partial(jnp.where, continues), carry, empty)
+    return model.read(batch.inputs, before, key=key)
+
+
 def train_step(
     experiment: Experiment,
     graphdef: nnx.GraphDef,
@@ -103,11 +137,16 @@ def train_step(
     hyper: Hyper,
     batch: Batch,
     batch_axis: str | None = None,
+    continues: Array | bool = True,
 ) -> tuple[MemberState, Measured]:
     """One update.
 
+    Of a stateful task the gradient stops at the carry that the batch is read from (truncated
+    backpropagation through time, Williams and Peng 1990, https://doi.org/10.1162/neco.1990.2.4.490).
+
     Args:
-        batch: this device's part of the batch: all of it where `batch_axis` is None.
+        batch: this device's part of the batch: all of it where `batch_axis` is None. So of a carry.
+        continues: whether the batch of a stateful task continues the one before it.
 
     Returns:
         The state after the step (as before it, but no longer alive, if the loss or the gradient is
@@ -118,9 +157,14 @@ def train_step(
         key = jax.random.fold_in(key, jax.lax.axis_index(batch_axis))
 
     def loss(params):
-        return loss_and_sums(experiment, graphdef, params, batch, key, batch_axis)
+        if not experiment.task.spec.stateful:
+            mean, sums = loss_and_sums(experiment, graphdef, params, batch, key, batch_axis)
+            return mean, (sums, ())
+        prediction, carry = _read_on(graphdef, params, batch, state.carry, continues, key)
+        mean, sums = _mean_loss(experiment, prediction, batch, batch_axis)
+        return mean, (sums, carry)
 
-    grads, sums = jax.grad(loss, has_aux=True)(state.params)
+    grads, (sums, carry) = jax.grad(loss, has_aux=True)(state.params)
     if batch_axis is not None:
         grads, sums = summed((grads, sums), batch_axis)
     progress = state.step / experiment.steps
@@ -144,5 +188,6 @@ def train_step(
         opt_state=keep(opt_state, state.opt_state),
         step=state.step + finite,
         alive=state.alive & finite,
+        carry=keep(carry, state.carry),
     )
     return state, Measured(dict(sums), norms)

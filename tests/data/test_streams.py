@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seqexp.data.lanes import Lanes
 from seqexp.data.streams import Examples, Generated, Windows
 from seqexp.types import Batch, SeqexpError, Sequences, Stream
 
@@ -26,6 +27,7 @@ STREAMS = {
     "examples": numbered(11),
     "windows": Windows(jnp.arange(50, dtype=jnp.int32), 4),
     "generated": Generated(drawn),
+    "lanes": Lanes(jnp.arange(50, dtype=jnp.int32), 4),
 }
 
 

@@ -142,3 +142,13 @@ def test_points_that_differ_in_nothing_that_matters_are_one():
     assert group.members[0].info.config["model"] == plain_one.config["model"]
     with pytest.raises(SeqexpError, match="model.pooling"):
         plan([asked("model.pooling=middle")])
+
+
+def test_a_task_that_is_not_stateful_is_the_task_without_the_option():
+    text = ("task=text", "task.answer=next", "task.max_length=4", "model.features=3")
+    settings = ("task.stateful=null", "task.stateful=false", "task.stateful=true")
+    groups, ids = plan([point(*text, setting) for setting in settings])
+    assert ids[0] == ids[1] != ids[2] and len(groups) == 2
+    own = {"model": {}, "trainer": {"steps": 1, "eval_every": 1}}
+    for task in ({"_target_": "theirs.Task", "stateful": False}, "damaged"):
+        assert plain({**own, "task": task}, {})["task"] == task

@@ -165,6 +165,22 @@ def test_a_language_model_predicts_each_token_of_what_is_held_out(tmp_path, unit
     assert of.text.prompt.startswith("To")
 
 
+def test_a_stateful_language_model_scores_the_same_tokens_in_longer_sequences(tmp_path):
+    path = tmp_path / "plain.txt"
+    path.write_text(PLAIN * 10)
+    of = task(path, answer="next", units="characters", max_length=8)
+    long = replace(of, stateful=True)
+    assert (long.spec.usual_length, long.spec.max_length, long.spec.stateful) == (8, 2000, True)
+    lanes, splits = long.load(), of.load()
+    assert lanes.train.steps_per_epoch(4) == -(-(len(PLAIN) * 6 - 1) // (4 * 8))
+    for name, (part,) in lanes.held_out.items():
+        assert part.inputs.values.shape[1] == 2000 and name in ("valid", "test")
+        told = np.asarray(part.targets)[part.inputs.mask]
+        (windows,) = splits.held_out[name]
+        np.testing.assert_array_equal(told, np.asarray(windows.targets)[windows.inputs.mask])
+    assert long.baselines == pytest.approx(of.baselines)
+
+
 def test_bits_of_byte_pairs_are_those_of_their_bytes(tmp_path):
     pytest.importorskip("tokenizers")
     path = tmp_path / "plain.txt"
@@ -206,6 +222,7 @@ def test_words_tell_good_from_bad(reviews):
         ({"min_count": 0}, "min_count"),
         ({"longer": "drop"}, "longer is one of cut, refuse"),
         ({"max_length": 0}, "max_length .*>= 1"),
+        ({"stateful": True}, "stateful is for a language model, .*answer=next"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(settings, message):
