@@ -204,9 +204,9 @@ class TextFiles(Task):
         if self.answer != "next":
             return splits_in_buckets(self.spec, splits, self.buckets)  # type: ignore[arg-type]
         assert self.max_length is not None
-        train, *others = (np.asarray(splits[name]) for name in ("train", "valid", "test"))
-        held_out = dict(zip(("valid", "test"), others, strict=True))
-        return next_token_splits(train, held_out, self.max_length, self.stateful)
+        tokens = {name: np.asarray(of_split) for name, of_split in splits.items()}
+        train = tokens.pop("train")
+        return next_token_splits(train, tokens, self.max_length, self.stateful)
 
     def measure(self, prediction: Prediction, batch: Batch) -> Sums:
         """Cross-entropy in nats, and what the metric asks for."""
