@@ -573,7 +573,11 @@ class Task(ABC):
 
 
 class Layer(Protocol):
-    """What a stack is made of: time first, `[T, B, D]` in, `[T, B, P]` out."""
+    """What a stack is made of: time first, `[T, B, D]` in, `[T, B, P]` out.
+
+    A layer whose gates people shall see has `activation_kinds` and `activations(carry, x)` besides,
+    as `Observable` in `seqexp/cells/protocol.py` tells.
+    """
 
     in_features: int
     out_features: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import NamedTuple, get_args
 
 import jax.numpy as jnp
@@ -9,7 +11,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.initializers import Initializer, gate_kernel
-from seqexp.cells.protocol import DropoutMasks
+from seqexp.cells.protocol import TANH, Activation, DropoutMasks
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import elman
 from seqexp.recurrences.products import affine
@@ -87,6 +89,15 @@ class Elman(nnx.Module):
     def dropout_masks(self, key: KeyArray, batch_size: int, steps: int) -> DropoutMasks:
         """None of its own."""
         return {}
+
+    @property
+    def activation_kinds(self) -> Mapping[str, Activation]:
+        """h as "hidden", from -1 to 1 with tanh and from 0 up with ReLU."""
+        return {"hidden": TANH if self.activation == "tanh" else Activation(0.0, math.inf)}
+
+    def activations(self, carry: ElmanCarry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
+        """h as "hidden", `[B, H]`."""
+        return {"hidden": self.step(carry, x)[1]}
 
     def step(
         self, carry: ElmanCarry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, get_args
 
 import jax
@@ -10,7 +11,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.initializers import Initializer, gate_kernel
-from seqexp.cells.protocol import DropoutMasks
+from seqexp.cells.protocol import SIGMOID, TANH, Activation, DropoutMasks
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import gru
 from seqexp.recurrences.products import affine
@@ -92,6 +93,17 @@ class GRU(nnx.Module):
         """None of its own."""
         return {}
 
+    @property
+    def activation_kinds(self) -> Mapping[str, Activation]:
+        """r as "reset", z, which keeps the previous state, as "update", and n as "candidate"."""
+        return {"reset": SIGMOID, "update": SIGMOID._replace(keeps=True), "candidate": TANH}
+
+    def activations(self, carry: GRUCarry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
+        """r, z and n, `[B, H]`, as "reset", "update" and "candidate"."""
+        projected = x @ self.input_kernel[...] + self.bias[...]
+        r, z, n = self._gates(carry.h, projected)
+        return {"reset": r, "update": z, "candidate": n}
+
     def step(
         self, carry: GRUCarry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
     ) -> tuple[GRUCarry, Float[Array, "B H"]]:
@@ -127,6 +139,16 @@ class GRU(nnx.Module):
     ) -> tuple[GRUCarry, Float[Array, "B H"]]:
         h = carry.h
         seen = h if "hidden" not in dropout else h * dropout["hidden"]
+        _, z, n = self._gates(seen, projected)
+        if "update" in dropout:
+            n = n * dropout["update"]
+        h = z * h + (1 - z) * n
+        return GRUCarry(h), h
+
+    def _gates(
+        self, seen: Float[Array, "B H"], projected: Float[Array, "B G"]
+    ) -> tuple[Float[Array, "B H"], Float[Array, "B H"], Float[Array, "B H"]]:
+        """r, z and n."""
         x_gates, x_candidate = gru.split_candidate(projected)
         if self.reset_bias is None:
             gate_kernel, candidate_kernel = gru.split_candidate(self.recurrent_kernel[...])
@@ -136,7 +158,4 @@ class GRU(nnx.Module):
             gates, candidate = gru.split_candidate(seen @ self.recurrent_kernel[...])
             r, z = jnp.split(jax.nn.sigmoid(x_gates + gates), 2, axis=-1)
             n = jnp.tanh(x_candidate + r * (candidate + self.reset_bias[...]))
-        if "update" in dropout:
-            n = n * dropout["update"]
-        h = z * h + (1 - z) * n
-        return GRUCarry(h), h
+        return r, z, n

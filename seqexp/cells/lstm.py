@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, get_args
 
 import jax
@@ -10,7 +11,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.initializers import Initializer, gate_kernel
-from seqexp.cells.protocol import DropoutMasks
+from seqexp.cells.protocol import SIGMOID, TANH, Activation, DropoutMasks
 from seqexp.cells.sizes import require_sizes
 from seqexp.recurrences import cudnn, lstm
 from seqexp.recurrences.normalize import normalize
@@ -141,6 +142,18 @@ class LSTM(nnx.Module):
         """None of its own."""
         return {}
 
+    @property
+    def activation_kinds(self) -> Mapping[str, Activation]:
+        """The gates "input", "forget" and "output", "candidate": tanh(g), and "memory": what the
+        output gate multiplies, tanh(c_t)."""
+        forget = SIGMOID._replace(keeps=True)
+        gates = {"input": SIGMOID, "forget": forget, "output": SIGMOID}
+        return {**gates, "candidate": TANH, "memory": TANH}
+
+    def activations(self, carry: LSTMCarry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
+        """Those of `activation_kinds`, `[B, H]`."""
+        return self._activated(carry, self._project(x), {})[1]
+
     def step(
         self, carry: LSTMCarry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None
     ) -> tuple[LSTMCarry, Float[Array, "B P"]]:
@@ -184,6 +197,16 @@ class LSTM(nnx.Module):
     def _advance(
         self, carry: LSTMCarry, projected: Float[Array, "B G"], dropout: DropoutMasks
     ) -> tuple[LSTMCarry, Float[Array, "B P"]]:
+        c, active = self._activated(carry, projected, dropout)
+        h = active["output"] * active["memory"]
+        if self.projection is not None:
+            h = h @ self.projection[...]
+        return LSTMCarry(c, h), h
+
+    def _activated(
+        self, carry: LSTMCarry, projected: Float[Array, "B G"], dropout: DropoutMasks
+    ) -> tuple[Float[Array, "B H"], dict[str, Float[Array, "B H"]]]:
+        """The new c, and the activations that make it and h."""
         c, h = carry
         seen = h if "hidden" not in dropout else h * dropout["hidden"]
         recurrent = seen @ self.recurrent_kernel[...]
@@ -204,10 +227,8 @@ class LSTM(nnx.Module):
         memory = c
         if self.layer_norm:
             memory = normalize(c) * self.scale_memory[...] + self.shift_memory[...]
-        h = jax.nn.sigmoid(o) * jnp.tanh(memory)
-        if self.projection is not None:
-            h = h @ self.projection[...]
-        return LSTMCarry(c, h), h
+        o, memory = jax.nn.sigmoid(o), jnp.tanh(memory)
+        return c, {"input": i, "forget": keep, "output": o, "candidate": g, "memory": memory}
 
 
 def _require_implementation(implementation: Implementation, plain: bool) -> None:

@@ -1,9 +1,9 @@
-"""What a recurrent cell is, and the dropout masks that it takes in training."""
+"""What a recurrent cell is, the dropout masks that it takes in training, and what it may show."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float
 
@@ -73,3 +73,45 @@ class Cell(Protocol):
             `ys` `[T, B, P]`, 0 at padding, and the final carry, held at padding.
         """
         ...
+
+
+class Activation(NamedTuple):
+    """What is known of an activation, whatever its values.
+
+    Attributes:
+        low: its lower bound; -inf for none.
+        high: its upper bound; inf for none.
+        keeps: whether it multiplies the previous state, as a forget gate does.
+    """
+
+    low: float
+    high: float
+    keeps: bool = False
+
+
+SIGMOID, TANH = Activation(0.0, 1.0), Activation(-1.0, 1.0)
+
+
+@runtime_checkable
+class Observable(Protocol):
+    """What a cell or a layer may offer beside its protocol, so that people see its gates."""
+
+    @property
+    def activation_kinds(self) -> Mapping[str, Activation]:
+        """What is known of each activation, by its name: "input", "forget", "output", "reset",
+        "update" for gates, "candidate", "memory" and "hidden" for the rest. {} for none."""
+        ...
+
+    def activations(self, carry: Carry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
+        """The `[B, H]` activations of the step from `carry` with `x` at evaluation, by name."""
+        ...
+
+
+def activation_kinds(part: Any) -> Mapping[str, Activation]:
+    """Those of a cell or a layer; {} for one that is not `Observable`."""
+    return part.activation_kinds if isinstance(part, Observable) else {}
+
+
+def activations(part: Any, carry: Carry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
+    """Those of a cell's or a layer's step; {} for one that is not `Observable`."""
+    return part.activations(carry, x) if isinstance(part, Observable) else {}

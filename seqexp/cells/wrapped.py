@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flax import nnx
 from jaxtyping import Bool, Float
 
-from seqexp.cells.protocol import Cell, DropoutMasks
+from seqexp.cells.protocol import (
+    Activation,
+    Cell,
+    DropoutMasks,
+    activation_kinds,
+    activations,
+)
 from seqexp.types import Array, Carry, KeyArray
 
 
@@ -40,6 +47,15 @@ class WrappedCell(nnx.Module):
     def dropout_masks(self, key: KeyArray, batch_size: int, steps: int) -> DropoutMasks:
         """The cell's."""
         return self.cell.dropout_masks(key, batch_size, steps)
+
+    @property
+    def activation_kinds(self) -> Mapping[str, Activation]:
+        """The cell's."""
+        return activation_kinds(self.cell)
+
+    def activations(self, carry: Carry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
+        """The cell's."""
+        return activations(self.cell, carry, x)
 
     def step(
         self, carry: Carry, x: Float[Array, "B D"], dropout: DropoutMasks | None = None

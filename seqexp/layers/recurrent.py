@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flax import nnx
 from jaxtyping import Bool, Float
 
-from seqexp.cells.protocol import Cell, DropoutMasks
+from seqexp.cells.protocol import (
+    Activation,
+    Cell,
+    DropoutMasks,
+    activation_kinds,
+    activations,
+)
 from seqexp.cells.stepwise import Stepwise
 from seqexp.recurrences.remat import Remat, checkpointed, require_remat
 from seqexp.types import Array, Carry, KeyArray, SeqexpError
@@ -101,6 +108,15 @@ class Recurrent(nnx.Module):
                 "use a forward one"
             )
         return self.cell.step(carry, x)
+
+    @property
+    def activation_kinds(self) -> Mapping[str, Activation]:
+        """The cell's."""
+        return activation_kinds(self.cell)
+
+    def activations(self, carry: Carry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
+        """The cell's."""
+        return activations(self.cell, carry, x)
 
     def stepwise(self) -> Recurrent:
         """The same cell and direction, scanned over the cell's step."""
