@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -31,6 +34,10 @@ def state(cell):
     form = jax.eval_shape(lambda: cell.initial_carry(B))
     carry = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), form)
     return carry, rng.normal(size=(B, D))
+
+
+def observable(cell):
+    return isinstance(cell, Observable)
 
 
 def sigmoid(x):
@@ -70,11 +77,11 @@ def test_gru_shows_its_gates():
 
 @pytest.mark.parametrize("name", list(bare_cells()))
 def test_the_step_is_made_of_what_is_shown(name):
-    cell = drawn(bare_cells()[name])
+    cell: Any = drawn(bare_cells()[name])
     carry, x = state(cell)
     shown, (new, _) = observed(cell, carry, x)
     kinds = activation_kinds(cell)
-    assert isinstance(cell, Observable) and set(kinds) == set(shown)
+    assert observable(cell) and set(kinds) == set(shown)
     for each, values in shown.items():
         assert np.all((values >= kinds[each].low) & (values <= kinds[each].high))
     if "forget" in shown:
@@ -102,7 +109,7 @@ def test_wrappers_and_layers_show_those_of_their_cell():
     carry, x = state(cell)
     expected, _ = observed(cell, carry, x)
     layer = Recurrent(everything(cell)).stepwise()
-    shown = activations(layer, carry, x)
+    shown = activations(layer, carry, jnp.array(x))
     assert activation_kinds(layer) == activation_kinds(cell)
     for name, values in expected.items():
         np.testing.assert_allclose(shown[name], values, rtol=1e-12)
@@ -113,4 +120,4 @@ def test_a_cell_that_shows_nothing_is_asked_for_nothing():
         in_features = features = out_features = 1
 
     layer = Recurrent(Plain())  # type: ignore[arg-type]
-    assert activation_kinds(layer) == activations(layer, (), np.zeros((1, 1))) == {}
+    assert activation_kinds(layer) == activations(layer, (), jnp.zeros((1, 1))) == {}

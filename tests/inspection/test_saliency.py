@@ -86,7 +86,7 @@ def test_tokens_of_a_source_account_for_what_is_written_of_it():
 
 def test_what_an_output_can_not_be_asked_is_refused():
     def saliency(model, of, *steps, **options):
-        return lambda: inspection.integrated_gradients(model, batch(of), OUTPUTS, *steps, **options)
+        return lambda: integrated_gradients(model, batch(of), OUTPUTS, *steps, **options)
 
     model, of = MODELS["stacked"]()
     with pytest.raises(SeqexpError, match=r"give steps=\[B\], for it has an answer a step"):
