@@ -40,6 +40,16 @@ def test_counts_and_buckets(splits):
         np.testing.assert_array_equal(np.bincount(targets), 30)
 
 
+def test_a_speaker_left_out_is_the_test_and_the_next_validation(splits):
+    without = replace(TASK, speaker="theo").load()
+    parts = without.train.all_examples()
+    assert parts is not None
+    assert sum(len(part.targets) for part in parts) == 2000
+    for name in ("valid", "test"):
+        targets = np.concatenate([part.targets for part in without.held_out[name]])
+        np.testing.assert_array_equal(np.bincount(targets), 50)
+
+
 def test_the_first_of_validation_are_different_digits(splits):
     part = max(splits.held_out["valid"], key=lambda part: len(part.targets))
     assert len(np.unique(part.targets[:6])) > 3
