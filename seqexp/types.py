@@ -30,26 +30,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, Key
 
+from seqexp.errors import SeqexpError as SeqexpError
+from seqexp.errors import first_line as first_line
+from seqexp.errors import reason as reason
+
 Array = jax.Array
 KeyArray = Key[Array, ""]
 Carry = Any
 """What a layer keeps from one step to the next: a pytree of `[B, ...]` arrays."""
-
-
-class SeqexpError(Exception):
-    """A mistake that the user can mend; the message says what is wrong and what to do."""
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line; its type where it says nothing."""
-    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-
-
-def reason(error: BaseException) -> str:
-    """An error in one line, for people; what is not ours with its type."""
-    said = first_line(error)
-    kind = type(error).__name__
-    return said if isinstance(error, SeqexpError) or said == kind else f"{kind}: {said}"
 
 
 class Sequences(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from seqexp.types import SeqexpError
+from seqexp.errors import SeqexpError
 
 
 def parse(

@@ -90,7 +90,7 @@ def token_example(
     ('the', 'cat')
     >>> token_example("the cat", ("DET",), "pets.tsv, line 1")
     Traceback (most recent call last):
-    seqexp.types.SeqexpError: pets.tsv, line 1: 2 tokens, but 1 label; give each token one
+    seqexp.errors.SeqexpError: pets.tsv, line 1: 2 tokens, but 1 label; give each token one
     """
     if isinstance(tokens, str):
         tokens = tuple(whitespace_tokens(tokens))

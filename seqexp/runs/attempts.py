@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from seqexp.errors import SeqexpError
 from seqexp.runs.store import read_json, write_json_atomic
-from seqexp.types import SeqexpError
 
 NOTE = "attempt.json"
 

@@ -22,6 +22,7 @@ PACKAGES = (
 )
 
 TRAINED_BY = (
+    "errors.py",
     "types.py",
     "recurrences",
     "cells",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from seqexp.types import SeqexpError
+from seqexp.errors import SeqexpError
 
 FORMAT = 1
 """Of `run.json`; another number is another version's, which is not read."""

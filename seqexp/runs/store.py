@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from seqexp.types import SeqexpError
+from seqexp.errors import SeqexpError
 
 _BLOCK = 4096
 
