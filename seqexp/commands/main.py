@@ -19,6 +19,7 @@ usage: seqexp COMMAND ...
   cost   model=lstm --lengths 64,128,256       what a model costs, and how that grows
   check  model=mgu --config-dir FOLDER         do models and tasks, your own too, keep the laws?
   report runs/STUDY [...] [--wandb]            table, figures and page from the records
+  watch  runs/STUDY [--port PORT]              a page that follows a sweep while it trains
   data   list|fetch|verify|path [NAME ...]     data sets: what there is, download, check, where
   doctor                                       does what a run needs work on this machine?
   --version
@@ -130,7 +131,7 @@ def _command(name: str) -> Callable[[list[str]], int] | None:
         from seqexp.commands import train
 
         return getattr(train, name)
-    if name in ("check", "cost", "report", "data", "doctor"):
+    if name in ("check", "cost", "report", "data", "doctor", "watch"):
         import importlib
 
         return importlib.import_module(f"seqexp.commands.{name}").main

@@ -27,8 +27,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from seqexp.errors import SeqexpError
 from seqexp.runs import endings
-from seqexp.types import SeqexpError
 
 LOCKS = ".locks"
 """The folder of a study's locks, beside its runs: a run's own folder may be replaced."""
@@ -227,6 +227,23 @@ class Locks:
         while not self._ended.wait(BEAT):
             for name in list(self._held):
                 self.holds(name)
+
+
+def is_held(study: Path, name: str) -> bool:
+    """Whether somebody who lives holds a lock of a study, as far as reading alone can tell.
+
+    Ages are told by this machine's clock, and nothing of a dead holder is removed.
+    """
+    try:
+        for path in (study / LOCKS / name).iterdir():
+            if not path.name.startswith("."):
+                with open(path) as file:
+                    holder, touched = _parsed(file.read()), os.fstat(file.fileno()).st_mtime
+                if not holder.is_gone(time.time() - touched):
+                    return True
+    except OSError:
+        pass  # Not held, released meanwhile, or not to be read.
+    return False
 
 
 def _renamed(arriving: Path, lock: Path, token: str) -> bool:

@@ -64,6 +64,19 @@ def test_a_lock_of_the_dead_is_taken_over(tmp_path, silent, other):
         assert not path.exists() and mine.holds("a")
 
 
+def test_who_only_reads_changes_nothing(tmp_path, dead):
+    gone = _left(tmp_path, "gone", pid=dead)
+    silent = _left(tmp_path, "silent", silent=locks.SILENT + 1, host="other", boot="other")
+    _left(tmp_path, "held", host="other", boot="other")
+    held = [name for name in ("gone", "silent", "held", "free") if locks.is_held(tmp_path, name)]
+    assert held == ["held"] and gone.exists() and silent.exists()
+    with Locks(tmp_path) as mine:
+        mine.take("mine")
+        assert locks.is_held(tmp_path, "mine")
+        mine.release("mine")
+        assert not locks.is_held(tmp_path, "mine")
+
+
 def test_a_lock_of_a_process_that_is_gone_is_taken_over_at_once(tmp_path, dead):
     _left(tmp_path, pid=dead)
     with Locks(tmp_path) as mine:
