@@ -16,7 +16,8 @@ from seqexp.analysis.contenders import Contender
 from seqexp.analysis.findings import Findings
 from seqexp.analysis.fronts import ALL, Fronts
 from seqexp.analysis.growth import SYMBOLS, written
-from seqexp.analysis.notation import NOTHING, digits, interval, percent, shortened, spoken
+from seqexp.analysis.inside_records import KINDS
+from seqexp.analysis.notation import NOTHING, count, digits, interval, percent, shortened, spoken
 
 COMPARED = ("Seeds, of both", "Ahead by", "Effect, g", "Better, probability", "p, corrected")
 TUNED = ("Rates, tried", "Best, rate", "Working, from", "Working, to", "Width, decades", "Runs")
@@ -25,7 +26,11 @@ LEARNED = ("Reached, of the seeds", "Training, steps", "Training, examples", "Tr
 LEARNED += ("Training, s",)
 RANKED = ("Tasks", "Seeds", "Rank, mean", "Rank, interval", "Best, probability", "Score, mean")
 RANKED += ("Score, IQM",)
+INSIDE = ("Seeds, inspected", "Parameters", "Step, ms", "Half-life, steps", "Memory, inputs")
+INSIDE += ("Saturated, share of units", "Rank, dimensions")
 """The columns of the tables, each with its unit."""
+
+ENDS = ("", "_low", "_high")
 
 
 class Cell(NamedTuple):
@@ -202,6 +207,42 @@ def further_table(further: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         "Means over the finished seeds with 95 % intervals."
     )
     return _table("Further held-out splits", note, ("Model",), headings, lines)
+
+
+def inside_table(inside: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """What inspections tell of each layer, beside the score and the cost of its model; nothing
+    where no run of the task was inspected.
+
+    Args:
+        inside: of the task, see `insides`.
+        rows: the rows of the task in the table.
+    """
+    models = {row["label"]: row for row in rows.to_dict("records")}
+    score = spoken(str(next(iter(rows["score"].dropna()), "")))
+    lines = []
+    for layer in inside.to_dict("records"):
+        model = models[layer["label"]]
+        cells = [
+            _plain(layer["n"]),
+            Cell(model["test"], interval(model["test"], model["test_half"])),
+        ]
+        cells += [Cell(model["parameters"], count(model["parameters"]))]
+        cells += [_digits(1e3 * model["step_seconds"])]
+        cells += [_around(*(layer[kind + end] for end in ENDS)) for kind in KINDS]
+        lines.append(((model["name"], layer["layer"]), cells))
+    note = (
+        "Of the last inspection of each finished run: the median over seeds, from the least to the "
+        "greatest. Half-life: in how many steps back in time the norm of the gradient halves; – "
+        "where it does not. Memory: the sum of the memory curve. Saturated: units that are nearly "
+        "always at a bound of an activation. Rank: the effective rank of the states."
+    )
+    return _table(
+        "Inside the models",
+        note,
+        ("Model", "Layer"),
+        [INSIDE[0], f"Test, {score}", *INSIDE[1:]],
+        lines,
+    )
 
 
 def rank_table(ranks: pd.DataFrame) -> list[str]:

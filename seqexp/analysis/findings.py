@@ -12,6 +12,7 @@ from seqexp.analysis.efficiency import evaluations, over_seeds, to_target
 from seqexp.analysis.fronts import Fronts, fronts, hypervolumes
 from seqexp.analysis.further import further_scores
 from seqexp.analysis.growth import exponents
+from seqexp.analysis.inside import insides
 from seqexp.analysis.load import Study
 from seqexp.analysis.looks import Look, looks
 from seqexp.analysis.ranks import rank
@@ -37,6 +38,7 @@ class Findings(NamedTuple):
         tuning: what trying them has cost, see `tuning_cost`.
         trials: the expected best of some runs, see `trials`.
         further: scores on further held-out splits, see `further_scores`.
+        inside: what inspections tell, see `insides`.
         growth: the exponents of what was measured, see `exponents`.
     """
 
@@ -54,6 +56,7 @@ class Findings(NamedTuple):
     tuning: pd.DataFrame
     trials: pd.DataFrame
     further: pd.DataFrame
+    inside: pd.DataFrame
     growth: pd.DataFrame
 
     def of(self, task: str) -> Findings:
@@ -68,6 +71,7 @@ class Findings(NamedTuple):
             tuning=self.tuning.loc[self.tuning["task"] == task],
             trials=self.trials.loc[self.trials["task"] == task],
             further=self.further.loc[self.further["task"] == task],
+            inside=self.inside.loc[self.inside["task"] == task],
         )
 
 
@@ -99,5 +103,6 @@ def findings(study: Study, table: pd.DataFrame) -> Findings:
         tuning=tuning_cost(study, table),
         trials=trials(study, table, baselines),
         further=further_scores(study, table),
+        inside=insides(study, table),
         growth=exponents(study.growth),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from seqexp.analysis.axes import NUMBERS
+from seqexp.analysis.inside_records import Inside, read_inside
 from seqexp.runs.identity import recorded_identity
 from seqexp.runs.schema import (
     COST,
@@ -55,6 +56,7 @@ class RunFiles(NamedTuple):
         error: why there is no test score.
         group: its group by today's rule, so that seeds of one setting are one group, even if some
             were named by an earlier rule.
+        inside: its last inspection; None where it was not inspected.
     """
 
     run: Run
@@ -66,6 +68,7 @@ class RunFiles(NamedTuple):
     metrics: list[dict[str, Any]]
     timing: list[dict[str, Any]]
     samples: list[dict[str, Any]]
+    inside: Inside | None = None
 
 
 def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
@@ -109,7 +112,9 @@ def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
     curves = (lines(file) for file in (METRICS, TIMING, SAMPLES))
     recorded = recorded_identity(run.config, manifest)
     group = run.group if recorded is None else recorded.group
-    read = RunFiles(run, status, error, group, cost, manifest, *curves)
+    inside, damaged = read_inside(folder)
+    problems += [Problem(f"{name}/{file}", what) for file, what in damaged]
+    read = RunFiles(run, status, error, group, cost, manifest, *curves, inside=inside)
     if short := _cut_short(read):
         problems.append(Problem(f"{name}/{METRICS}", short))
     return read, problems

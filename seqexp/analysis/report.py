@@ -18,6 +18,7 @@ from seqexp.analysis.figures import (
 from seqexp.analysis.findings import Findings, findings
 from seqexp.analysis.further import length_figures
 from seqexp.analysis.growth import growth_figures
+from seqexp.analysis.inside import inside_figures
 from seqexp.analysis.load import load
 from seqexp.analysis.table import tabulate
 from seqexp.runs.replacing import replaced
@@ -100,6 +101,7 @@ def _figures(found: Findings) -> sections.TaskFigures:
         trials=trial_figures(found.trials, rows, looks),
         costs=cost_figures(rows, baselines, looks),
         lengths=length_figures(found.further, rows, looks),
+        inside=inside_figures(found.study, rows, looks),
     )
 
 

@@ -17,6 +17,7 @@ from seqexp.analysis.evidence import (
     front_table,
     further_table,
     growth_table,
+    inside_table,
     rank_table,
     tuning_table,
     volume_table,
@@ -51,13 +52,15 @@ SIZES = "--lengths=64,128,256,512,1024", "--widths=16,32,64,128"
 
 
 class TaskFigures(NamedTuple):
-    """The figures of a task: training, learning rates, tuning, scores against costs and lengths."""
+    """The figures of a task: training, learning rates, tuning, scores against costs and lengths,
+    and what inspections tell."""
 
     learning: Sequence[Figure]
     rates: Sequence[Figure]
     trials: Sequence[Figure]
     costs: Sequence[Figure]
     lengths: Sequence[Figure]
+    inside: Sequence[Figure]
 
 
 def lead(found: Findings) -> list[str]:
@@ -118,7 +121,7 @@ def task(found: Findings, figures: TaskFigures) -> Section:
         figures: of this task.
     """
     rows, looks = found.table, found.looks
-    learning, rates, trials, costs, lengths = figures
+    learning, rates, trials, costs, lengths, inside = figures
     name = str(rows["task"].iloc[0])
     judged = [f"Judged by {judged_by(rows)}."]
     judged += [
@@ -148,6 +151,14 @@ def task(found: Findings, figures: TaskFigures) -> Section:
     if further := further_table(found.further, rows):
         drawn = [legend(rows, looks), grid("narrow", lengths)] if lengths else []
         body += ["<h3>Longer sequences</h3>" if lengths else "", *drawn, *further]
+    if told := inside_table(found.inside, rows):
+        note = (
+            "Of each model's bottom layer, by the last inspection of each finished run: the median "
+            "over seeds, in the band from the least to the greatest."
+        )
+        shown = rows.loc[rows["label"].isin(found.inside["label"])]
+        drawn = [paragraph(note, "note"), legend(shown, looks), grid("wide", inside)]
+        body += ["<h3>Inside</h3>", *(drawn if inside else []), *told]
     body.append('<div class="figures wide">')
     if learning:
         note = (

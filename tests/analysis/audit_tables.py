@@ -11,7 +11,7 @@ from audit_check import COLUMNS, Check, scaled
 from page_reader import Cell, Table, numbers
 from recomputed import Truth
 from slow_records import COSTS, GROWING
-from slow_statistics import NAN, Expected, student
+from slow_statistics import NAN, Expected, median, student
 
 
 class Due(NamedTuple):
@@ -49,6 +49,7 @@ class Tables:
             "Effort to learn": self._effort,
             "Over all tasks": self._ranked,
             "Further held-out splits": self._further,
+            "Inside the models": self._inside,
         }
         if table.section == "Not finished":
             return self._unfinished(table)
@@ -197,6 +198,32 @@ class Tables:
                 scores = [score for score in told if score is not None]
                 row[split.capitalize(), name.replace("_", " ")] = _due(*student(scores))
             rows[s.name,] = row
+        return rows
+
+    def _inside(self, task: str) -> Rows:
+        """A row a layer, of the last inspections of the finished runs of the chosen models."""
+        rows: Rows = {}
+        kinds = {
+            "half_life": ("Half-life", "steps"),
+            "memory_capacity": ("Memory", "inputs"),
+            "saturated": ("Saturated", "share of units"),
+            "effective_rank": ("Rank", "dimensions"),
+        }
+        for s in (s for s in self.truth.of(task) if s.chosen):
+            found = [run.inspected for run in s.finished if run.inspected]
+            names = [name for one in found for name in one]
+            layers = [name.split("/", 1)[1] for name in names if name.split("/")[0] in kinds]
+            for layer in dict.fromkeys(layers):
+                row = {("Seeds", "inspected"): _due(len(found))}
+                row["Test", str(s.runs[0].score).replace("_", " ")] = _due(*student(s.tests))
+                row["Parameters", ""] = _due(s.cost["parameters"])
+                row["Step", "ms"] = _due(scaled(s.cost["step_seconds"], "step_seconds"))
+                for kind, heading in kinds.items():
+                    values = [one.get(f"{kind}/{layer}") for one in found]
+                    known = sorted(value for value in values if value is not None)
+                    ends = (median(known), known[0], known[-1]) if known else (NAN, NAN, NAN)
+                    row[heading] = _due(*ends)
+                rows[s.name, layer] = row
         return rows
 
     def _ranked(self, _: str) -> Rows:

@@ -95,6 +95,13 @@ class Run:
         }
 
     @cached_property
+    def inspected(self) -> dict[str, Any]:
+        """The last inspection's line; {} for none."""
+        path = self.folder / "inspection.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return max(map(json.loads, lines), key=lambda line: line["step"], default={})
+
+    @cached_property
     def settings(self) -> dict[str, str]:
         """The config that determines the result, flat: {"optimizer.learning_rate": "0.01"}."""
         config = self.said.get("config", {})

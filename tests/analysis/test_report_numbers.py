@@ -126,9 +126,33 @@ def _write(study, model, units, task, rate, seed, status, best, test, rng) -> No
     cost["decode_seconds_per_token"] = None if model == "rnn" else 1e-6 * units
     write_json(folder / "cost.json", cost)
     write_lines(folder / "metrics.jsonl", records)
+    if task == "digits" and units == 8 and seed != 1:
+        _inspect(folder, model, seed)
     elapsed = np.cumsum(rng.uniform(0.1, 0.2, len(records)))
     timing = [{"step": r["step"], "seconds": s} for r, s in zip(records, elapsed, strict=True)]
     write_lines(folder / "timing.jsonl", timing)
+
+
+def _inspect(folder: Path, model: str, seed: int) -> None:
+    """Two inspections of one or two layers, the last of which counts; not all is finite."""
+    layers = ["layer_1", "layer_2/forward"] if model == "lstm" else ["layer_1"]
+    lines, lags = [], np.arange(1, 21)
+    (folder / "inspection").mkdir()
+    for step in (60, 120):
+        line: dict[str, float | int | None] = {"step": step, "dead/layer_1": 0.5}
+        arrays = {}
+        for i, layer in enumerate(layers):
+            half_life = 3.0 + seed / 7 + i + step / 1000
+            endless = model == "gru" or (seed == 0 and i == 1)
+            line[f"half_life/{layer}"] = None if endless else half_life
+            line[f"memory_capacity/{layer}"] = 1.5 * half_life
+            line[f"saturated/{layer}"] = seed / 16
+            line[f"effective_rank/{layer}"] = 7.25 - seed / 3
+            arrays[f"gradient_by_lag/{layer}"] = np.array([[1], [2], [3]]) * 0.5 ** (lags / 3)
+            arrays[f"memory/{layer}"] = 0.9**lags
+        np.savez(folder / "inspection" / f"{step}.npz", **arrays)
+        lines.append(line)
+    write_lines(folder / "inspection.jsonl", lines)
 
 
 def _further(test: float, seed: int) -> dict[str, dict[str, float | None]]:
