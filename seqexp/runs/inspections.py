@@ -24,7 +24,7 @@ PAGE = "index.html"
 ANIMATION = "animation.gif"
 """All but the first stand in the folder."""
 
-REMEDY = "seqexp inspect RUN makes it anew"
+REMEDY = "seqexp inspect RUN writes it anew"
 
 Value = TypeVar("Value")
 
@@ -50,16 +50,23 @@ def read_inspections(run: Path) -> list[dict[str, Any]]:
     return [lines[step] for step in sorted(lines)]
 
 
-def read_arrays(run: Path, step: int) -> dict[str, np.ndarray]:
+def read_arrays(run: Path, step: int, *kinds: str) -> dict[str, np.ndarray]:
     """The arrays of an inspection by their names; none where there is no file.
+
+    Args:
+        run: its folder.
+        step: of the inspection.
+        kinds: no other kinds are read ("hidden", "lengths"); all without any.
 
     Raises:
         Damaged: the file can't be read.
     """
     path = arrays_path(run, step)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        # Opened here: of a broken file numpy would leave it open.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            named = (name for name in arrays if not kinds or name.split("/")[0] in kinds)
+            return {name: arrays[name] for name in named}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:

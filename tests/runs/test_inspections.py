@@ -45,3 +45,12 @@ def test_a_line_without_a_step_and_a_broken_file_are_named_with_what_to_do(tmp_p
             read_arrays(tmp_path, 7)
     path.write_bytes(data)
     assert read_arrays(tmp_path, 7)["lengths"].tolist() == list(range(1000))
+
+
+def test_only_the_kinds_that_are_asked_for_are_read(tmp_path):
+    path = arrays_path(tmp_path, 3)
+    path.parent.mkdir()
+    arrays = {"hidden/layer_1": np.ones(2), "hidden_more": np.ones(1), "lengths": np.ones(3)}
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    assert set(read_arrays(tmp_path, 3)) == set(arrays)
+    assert set(read_arrays(tmp_path, 3, "hidden", "lengths")) == {"hidden/layer_1", "lengths"}
