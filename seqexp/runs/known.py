@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seqexp.runs.identity import canonical, recorded_identity, with_todays_names
+from seqexp.runs.identity import (
+    canonical,
+    recorded_identity,
+    with_todays_names,
+    without_nulls,
+)
 from seqexp.runs.record import MANIFEST, RUN, is_finished
 from seqexp.runs.store import read_json
 from seqexp.types import SeqexpError
@@ -87,9 +92,13 @@ def _rank(known: Known, identity: str) -> tuple[bool, bool]:
 
 
 def _family(config: Config) -> str:
-    """What the options without effect depend on: the task, and the kind of model."""
+    """What the options without effect depend on: the task, and the kind of model.
+
+    Without nulls, as the identity: a record may be older than an option that is null.
+    """
     model = config.get("model")
-    return canonical([config.get("task"), model.get("_target_") if isinstance(model, dict) else ""])
+    kind = model.get("_target_") if isinstance(model, dict) else ""
+    return canonical(without_nulls([config.get("task"), kind]))
 
 
 def _read(folder: Path) -> _Entry | None:

@@ -129,6 +129,18 @@ def test_of_several_records_of_a_run_the_finished_one_counts(tmp_path):
     assert found is not None and found.folder == "2"
 
 
+def test_a_record_older_than_an_option_of_the_task_that_is_null_is_found(tmp_path):
+    config = {"model": {"_target_": "m"}, "task": {"length": 5}, "trainer": {}, "seed": 0}
+    (tmp_path / "1").mkdir()
+    write_json_atomic(
+        tmp_path / "1" / "run.json", {"id": "1", "status": "finished", "config": config}
+    )
+    write_json_atomic(tmp_path / "1" / "manifest.json", {"data_hashes": {}, "device_kind": "cpu"})
+    asked = {**config, "task": {"length": 5, "longest": None}}
+    found = KnownRuns(tmp_path).find(_identity(tmp_path / "1"), asked, lambda config: config)
+    assert found is not None and found.id == "1"
+
+
 def test_a_record_that_does_not_tell_what_it_is_is_found_by_its_id(tmp_path, capsys):
     asked = ["run", *TINY, "model=rnn", f"runs_dir={tmp_path}", "study=a"]
     assert seqexp(*asked) == 0
