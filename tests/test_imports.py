@@ -23,14 +23,14 @@ ALLOWED = {
     "laws": {"types", "data", "training"},
     "costs": {"types", "training"},
     "matching": {"types", "training", "costs"},
-    "inspection": {"types", "recurrences", "cells", "layers", "models", "training"},
+    "inspection": {"types", "data", "recurrences", "cells", "layers", "models", "training"},
     # From records alone, in the style of the report's figures.
     "inspection/figures": {"types", "runs", "analysis", "inspection"},
     "runs": {"types"},
     "watch": {"runs"},
     # Of runs only what defines the records: which settings make an identity.
     "analysis": {"types", "runs"},
-    "sweeps": {"types", "training", "laws", "costs", "matching", "runs"},
+    "sweeps": {"types", "training", "laws", "costs", "matching", "inspection", "runs"},
     "commands": None,
 }
 # Errors, which all may import, the ground floor, and files beside it: `seqexp.load`,

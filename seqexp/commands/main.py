@@ -14,14 +14,15 @@ from seqexp.commands.interrupts import Interrupts
 USAGE = """\
 usage: seqexp COMMAND ...
 
-  sweep  model=rnn,lstm task=adding seed=0,1   train every combination, then report
-  run    model=gru task=digits                 train one point
-  cost   model=lstm --lengths 64,128,256       what a model costs, and how that grows
-  check  model=mgu --config-dir FOLDER         do models and tasks, your own too, keep the laws?
-  report runs/STUDY [...] [--wandb]            table, figures and page from the records
-  watch  runs/STUDY [--port PORT]              a page that follows a sweep while it trains
-  data   list|fetch|verify|path [NAME ...]     data sets: what there is, download, check, where
-  doctor                                       does what a run needs work on this machine?
+  sweep   model=rnn,lstm task=adding seed=0,1   train every combination, then report
+  run     model=gru task=digits                 train one point
+  cost    model=lstm --lengths 64,128,256       what a model costs, and how that grows
+  check   model=mgu --config-dir FOLDER         do models and tasks, your own too, keep the laws?
+  report  runs/STUDY [...] [--wandb]            table, figures and page from the records
+  inspect runs/STUDY[/RUN] [level=light]        look into models: states, gradients, memory
+  watch   runs/STUDY [--port PORT]              a page that follows a sweep while it trains
+  data    list|fetch|verify|path [NAME ...]     data sets: what there is, download, check, where
+  doctor                                        does what a run needs work on this machine?
   --version
 
 run, sweep, check and cost take Hydra overrides; `seqexp run --help` lists the menu, `--cfg job`
@@ -131,7 +132,7 @@ def _command(name: str) -> Callable[[list[str]], int] | None:
         from seqexp.commands import train
 
         return getattr(train, name)
-    if name in ("check", "cost", "report", "data", "doctor", "watch"):
+    if name in ("check", "cost", "report", "inspect", "watch", "data", "doctor"):
         import importlib
 
         return importlib.import_module(f"seqexp.commands.{name}").main

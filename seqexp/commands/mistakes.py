@@ -46,6 +46,11 @@ def in_one_line(
         return SeqexpError(f"{found[1]} is there already: write it without +")
     if found := re.match(r"Multiple values for ([\w/]+)\.", text):
         return SeqexpError(f"{found[1]} is chosen already: write {found[1]}=NAME, without +")
+    if re.match(r"Config group override must be a string|Unsupported item value in defaults", text):
+        return SeqexpError(
+            "a choice of the menu is a boolean where a name must stand: write inspect=off, and in "
+            'a file inspect: "off", for YAML reads a bare off as false'
+        )
     return SeqexpError(plain(error))
 
 

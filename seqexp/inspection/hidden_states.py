@@ -37,7 +37,7 @@ def hidden_states(model: Model, batch: Batch) -> dict[str, HiddenStates]:
         SeqexpError: for a model without layers.
     """
     calls = layer_calls(model, lambda watched: watched(batch.inputs, batch.prefix))
-    return {name: _states(call) for name, call in calls.items()}
+    return {name: states_of(call) for name, call in calls.items()}
 
 
 def input_states(model: Model, batch: Batch) -> dict[str, HiddenStates]:
@@ -53,8 +53,9 @@ def input_states(model: Model, batch: Batch) -> dict[str, HiddenStates]:
     if batch.prefix is None:
         return hidden_states(model, batch)
     calls = layer_calls(model, lambda watched: watched.prefill(batch.inputs))
-    return {name: _states(call) for name, call in calls.items()}
+    return {name: states_of(call) for name, call in calls.items()}
 
 
-def _states(call: LayerCall) -> HiddenStates:
+def states_of(call: LayerCall) -> HiddenStates:
+    """What a layer gave in a call, batch first."""
     return HiddenStates(jnp.swapaxes(call.ys, 0, 1), jnp.swapaxes(call.mask, 0, 1))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Activation, activation_kinds, activations
-from seqexp.inspection.layer_calls import layer_calls, named_layers
+from seqexp.inspection.layer_calls import LayerCall, layer_calls, named_layers
 from seqexp.layers import Bidirectional, Recurrent
 from seqexp.recurrences.masking import where_mask
 from seqexp.types import Array, Batch, Carry, Layer, Model
@@ -47,26 +47,45 @@ def traces(model: Model, batch: Batch) -> dict[str, Trace]:
     """
     calls = layer_calls(model, lambda watched: watched(batch.inputs, batch.prefix))
     found = {}
-    for name, (layer, xs, mask, carry, _) in calls.items():
-        carry = layer.initial_carry(xs.shape[1], len(xs)) if carry is None else carry
-        if isinstance(layer, Bidirectional):
-            for (way, one), start in zip(_directions(layer).items(), carry, strict=True):
-                found[f"{name}/{way}"] = trace(one, xs, mask, start)
-        else:
-            found[name] = trace(layer, xs, mask, carry)
+    for name, call in calls.items():
+        found |= layer_traces(name, call)
     return found
+
+
+def layer_traces(name: str, call: LayerCall) -> dict[str, Trace]:
+    """The trace of one layer, or of its two directions, by the names of `traces`.
+
+    Args:
+        name: of the layer.
+        call: what it read.
+
+    Raises:
+        SeqexpError: for a layer that reads whole sequences only.
+    """
+    layer, xs, mask, carry, _ = call
+    carry = layer.initial_carry(xs.shape[1], len(xs)) if carry is None else carry
+    if not isinstance(layer, Bidirectional):
+        return {name: trace(layer, xs, mask, carry)}
+    return {
+        way: trace(one, xs, mask, start)
+        for (way, one), start in zip(directions(name, layer).items(), carry, strict=True)
+    }
 
 
 def kinds(model: Model) -> dict[str, Mapping[str, Activation]]:
     """What is known of each activation, by the names of `traces`."""
-    found = {}
-    for name, layer in named_layers(model).items():
-        if isinstance(layer, Bidirectional):
-            for way, one in _directions(layer).items():
-                found[f"{name}/{way}"] = activation_kinds(one)
-        else:
-            found[name] = activation_kinds(layer)
-    return found
+    return {
+        chain: activation_kinds(one)
+        for name, layer in named_layers(model).items()
+        for chain, one in directions(name, layer).items()
+    }
+
+
+def directions(name: str, layer: Layer) -> dict[str, Layer]:
+    """A layer by its name, or the two directions of a bidirectional one by theirs."""
+    if not isinstance(layer, Bidirectional):
+        return {name: layer}
+    return {f"{name}/forward": layer.forward, f"{name}/backward": layer.backward}
 
 
 def trace(layer: Layer, xs: Float[Array, "T B D"], mask: Bool[Array, "T B"], carry: Carry) -> Trace:
@@ -94,7 +113,3 @@ def trace(layer: Layer, xs: Float[Array, "T B D"], mask: Bool[Array, "T B"], car
 
     _, seen = jax.lax.scan(body, carry, (xs, mask), reverse=reverse)
     return Trace(*jax.tree.map(lambda steps: jnp.swapaxes(steps, 0, 1), (*seen, mask)))
-
-
-def _directions(layer: Bidirectional) -> dict[str, Recurrent]:
-    return {"forward": layer.forward, "backward": layer.backward}

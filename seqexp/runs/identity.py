@@ -20,10 +20,12 @@ NOT_RESULT = (
     "labels",
     "rerun",
     "peak_memory",
+    "inspect",
     "match",
 )
 """Top-level keys of a config that do not determine what a run computes: where and how it is kept,
-and what was matched, for the width that it led to stands in the model's own config."""
+what is looked at, and what was matched, for the width that it led to stands in the model's own
+config."""
 
 
 RENAMED = {

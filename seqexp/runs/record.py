@@ -13,6 +13,8 @@ import numpy as np
 
 from seqexp.runs import checkpoint, png, store
 from seqexp.runs.attempts import NOTE
+from seqexp.runs.inspection_writing import forget_inspections_after, write_inspection
+from seqexp.runs.inspections import read_inspections
 from seqexp.runs.redaction import redact
 from seqexp.runs.schema import (
     COST,
@@ -185,6 +187,7 @@ class RunRecord:
         """
         for name in (METRICS, TIMING, SAMPLES):
             store.truncate_after(self.directory / name, step)
+        forget_inspections_after(self.directory, step)
         first = store.read_json(self.directory / MANIFEST) or {}
         resumed = [*first.get("resumed", []), {"step": step, **manifest}]
         store.write_json_atomic(self.directory / MANIFEST, {**first, "resumed": resumed})
@@ -227,6 +230,11 @@ class RunRecord:
                 store.write_atomic(self.directory / path, files[name])
         store.append(self.directory / SAMPLES, record)
         self._mirrored.log_samples(record, self.directory)
+
+    def log_inspection(self, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep an inspection of `record["step"]`, see `write_inspection`."""
+        write_inspection(self.directory, record, arrays)
+        self._mirrored.log_inspection(record, self.directory)
 
     def save_weights(self, step: int, tree: Any) -> None:
         """Keep the weights of `step`, the best so far (arrays as in `checkpoint.save`)."""
@@ -297,7 +305,8 @@ class RunRecord:
     def _start_mirror(self) -> None:
         metrics = list(map(self._on_all_axes, store.read(self.directory / METRICS)))
         samples = store.read(self.directory / SAMPLES)
-        self._mirrored = self._mirror.start(self._run, self.directory, metrics, samples)
+        logged = metrics, samples, read_inspections(self.directory)
+        self._mirrored = self._mirror.start(self._run, self.directory, *logged)
 
     def _on_all_axes(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """A record of metrics with all that training took up to it, by its costs, where known."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from seqexp.runs import store
+from seqexp.runs.inspections import INSPECTIONS
 from seqexp.runs.redaction import redact, redact_paths
 from seqexp.runs.schema import COST, MANIFEST, METRICS, RUN, SAMPLES, TIMING
 from seqexp.types import SeqexpError
@@ -18,8 +19,8 @@ ARCHIVE = "record.zip"
 """One file a run: it takes one request to send or to fetch it, and it is there as a whole or not
 at all."""
 
-CARRIED = (RUN, MANIFEST, COST, METRICS, TIMING, SAMPLES)
-"""The record of a run, but for its weights."""
+CARRIED = (RUN, MANIFEST, COST, METRICS, TIMING, SAMPLES, INSPECTIONS)
+"""The record of a run, but for its weights and the arrays of inspections."""
 
 _MEASURED = re.compile(r"cost/[^./\\][^/\\]*/cost\.json")
 """What `seqexp cost` measured for a study, in the study's folder."""

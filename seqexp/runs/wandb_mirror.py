@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from seqexp.runs import wandb_session
+from seqexp.runs.inspections import read_arrays
 from seqexp.runs.redaction import redact
 from seqexp.runs.schema import Run
 from seqexp.runs.wandb_files import carried
+from seqexp.runs.wandb_inspections import inspection_values
 from seqexp.runs.wandb_session import (
     TAG_LENGTH,
     Mode,
@@ -85,6 +87,25 @@ class MirroredRun:
                     run.log(logged, step=step)
                 for path in record.get("files", {}).values():
                     run.save(directory / path, base_path=directory, policy="now", glob=False)
+
+        self._surviving(wandb_session.CALL_TIMEOUT, log)
+
+    def log_inspection(self, record: Mapping[str, Any], directory: Path) -> None:
+        """Mirror a line of inspection.jsonl: its numbers, "inspection/half_life/layer_1", and how
+        the activations of each layer are distributed, as histograms.
+
+        Args:
+            record: of a step.
+            directory: the run's folder, which holds the arrays.
+        """
+
+        def log(run: wandb.Run) -> None:
+            step = int(record["step"])
+            if step >= run.starting_step:
+                shown = inspection_values(
+                    record, read_arrays(directory, step, "histogram", "bounds")
+                )
+                run.log({"step": step, **shown}, step=step)
 
         self._surviving(wandb_session.CALL_TIMEOUT, log)
 
@@ -183,6 +204,7 @@ class Mirror:
         directory: Path,
         metrics: Sequence[Mapping[str, Any]],
         samples: Sequence[Mapping[str, Any]],
+        inspections: Sequence[Mapping[str, Any]] = (),
     ) -> MirroredRun:
         """Open the mirror of a run; any number may be open at once.
 
@@ -194,6 +216,7 @@ class Mirror:
             directory: the run's folder; wandb writes into its subfolder `wandb`.
             metrics: the records so far, with their "flops" and "seconds".
             samples: the samples so far.
+            inspections: the lines of inspections so far.
         """
         if self.mode == "disabled":
             return MirroredRun(None)
@@ -206,9 +229,12 @@ class Mirror:
         except Exception as error:
             _log.warning("wandb failed (%s); %s is not mirrored", first_line(error), run.name)
             return MirroredRun(None)
-        for record in sorted([*metrics, *samples], key=lambda record: record["step"]):
+        records = [*metrics, *samples, *inspections]
+        for record in sorted(records, key=lambda record: record["step"]):
             if "texts" in record:
                 mirrored.log_samples(record, directory)
+            elif "level" in record:
+                mirrored.log_inspection(record, directory)
             else:
                 mirrored.log(record)
         return mirrored
@@ -233,7 +259,7 @@ class Mirror:
         )
         for axis in AXES:
             opened.define_metric(axis)
-        for curves in ("train/*", "valid/*"):
+        for curves in ("train/*", "valid/*", "inspection/*"):
             opened.define_metric(curves, step_metric=AXES[0])
         return opened
 

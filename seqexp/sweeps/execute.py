@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from seqexp.inspection.settings import Settings
 from seqexp.runs import attempts
 from seqexp.runs.gaps import gaps
 from seqexp.runs.locks import Locks
@@ -42,13 +43,14 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
             model cannot meet its budget.
     """
     first = points[0].config
-    for key in ("study", "runs_dir", "rerun", "logger"):
-        if any(point.config[key] != first[key] for point in points):
+    for key in ("study", "runs_dir", "rerun", "logger", "inspect"):
+        if any(point.config.get(key) != first.get(key) for point in points):
             raise SeqexpError(f"{key} must be the same for all points of a sweep")
     rerun = first["rerun"]
     data = Data()
     groups, ids = plan(match_widths(points, data), data)
     mirror = Mirror.of(first["logger"])
+    Settings.of(first.get("inspect"))
     outcomes: dict[str, Outcome] = {}
     study = Path(first["runs_dir"]) / first["study"]
     again = Rerun(study, groups) if rerun == "always" else None

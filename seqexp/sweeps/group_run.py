@@ -24,6 +24,7 @@ from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.description import describe
 from seqexp.sweeps.foreign import has_own_code
 from seqexp.sweeps.groups import Group, Planned
+from seqexp.sweeps.inspecting import GroupInspector
 from seqexp.sweeps.opening import Opened, has_samples, keep_traceback, open_members
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
@@ -132,7 +133,8 @@ def _train_group(group: Group, opened: Sequence[Opened], progress: SweepProgress
         progress.say(f"{group.name}: {line}")
     _attempt("training", group, opened, progress, f"training {len(opened)} at once")
     states = [start if m.state is None else m.state for m, start in zip(opened, fresh, strict=True)]
-    _train(program, opened, states, progress)
+    inspector = GroupInspector.of(program, opened[0].planned.point.config, group.name, progress.say)
+    _train(program, opened, states, progress, inspector)
 
 
 def _attempt(
@@ -200,25 +202,32 @@ def _train(
     opened: Sequence[Opened],
     members: Sequence[MemberState],
     progress: SweepProgress,
+    inspector: GroupInspector | None,
 ) -> None:
     seconds = np.asarray([member.seconds for member in opened])
     done = np.asarray([member.step for member in opened])
     states = program.place(members)
     standings = tuple(member.standing for member in opened)
     for interval in train(program, states, standings):
-        _save(program, opened, interval, seconds)
+        _save(program, opened, interval, seconds, inspector)
         for m, step in interval.diverged.items():
             progress.say(f"{opened[m].planned.info.name} diverged at step {step}")
         now = np.asarray(interval.steps)
         progress.advance(int((now - done).sum()))
         states, standings, done = interval.states, interval.standings, now
+    if inspector is not None:
+        inspector.tell()
     _close(program, opened, states, standings)
 
 
 def _save(
-    program: Program, opened: Sequence[Opened], interval: Interval, seconds: np.ndarray
+    program: Program,
+    opened: Sequence[Opened],
+    interval: Interval,
+    seconds: np.ndarray,
+    inspector: GroupInspector | None,
 ) -> None:
-    """Records, samples and checkpoints of the members that trained."""
+    """Records, samples, inspections and checkpoints of the members that trained."""
     snapshots = program.take(interval.states)
 
     def save(m: int, member: Opened) -> None:
@@ -230,6 +239,8 @@ def _save(
         step = int(record["step"])
         if has_samples(program.experiment.task) and state.alive:
             _log_samples(program, run, step, m, state.params)
+        if inspector is not None:
+            inspector.inspect(run, state, member.planned.hyper)
         standing = interval.standings[m]._asdict()
         run.save_checkpoint(step, {"state": jax.tree.leaves(state), "standing": standing})
 

@@ -165,7 +165,7 @@ def _left(experiment: Experiment, member: Planned, like: MemberState) -> _Left |
     if saved is None:
         return None
     try:
-        state = _restored(saved.tree["state"], like)
+        state = restored_state(saved.tree["state"], like)
         standing = Standing(**saved.tree["standing"])
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged(f"{folder / checkpoint.CURRENT} is not of this model ({error})") from error
@@ -212,7 +212,7 @@ def _recorded(path: Path, step: int, due: Sequence[int]) -> list[dict[str, Any]]
     return kept
 
 
-def _restored(leaves: Any, like: MemberState) -> MemberState:
+def restored_state(leaves: Any, like: MemberState) -> MemberState:
     """The state that was saved as these leaves.
 
     Raises:

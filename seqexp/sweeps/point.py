@@ -15,6 +15,9 @@ from seqexp.sweeps.typed_config import TRACED, typed
 from seqexp.training import Experiment, Hyper, Optimizer
 from seqexp.types import SeqexpError, Task, first_line
 
+NOT_SHARED = ("seed", "match", "peak_memory", "inspect")
+"""Top-level keys of a config in which points of one group may differ."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -80,7 +83,7 @@ class Point:
 
     def shared_config(self) -> dict[str, Any]:
         """The config without what is traced: points where this is equal share a program."""
-        config = {k: v for k, v in self.config.items() if k not in ("seed", "match", "peak_memory")}
+        config = {k: v for k, v in self.config.items() if k not in NOT_SHARED}
         optimizer = config["optimizer"]
         config["optimizer"] = {k: v for k, v in optimizer.items() if k not in TRACED}
         return config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,23 @@ import numpy as np
 from flax import nnx
 
 from seqexp.runs import checkpoint
-from seqexp.runs.identity import with_todays_names
-from seqexp.runs.manifest import source_hash
 from seqexp.runs.record import read_run
-from seqexp.runs.redaction import REDACTED
-from seqexp.runs.schema import MANIFEST, METRICS, RUN, WEIGHTS, Run
+from seqexp.runs.schema import MANIFEST, METRICS, WEIGHTS, Run
 from seqexp.runs.store import Damaged, read, read_json
-from seqexp.sweeps.foreign import foreign_code
 from seqexp.sweeps.model_inputs import checked_inputs, prompt_tokens, require_drawing
 from seqexp.sweeps.outcome import shown
 from seqexp.sweeps.point import Point
+from seqexp.sweeps.recorded_point import (
+    recorded_hashes,
+    recorded_point,
+    refuse_redacted,
+    warn_of_other_code,
+)
 from seqexp.training import Experiment, Program
 from seqexp.training.decoding import before_end, best_of_beam, decode, sample_text, spell
 from seqexp.training.evaluation import eval_batches
 from seqexp.training.mesh import group_mesh
-from seqexp.training.settings import changed_settings, refuse_settings
+from seqexp.training.settings import refuse_settings
 from seqexp.training.step import SAMPLE, build, member_key
 from seqexp.types import (
     Batch,
@@ -71,7 +73,7 @@ class TrainedRun:
         self._point = point
         self._experiment = point.build()
         self.task: Task = self._experiment.task
-        self.model: Model = _with_weights(self._experiment, tree, folder)
+        self.model: Model = with_weights(self._experiment, tree, folder)
         self._graphdef, self._params = nnx.split(self.model)
         self._outputs = jax.jit(_outputs, static_argnums=0)
         self._sample = jax.jit(sample_text, static_argnums=(0, 4))
@@ -183,10 +185,10 @@ class TrainedRun:
             SeqexpError: the data is missing, or the split unknown.
         """
         _require_split(split, self.scores)
-        _refuse_redacted({"task": self.config["task"]}, self.folder)
+        refuse_redacted({"task": self.config["task"]}, self.folder)
         recorded: Mapping[str, str] = {}
         with suppress(Damaged):  # Said when it was loaded.
-            recorded = _hashes(read_json(self.folder / MANIFEST) or {})
+            recorded = recorded_hashes(read_json(self.folder / MANIFEST) or {})
         for name, found in self.task.data_hashes().items():
             if recorded.get(name, found) != found:
                 _log.warning("%s: its data has changed since: %s", self.folder, name)
@@ -219,23 +221,29 @@ def load_run(folder: Path | str) -> TrainedRun:
         raise SeqexpError(
             f"{folder} is not finished ({run.status}): the command that started it goes on"
         )
-    config = with_todays_names(run.config)
-    _refuse_redacted({key: config[key] for key in config if key != "task"}, folder)
+    point = recorded_point(folder, run)
+    saved = best_weights(folder)
+    trained = TrainedRun(folder, run, point, saved.step, saved.tree)
+    warn_of_other_code(folder, point.config)
+    return trained
+
+
+def best_weights(folder: Path) -> checkpoint.Checkpoint:
+    """The weights of a finished run that were best on validation, and their step.
+
+    Raises:
+        SeqexpError: they are missing or damaged.
+    """
     path = folder / WEIGHTS
     try:
-        saved = checkpoint.read(path)
+        return checkpoint.read(path)
     except FileNotFoundError as error:
         raise SeqexpError(f"{path} is missing: rerun=stale trains the run again") from error
     except (OSError, ValueError) as error:
         raise SeqexpError(f"{path} can't be read ({error}): rerun=stale trains it again") from error
-    match = None if run.match is None else dict(run.match)
-    point = Point(config, run.model, run.task, run.choices, match)
-    trained = TrainedRun(folder, run, point, saved.step, saved.tree)
-    _warn_of_other_code(folder, config)
-    return trained
 
 
-def _with_weights(experiment: Experiment, tree: Any, folder: Path) -> Any:
+def with_weights(experiment: Experiment, tree: Any, folder: Path) -> Any:
     """The model with weights in the place of those that a seed would draw."""
     graphdef, state = nnx.split(nnx.eval_shape(lambda: build(experiment, 0)))
     expected, found = _shapes(nnx.to_pure_dict(state)), _shapes(tree)
@@ -281,51 +289,6 @@ def _answer(
     return before_end(written, spec.end)
 
 
-def _refuse_redacted(config: Mapping[str, Any], folder: Path) -> None:
-    for key in _redacted(config, ""):
-        raise SeqexpError(
-            f"{key} looked secret and was not written into {folder / RUN}: write its value there, "
-            "in a copy of the folder"
-        )
-
-
-def _redacted(node: Any, path: str) -> Iterator[str]:
-    if isinstance(node, Mapping):
-        for key, child in node.items():
-            if key != "logger":
-                yield from _redacted(child, f"{path}.{key}".strip("."))
-    elif isinstance(node, list):
-        for child in node:
-            yield from _redacted(child, path)
-    elif isinstance(node, str) and REDACTED in node:
-        yield path
-
-
 def _require_split(split: str, there: Mapping[str, Any]) -> None:
     if split not in there:
         raise SeqexpError(f"split must be {' or '.join(map(repr, there))}, not {split!r}")
-
-
-def _hashes(manifest: Mapping[str, Any]) -> Mapping[str, str]:
-    found = manifest.get("data_hashes")
-    return found if isinstance(found, Mapping) else {}
-
-
-def _warn_of_other_code(folder: Path, config: Mapping[str, Any]) -> None:
-    try:
-        manifest = read_json(folder / MANIFEST) or {}
-    except Damaged as error:
-        _log.warning("%s: what code made it is not known", error.what)
-        return
-    recorded = _hashes(manifest)
-    own = {**foreign_code(config).hashes, **changed_settings()}
-    names = dict.fromkeys([*own, *(name for name in recorded if name.startswith("setting "))])
-    changed = [name for name in names if recorded.get(name) != own.get(name)]
-    if manifest.get("source") != source_hash():
-        changed.insert(0, "seqexp")
-    if changed:
-        _log.warning(
-            "%s was made by other code or settings (%s): what it computes may differ",
-            folder,
-            ", ".join(changed),
-        )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, get_type_hints
 
+from seqexp.inspection.settings import Settings
 from seqexp.matching.budgets import Budget
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.arguments import Argument, Signature, fit_node, fit_targets, signature_of
@@ -35,6 +36,7 @@ NODES = {
     "optimizer": _own(Optimizer, **TRACED),
     "logger": _own(Mirror),
     "match": _own(Budget),
+    "inspect": _own(Settings),
 }
 assert AUTO == "auto"
 
@@ -46,7 +48,7 @@ WHOLE = Signature(
         "rerun": Argument(RERUN),
         "peak_memory": Argument(bool),
         **{name: Argument(Mapping) for name in ("model", "task", "optimizer", "trainer")},
-        **{name: Argument(Mapping | None, False, None) for name in ("logger", "match")},
+        **{name: Argument(Mapping | None, False, None) for name in ("logger", "match", "inspect")},
     }
 )
 

@@ -92,9 +92,35 @@ def test_curves_can_be_drawn_over_steps_examples_flops_and_seconds(tmp_path: Pat
     globs = {
         metric["glob_name"]: metric["step_metric"] for metric in metrics if "glob_name" in metric
     }
-    assert globs == {"train/*": "step", "valid/*": "step"}
+    assert globs == {"train/*": "step", "valid/*": "step", "inspection/*": "step"}
     found = [[row[axis] for axis in axes] for row in history(log)]
     assert found == [[step, 32 * step, 5e9 * step, 0.5 * step] for step in range(1, 5)]
+
+
+def test_inspections_are_mirrored_at_their_step_in_a_resumed_run_too(tmp_path: Path) -> None:
+    record = RunRecord.create(tmp_path, run_info(0), {}, Mirror("disabled", "seqexp-test"))
+    arrays = {
+        "histogram/layer_1/forget": np.array([[0.25, 0.75], [0.75, 0.25], [0.0, 0.0]], np.float32),
+        "bounds/layer_1/forget": np.array([0.0, 1.0], np.float32),
+    }
+
+    def go_on(record: RunRecord, steps: range) -> None:
+        for step in steps:
+            log_steps(record, step, step)
+            half_life = 6 / (step - 1) if step > 1 else np.inf
+            line = {"step": step, "level": "light", "half_life/layer_1": half_life}
+            record.log_inspection({**line, "warnings": [], "not_defined": {}}, arrays)
+
+    go_on(record, range(1, 4))
+    resumed = RunRecord.open(record.directory, OFFLINE)
+    resumed.resume_from(2, run_info(0), {})
+    go_on(resumed, range(3, 4))
+    finish(resumed)
+    rows = history(inspect(offline_runs_of(resumed)[-1]))
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert [row["inspection/half_life/layer_1"] for row in rows] == ["NaN", 6.0, 3.0]
+    assert rows[1]["valid/loss"] == 1.0
+    assert rows[1]["inspection/histogram/layer_1/forget._type"] == "histogram"
 
 
 def test_every_figure_of_the_ledger_is_in_the_summary_with_its_method(tmp_path: Path) -> None:
