@@ -111,8 +111,8 @@ def test_a_run_that_gains_a_checkpoint_each_time_goes_on(tmp_path, killed):
     killed("_close")
     seen = []
 
-    def after_one(program, opened, chunk, seconds):
-        seen.append(max(chunk.steps))
+    def after_one(program, opened, interval, *others):
+        seen.append(max(interval.steps))
         return len(seen) > 1 and seen[-1] > min(seen)
 
     killed("_save", after_one)

@@ -69,9 +69,9 @@ def whole(tmp_path_factory):
         execute(_points(folder / "finished"))
         save = group_run._save
 
-        def interrupted(program, opened, chunk, seconds):
-            save(program, opened, chunk, seconds)
-            if max(chunk.steps) == 6:
+        def interrupted(program, opened, interval, *others):
+            save(program, opened, interval, *others)
+            if max(interval.steps) == 6:
                 raise KeyboardInterrupt
 
         patch.setattr(group_run, "_save", interrupted)
