@@ -12,15 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
-from seqexp.runs.inspections import read_arrays, read_inspections
-
-matplotlib.use("Agg")
-matplotlib.rcParams["svg.hashsalt"] = "seqexp"
-
-from matplotlib import pyplot  # noqa: E402
+from seqexp.analysis import canvas
+from seqexp.runs.inspections import of_kind, read_arrays, read_inspections
 
 NAMES = {
     ("elman", "glorot"): "tanh RNN, Glorot",
@@ -34,6 +30,7 @@ NAMES = {
 BOUNDED = ("tanh RNN, Glorot", "tanh RNN, orthogonal")
 COLOURS = ["#0072b2", "#56b4e9", "#999999", "#e69f00", "#d55e00", "#009e73", "#cc79a7"]
 """Of Okabe and Ito, which people tell apart however they see colours."""
+STYLES = ["-"] * 6 + [":"]
 SHOWN = (25, 100, 400)
 
 
@@ -58,7 +55,7 @@ def chain(names: Mapping[str, Any]) -> str:
 
 def half_life(line: Mapping[str, Any]) -> str:
     """In steps, of an inspection; that of both directions where there are two."""
-    values = [value for name, value in line.items() if name.startswith("half_life/")]
+    values = of_kind(line, "half_life").values()
     return " / ".join("∞" if value is None else f"{value:.2g}" for value in values)
 
 
@@ -85,29 +82,24 @@ def table(runs: Mapping[tuple[str, int], Path]) -> None:
         score = "diverged" if score is None else f"{score:.3g}"
         told = []
         for kind in ("memory_capacity", "largest_lyapunov", "saturated"):
-            values = [v for key, v in last.items() if key.startswith(f"{kind}/") and v is not None]
+            values = [value for value in of_kind(last, kind).values() if value is not None]
             told.append(" / ".join(f"{value:.3g}" for value in values) or "–")
         print(f"| {name} | {' | '.join(told)} | {score} |")
 
 
 def picture(runs: Mapping[tuple[str, int], Path], path: Path) -> None:
     """The gradient's norm against the lag at the first inspection, and the bound of theory."""
-    figure, axes = pyplot.subplots(1, len(SHOWN), figsize=(11, 3.8), sharey=True)
+    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    axes = figure.subplots(1, len(SHOWN), sharey=True)
     for axis, length in zip(axes, SHOWN, strict=True):
-        for (name, colour), style in zip(
-            zip(NAMES.values(), COLOURS, strict=True), ["-"] * 6 + [":"], strict=True
-        ):
+        for name, colour, style in zip(NAMES.values(), COLOURS, STYLES, strict=True):
             run = runs[name, length]
             lines = read_inspections(run)
             if not lines:
                 continue
             arrays = read_arrays(run, lines[0]["step"])
-            gradients = {
-                key.removeprefix("gradient_by_lag/"): value[1]
-                for key, value in arrays.items()
-                if key.startswith("gradient_by_lag/")
-            }
-            norms = gradients[chain(gradients)]
+            gradients = of_kind(arrays, "gradient_by_lag")
+            _, norms, _ = gradients[chain(gradients)]
             lags = 1 + np.arange(len(norms))
             start = norms[np.isfinite(norms)][0]
             axis.plot(lags, norms / start, style, color=colour, label=name)
@@ -121,8 +113,7 @@ def picture(runs: Mapping[tuple[str, int], Path], path: Path) -> None:
     axes[0].set_ylabel("norm of dL/dh(T-k), of that at k = 1")
     handles, labels = axes[1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    figure.set_layout_engine("constrained")
-    figure.savefig(path, metadata={"Date": None})
+    path.write_text(canvas.svg(figure, "vanishing_gradients"))
 
 
 if __name__ == "__main__":

@@ -70,27 +70,32 @@ def without_chain(model: Model) -> dict[str, str]:
     return {name: why for name, why in _by_layer(model).items() if isinstance(why, str)}
 
 
-def with_layers(model: Model, replace: Callable[[int, Layer], Any]) -> Any:
+def layers_by_name(model: Model) -> dict[str, Layer]:
+    """The layers of a model by their names: "layer_1" is the first of `model.layers`."""
+    return {f"layer_{number}": layer for number, layer in enumerate(model.layers, start=1)}
+
+
+def with_layers(model: Model, replace: Callable[[str, Layer], Any]) -> Any:
     """A copy of a model with other layers in the places of its own.
 
     Args:
         model: a pytree whose `layers` are nodes of it, as those of every `nnx.Module` are.
-        replace: the place of a layer in `model.layers`, and the layer, to what stands there.
+        replace: the name of a layer, and the layer, to what stands in its place.
 
     Raises:
         SeqexpError: for a model whose layers are no parts of it.
     """
-    places = {id(layer): place for place, layer in enumerate(model.layers)}
+    names = {id(layer): name for name, layer in layers_by_name(model).items()}
     seen: set[int] = set()
 
     def swapped(node: Any) -> Any:
-        if id(node) not in places:
+        if id(node) not in names:
             return node
         seen.add(id(node))
-        return replace(places[id(node)], node)
+        return replace(names[id(node)], node)
 
-    copy = jax.tree.map(swapped, model, is_leaf=lambda node: id(node) in places)
-    if seen != set(places):
+    copy = jax.tree.map(swapped, model, is_leaf=lambda node: id(node) in names)
+    if seen != set(names):
         raise SeqexpError(
             f"the layers of a {type(model).__name__} are no attributes of it, so none can be "
             "watched: keep them in an nnx.List, and give them out as `layers`"
@@ -161,8 +166,7 @@ def chains_of(layer: Layer, name: str) -> tuple[Chain, ...]:
 def _by_layer(model: Model) -> dict[str, tuple[Chain, ...] | str]:
     """The chains of each layer, or why it has none."""
     found: dict[str, tuple[Chain, ...] | str] = {}
-    for number, layer in enumerate(model.layers, start=1):
-        name = f"layer_{number}"
+    for name, layer in layers_by_name(model).items():
         try:
             found[name] = chains_of(layer, name)
         except SeqexpError as error:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int
 
-from seqexp.inspection.chains import StandIn, chain_named, parts_of, with_layers
+from seqexp.inspection.chains import chain_named, parts_of
+from seqexp.inspection.layer_calls import every_call
 from seqexp.recurrences.masking import backward
-from seqexp.types import Array, Carry, Layer, Model, SeqexpError, Sequences
+from seqexp.types import Array, Carry, Model, SeqexpError, Sequences
 
 
 class Driven(NamedTuple):
@@ -67,21 +67,16 @@ def driven(model: Model, inputs: Sequences, prefix: Sequences | None, name: str)
     """
     chain = chain_named(model, name)
     _require_fixed(chain.initial_carry, name)
-    place = int(name.split("/")[0].removeprefix("layer_")) - 1
     inputs, prefix = jax.tree.map(jnp.asarray, (inputs, prefix))
-    calls: list[tuple[Array, Array | None]] = []
-
-    def watched(number: int, layer: Layer) -> Any:
-        return _Watched(layer, calls) if number == place else layer
-
-    with_layers(model, watched)(inputs, prefix)
+    layer = name.split("/")[0]
+    found = every_call(model, lambda watched: watched(inputs, prefix))
+    calls = [call for called, call in found if called == layer]
     if len(calls) != 1:
         raise SeqexpError(
             f"{name} runs {len(calls)} times in this model, where one run is watched: leave out "
             "the prefix to inspect what reads the inputs"
         )
-    xs, mask = calls[0]
-    mask = jnp.ones(xs.shape[:2], bool) if mask is None else mask
+    _, xs, mask, _, _ = calls[0]
     if chain.reverse:
         xs = backward(xs, mask)
     start = jax.tree.map(jnp.asarray, chain.initial_carry(1, 1))
@@ -93,20 +88,6 @@ def driven(model: Model, inputs: Sequences, prefix: Sequences | None, name: str)
     lengths = jnp.sum(mask, axis=0)
     size = jax.eval_shape(to_vector, start).size
     return Driven(jnp.swapaxes(xs, 0, 1), lengths, start, size, step, to_vector, to_carry)
-
-
-@dataclass(frozen=True)
-class _Watched(StandIn):
-    """A layer whose inputs are noted while the model is traced."""
-
-    calls: list[tuple[Array, Array | None]]
-
-    def unroll(
-        self, xs: Array, mask: Array | None = None, carry: Carry | None = None, *, key: Any = None
-    ) -> tuple[Array, Carry]:
-        """The layer's."""
-        self.calls.append((xs, mask))
-        return self.layer.unroll(xs, mask, carry, key=key)
 
 
 def _require_fixed(initial_carry: Callable[[int, int], Carry], name: str) -> None:

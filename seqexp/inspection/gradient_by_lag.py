@@ -199,8 +199,7 @@ class _Tapped(StandIn):
         return forward + backward if summed else jnp.concatenate(ys, axis=-1), carries
 
 
-def _tapped(slots: dict[str, Array], place: int, layer: Layer) -> Any:
-    name = f"layer_{place + 1}"
+def _tapped(slots: dict[str, Array], name: str, layer: Layer) -> Any:
     if not any(slot.split("/")[0] == name for slot in slots):
         return layer
     return _Tapped(layer, chains_of(layer, name), slots)

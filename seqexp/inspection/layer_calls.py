@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
-from seqexp.inspection.chains import with_layers
+from seqexp.inspection.chains import StandIn, layers_by_name, with_layers
 from seqexp.types import Array, Carry, KeyArray, Layer, Model, SeqexpError
 
 
@@ -30,8 +31,8 @@ class LayerCall(NamedTuple):
     ys: Float[Array, "T B P"]
 
 
-def layer_calls(model: Model, run: Callable[[Any], Any]) -> dict[str, LayerCall]:
-    """The last call of each layer that is called while `run` runs the model, by the layer's name.
+def every_call(model: Model, run: Callable[[Any], Any]) -> list[tuple[str, LayerCall]]:
+    """The calls of layers while `run` runs the model, in their order, with the layers' names.
 
     Traced with the model: under `jit` XLA drops what nobody reads.
 
@@ -42,18 +43,19 @@ def layer_calls(model: Model, run: Callable[[Any], Any]) -> dict[str, LayerCall]
     Raises:
         SeqexpError: for a model without layers, or whose layers are no parts of it.
     """
-    names = list(named_layers(model))
-    calls: dict[str, LayerCall] = {}
-
-    def watched(place: int, layer: Layer) -> Any:
-        return _Watched(layer, names[place], calls)
-
-    run(with_layers(model, watched))
+    named_layers(model)
+    calls: list[tuple[str, LayerCall]] = []
+    run(with_layers(model, lambda name, layer: _Watched(layer, name, calls)))
     return calls
 
 
+def layer_calls(model: Model, run: Callable[[Any], Any]) -> dict[str, LayerCall]:
+    """The last call of each layer that is called, by the layer's name; else as `every_call`."""
+    return dict(every_call(model, run))
+
+
 def named_layers(model: Model) -> dict[str, Layer]:
-    """The layers of a model by their names: "layer_1" is the first of `model.layers`.
+    """The layers of a model by their names, as `layers_by_name`.
 
     Raises:
         SeqexpError: for a model without layers.
@@ -63,27 +65,26 @@ def named_layers(model: Model) -> dict[str, Layer]:
             f"not defined for this model, because a {type(model).__name__} has no layers that run "
             "over time: use a model with layers"
         )
-    return {f"layer_{number}": layer for number, layer in enumerate(model.layers, start=1)}
+    return layers_by_name(model)
 
 
-class _Watched:
-    """A layer in the place of another, which notes its calls; what runs whole sequences only."""
+@dataclass(frozen=True)
+class _Watched(StandIn):
+    """A layer that notes its calls."""
 
-    def __init__(self, layer: Layer, name: str, calls: dict[str, LayerCall]):
-        self.layer, self.name, self.calls = layer, name, calls
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.layer, name)
+    name: str
+    calls: list[tuple[str, LayerCall]]
 
     def unroll(
         self,
         xs: Array,
         mask: Array | None = None,
-        carry: Any = None,
+        carry: Carry | None = None,
         *,
         key: KeyArray | None = None,
     ) -> tuple[Array, Carry]:
+        """The layer's."""
         ys, final = self.layer.unroll(xs, mask, carry, key=key)
         real = jnp.ones(xs.shape[:2], bool) if mask is None else mask
-        self.calls[self.name] = LayerCall(self.layer, xs, real, carry, ys)
+        self.calls.append((self.name, LayerCall(self.layer, xs, real, carry, ys)))
         return ys, final

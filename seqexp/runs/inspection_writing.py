@@ -30,7 +30,7 @@ def write_inspection(
     path = arrays_path(run, record["step"])
     path.parent.mkdir(exist_ok=True)
     content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]
+    np.savez(content, allow_pickle=False, **arrays)
     store.write_atomic(path, content.getvalue())
     others: list[dict[str, Any]] = []
     with suppress(store.Damaged):

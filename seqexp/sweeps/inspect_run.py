@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +15,10 @@ from seqexp.inspection.settings import Settings
 from seqexp.runs import checkpoint
 from seqexp.runs.identity import canonical
 from seqexp.runs.inspection_writing import write_inspection
+from seqexp.runs.inspections import read_inspections
 from seqexp.runs.record import read_run
 from seqexp.runs.schema import Run
+from seqexp.runs.store import Damaged
 from seqexp.sweeps.opening import restored_state
 from seqexp.sweeps.point import Point
 from seqexp.sweeps.recorded_point import recorded_point, refuse_redacted, warn_of_other_code
@@ -58,7 +61,7 @@ class RunInspector:
 
         Raises:
             SeqexpError: there is no run, or it has left no weights, or its model or data can't be
-                had.
+                had, or a light inspection would take the place of a full one.
         """
         run = read_run(folder)
         if run is None:
@@ -67,11 +70,22 @@ class RunInspector:
         refuse_redacted({"task": point.config["task"]}, folder)
         experiment = point.build()
         left = _left(folder, run, experiment)
+        self._refuse_less(folder, left.step)
         warn_of_other_code(folder, point.config)
         inspector = self._inspector(point, experiment, left.optimizer_state is not None)
         found = inspector(left.params, left.step, point.hyper, left.optimizer_state)
         write_inspection(folder, found.record, found.arrays)
         return found
+
+    def _refuse_less(self, folder: Path, step: int) -> None:
+        levels: dict[int, str] = {}
+        with suppress(Damaged):  # What is damaged is written anew.
+            levels = {line["step"]: line.get("level", "") for line in read_inspections(folder)}
+        if levels.get(step) == "full" and self._settings.level == "light":
+            raise SeqexpError(
+                f"{folder} has a full inspection of step {step}, which a light one would replace: "
+                "leave out level=light"
+            )
 
     def _inspector(self, point: Point, experiment: Experiment, training: bool) -> Inspector:
         key = canonical(point.shared_config()), training

@@ -27,7 +27,7 @@ def inspect(run: Path, half_lives: list[float | None], memory: float = 0.5) -> N
         norms = np.outer([1, 2, 4], 0.5 ** np.arange(1, 6))
         curves: dict[str, np.ndarray] = {"gradient_by_lag/layer_1": norms}
         curves["memory/layer_1"] = np.full(4, memory)
-        np.savez(run / "inspection" / f"{10 * (i + 1)}.npz", **curves)  # type: ignore[arg-type]
+        np.savez(run / "inspection" / f"{10 * (i + 1)}.npz", allow_pickle=False, **curves)
     write_lines(run / "inspection.jsonl", lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from seqexp.runs.inspection_writing import write_inspection
 from seqexp.runs.inspections import read_arrays, read_inspections
 from seqexp.runs.record import RunRecord
 from tests.sweeps.tiny import TINY, runs, seqexp
@@ -42,6 +43,14 @@ def test_finished_runs_are_inspected_at_their_best_step_and_others_at_their_last
     assert line["step"] == runs(tmp_path / "a")[finished.name]["score"]["step"]
     assert "update_norm" in line["not_defined"]
     assert read_arrays(finished, line["step"])["outputs"].shape == (4, 10)
+
+    write_inspection(folder, {"step": 9, "level": "full"}, {})
+    assert seqexp("inspect", str(folder), *SMALL) == 2
+    assert "has a full inspection of step 9" in capfd.readouterr().err
+    assert read_inspections(folder) == [{"step": 9, "level": "full"}]
+    (folder / "inspection.jsonl").write_text("torn\n{}\n")
+    assert seqexp("inspect", str(folder), *SMALL) == 0, "what is damaged is written anew"
+    capfd.readouterr()
 
     (folder / "checkpoint.msgpack").unlink()
     (folder / "checkpoint.previous.msgpack").unlink(missing_ok=True)

@@ -62,6 +62,6 @@ def write(run: Path, steps: Sequence[int] = (0, 100, 200), *left_out: str) -> Pa
     (run / "inspection").mkdir(parents=True)
     for step in steps:
         kept = {k: v for k, v in arrays(step).items() if k.split("/")[0] not in left_out}
-        np.savez(run / "inspection" / f"{step}.npz", **kept)  # type: ignore[arg-type]
+        np.savez(run / "inspection" / f"{step}.npz", allow_pickle=False, **kept)
         append(run / "inspection.jsonl", line(step))
     return run
