@@ -115,6 +115,6 @@ def trained(configs: Sequence[Composed]) -> tuple[list[Outcome], list[Point]]:
     start_jax()
     points = points_in(configs)
     mode = (points[0].config["logger"] or {}).get("mode")
-    if mode != "offline" and mode == os.environ.get("WANDB_MODE"):
+    if mode not in (None, "offline") and mode == os.environ.get("WANDB_MODE"):
         print(f"wandb is {mode}, as WANDB_MODE says", file=sys.stderr)
     return execute(points), points

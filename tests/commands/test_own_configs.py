@@ -292,3 +292,6 @@ def test_a_mode_from_the_environment_is_told_or_refused(monkeypatch, tmp_path, c
     monkeypatch.setenv("WANDB_MODE", "sometimes")
     assert seqexp("run", f"runs_dir={tmp_path}") == 2
     assert "logger.mode must be one of online, offline, disabled" in capsys.readouterr().err
+    monkeypatch.delenv("WANDB_MODE")
+    assert seqexp("run", "logger=null", f"runs_dir={tmp_path}") == 0
+    assert "WANDB_MODE" not in capsys.readouterr().err
