@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +12,9 @@ from flax import nnx
 from jaxtyping import Bool, Float, Int
 
 from seqexp.layers.dropout import keep_mask, require_rate
+from seqexp.layers.norms import Norm, make_norm
 from seqexp.recurrences.masking import time_first, where_mask
 from seqexp.types import Array, Carry, KeyArray, Layer, SeqexpError
-
-Norm = Literal["none", "layer", "rms"]
 
 
 class Stack(nnx.Module):
@@ -33,8 +32,7 @@ class Stack(nnx.Module):
         layers: bottom first; each takes as many features as the one below gives.
         dropout: rate between layers.
         residual: add a layer's input to its output, where the widths agree.
-        norm: "none", "layer" (Ba et al. 2016, https://arxiv.org/abs/1607.06450) or "rms" (Zhang
-            and Sennrich 2019, https://arxiv.org/abs/1910.07467) of each layer's input.
+        norm: "none", "layer" or "rms" of each layer's input.
         rngs: draws the norms' parameters.
 
     Raises:
@@ -51,14 +49,14 @@ class Stack(nnx.Module):
         norm: Norm,
         rngs: nnx.Rngs,
     ):
-        _check(layers, residual, norm)
+        _check(layers, residual)
         require_rate("dropout", dropout)
         self.in_features = layers[0].in_features
         self.out_features = layers[-1].out_features
         self.layers = nnx.List(layers)
         self.dropout = dropout
         self.residual = residual
-        self.norms = nnx.List([_norm(norm, layer.in_features, rngs) for layer in layers])
+        self.norms = nnx.List([make_norm(norm, layer.in_features, rngs) for layer in layers])
 
     @property
     def causal(self) -> bool:
@@ -172,18 +170,9 @@ class Stack(nnx.Module):
         return xs + ys if self.residual and layer.in_features == layer.out_features else ys
 
 
-def _norm(norm: Norm, features: int, rngs: nnx.Rngs) -> nnx.LayerNorm | nnx.RMSNorm | None:
-    if norm == "none":
-        return None
-    kind = nnx.LayerNorm if norm == "layer" else nnx.RMSNorm
-    return kind(features, rngs=rngs)
-
-
-def _check(layers: Sequence[Layer], residual: bool, norm: str) -> None:
+def _check(layers: Sequence[Layer], residual: bool) -> None:
     if not layers:
         raise SeqexpError("a stack needs at least one layer")
-    if norm not in get_args(Norm):
-        raise SeqexpError(f"unknown norm {norm!r}: use none, layer or rms")
     for number, (below, layer) in enumerate(pairwise(layers), start=2):
         if below.out_features != layer.in_features:
             raise SeqexpError(

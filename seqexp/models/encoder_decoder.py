@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from seqexp.cells.protocol import Cell
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout
-from seqexp.layers.stack import Norm
+from seqexp.layers.norms import Norm
 from seqexp.models.attention import Attended, Attention, Memory, make_attention
 from seqexp.models.embedding import embed_tokens, embedding_width, token_embedding
 from seqexp.models.layer_kinds import (

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from seqexp.cells.protocol import Cell
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout, recurrent_layer
 from seqexp.layers.bidirectional import Merge
-from seqexp.layers.stack import Norm
+from seqexp.layers.norms import Norm, make_norm
 from seqexp.models.embedding import embed_tokens, embedding_width, token_embedding
 from seqexp.models.layer_kinds import LayerFactory, out_features, require_sizes, stacked_layers
 from seqexp.models.pooling import POOLINGS, Pooling, pool, pool_state, pool_step
@@ -42,8 +42,8 @@ class SequenceModel(nnx.Module):
     A free answer is written by the same stack: it reads the inputs, then goes on over the prefix,
     from a second embedding, with an output at each of its steps.
 
-    The layers are of several kinds, `layers`, or all of one cell, `cell`, which is short for
-    `layers=[recurrent_layer(cell, bidirectional, merge, remat, cell_dropout)]`.
+    The layers are of several kinds, `layers`, or all of one: `layer`, short for `layers=[layer]`,
+    or `cell`, for `layers=[recurrent_layer(cell, bidirectional, merge, remat, cell_dropout)]`.
 
     Args:
         spec: what the task asks for; it settles the input, the output and whether to pool.
@@ -56,7 +56,10 @@ class SequenceModel(nnx.Module):
             sequence.
         embed_features: width of the token embedding, which begins with the tokens' vectors where
             the spec has them; None for theirs, or H. Features are not embedded.
+        final_norm: "layer" or "rms" of what the readout reads, which blocks with a residual want;
+            None for none.
         layers: makers of layers, bottom first.
+        layer: makes a layer from `(in_features, features, rngs=...)`.
         cell: makes a cell from `(in_features, features, rngs=...)`.
         bidirectional: read the sequence in both directions; refused by causal tasks.
         merge: "concat" or "sum" of the two directions.
@@ -65,7 +68,7 @@ class SequenceModel(nnx.Module):
         rngs: draws the parameters.
 
     Raises:
-        SeqexpError: for sizes below 1, unknown options, both or neither of `layers` and `cell`,
+        SeqexpError: for sizes below 1, unknown options, not one of `layers`, `layer` and `cell`,
             an embedding of another width than the tokens' vectors, or layers that read the future
             where the task forbids it.
     """
@@ -81,7 +84,9 @@ class SequenceModel(nnx.Module):
         norm: Norm,
         pooling: Pooling,
         embed_features: int | None = None,
+        final_norm: Norm | None = None,
         layers: Sequence[LayerFactory] | None = None,
+        layer: LayerFactory | None = None,
         cell: Callable[..., Cell] | None = None,
         bidirectional: bool = False,
         merge: Merge = "concat",
@@ -99,7 +104,7 @@ class SequenceModel(nnx.Module):
             "remat": remat,
             "cell_dropout": cell_dropout,
         }
-        kinds = _kinds(layers, cell, options)
+        kinds = _kinds(layers, layer, cell, options)
         self.spec = spec
         self.features = features
         self.pooling: Pooling = pooling
@@ -113,6 +118,7 @@ class SequenceModel(nnx.Module):
         self.stack = Stack(stacked, dropout=dropout, residual=residual, norm=norm, rngs=rngs)
         self.out_features = width = self.stack.out_features
         self.forward_features = _forward_features(spec, pooling, stacked)
+        self.final_norm = make_norm(final_norm or "none", width, rngs)
         self.readout = nnx.Linear(width, spec.output_size, rngs=rngs)
         if spec.answer == "free":
             self.embed_prefix = nnx.Embed(spec.output_size, bottom, rngs=rngs)
@@ -124,7 +130,9 @@ class SequenceModel(nnx.Module):
         features: int,
         depth: int,
         embed_features: int | None = None,
+        final_norm: Norm | None = None,
         layers: Sequence[LayerFactory] | None = None,
+        layer: LayerFactory | None = None,
         cell: Callable[..., Cell] | None = None,
         bidirectional: bool = False,
         merge: Merge = "concat",
@@ -134,12 +142,14 @@ class SequenceModel(nnx.Module):
         found: dict[str, Any] = {}
         if spec.answer != "sequence":
             found["pooling"] = "last"
-        if layers is None and not bidirectional:
+        if cell is not None and not bidirectional:
             found["merge"] = "concat"
+        if final_norm == "none":
+            found["final_norm"] = None
         usual = embedding_width(spec.inputs, None, features)
         if isinstance(spec.inputs, Features) or embed_features == usual:
             found["embed_features"] = None
-        kinds = _kinds(layers, cell, {"bidirectional": bidirectional, "merge": merge})
+        kinds = _kinds(layers, layer, cell, {"bidirectional": bidirectional, "merge": merge})
         if depth * len(kinds) == 1:
             width = spec.inputs.size
             if isinstance(spec.inputs, Tokens):
@@ -257,9 +267,10 @@ class SequenceModel(nnx.Module):
         embedded = embed_tokens(self.embed_prefix, x) if free else self._embedded(x)
         layers, y = self.stack.step(layers, embedded)
         pooled, y = pool_step(self._step_pooling, pooled, y)
-        return (layers, pooled), self.readout(y)
+        return (layers, pooled), self._answers(y, None)
 
     def _answers(self, ys: Array, key: KeyArray | None) -> Array:
+        ys = ys if self.final_norm is None else self.final_norm(ys)
         return self.readout(ys if key is None else dropout(key, ys, self.dropout))
 
     def _read(self, inputs: Sequences, key: KeyArray | None) -> tuple[Float[Array, "B T P"], Carry]:
@@ -279,21 +290,26 @@ class SequenceModel(nnx.Module):
 
 def _kinds(
     layers: Sequence[LayerFactory] | None,
+    layer: LayerFactory | None,
     cell: Callable[..., Cell] | None,
     options: Mapping[str, Any],
 ) -> Sequence[LayerFactory]:
-    """The makers of layers; `cell` is short for one."""
-    if (layers is None) == (cell is None):
-        raise SeqexpError("a model is made of model.cell or of model.layers: give one of the two")
+    """The makers of layers; `layer` and `cell` are short for one."""
+    if sum(given is not None for given in (layers, layer, cell)) != 1:
+        raise SeqexpError(
+            "a model is made of model.cell, model.layer or model.layers: give one of the three"
+        )
     if cell is not None:
         return [partial(recurrent_layer, cell=cell, **options)]
     neutral = {"bidirectional": False, "merge": "concat", "remat": None, "cell_dropout": None}
     for name, value in options.items():
         if value != neutral[name]:
             raise SeqexpError(
-                f"model.{name} is for models of one cell: with model.layers set it in the file of "
-                "a layer"
+                f"model.{name} is for models of one cell: with model.layer or model.layers set it "
+                "in the file of a layer"
             )
+    if layer is not None:
+        return [layer]
     if not layers:
         raise SeqexpError("model.layers is empty: name at least one layer")
     return layers
