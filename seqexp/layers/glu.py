@@ -1,0 +1,53 @@
+"""What mixes the features behind a state space of each step by itself."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Float
+
+from seqexp.recurrences.products import project
+from seqexp.types import Array, SeqexpError
+
+Glu = Literal["none", "half", "full"]
+
+
+class GLU(nnx.Module):
+    """A gated linear unit behind a GELU (Dauphin et al. 2017, https://arxiv.org/abs/1612.08083).
+
+        v = gelu(y)                                  in its tanh form
+        v * sigmoid(v W + b)                         "half", of S5
+        (v W_1 + b_1) * sigmoid(v W_2 + b_2)         "full", of S4D
+
+    Args:
+        features: H, of what goes in and comes out.
+        kind: "half" or "full"; "none" for y itself.
+        rngs: draws W (LeCun normal).
+
+    Raises:
+        SeqexpError: for an unknown kind.
+    """
+
+    def __init__(self, features: int, *, kind: Glu, rngs: nnx.Rngs):
+        if kind not in get_args(Glu):
+            raise SeqexpError(f"unknown glu {kind!r}: use none, half or full")
+        self.kind: Glu = kind
+        gates = {"none": 0, "half": 1, "full": 2}[kind]
+        draw = jax.nn.initializers.lecun_normal()
+        if gates:
+            self.kernel = nnx.Param(draw(rngs.params(), (features, gates * features)))
+            self.bias = nnx.Param(jnp.zeros(gates * features))
+
+    def __call__(self, ys: Float[Array, "*N H"]) -> Float[Array, "*N H"]:
+        """`[..., H]` to `[..., H]`."""
+        if self.kind == "none":
+            return ys
+        v = jax.nn.gelu(ys)
+        mixed = project(v, self.kernel[...]) + self.bias[...]
+        if self.kind == "half":
+            return v * jax.nn.sigmoid(mixed)
+        value, gate = jnp.split(mixed, 2, axis=-1)
+        return value * jax.nn.sigmoid(gate)
