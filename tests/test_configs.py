@@ -124,7 +124,7 @@ def test_every_dropout_wraps_every_cell_that_has_what_it_drops(model, name):
     elif "cell" not in config:
         with pytest.raises(SeqexpError, match="model.cell_dropout is for models of one cell"):
             wrapped.build().model(wrapped.build().task.spec, rngs=nnx.Rngs(0))
-    elif name == "recurrent" and model in ("rnn", "irnn"):
+    elif name == "recurrent" and model in ("rnn", "irnn", "lmu"):
         with pytest.raises(SeqexpError, match="update"):
             loss_shape(wrapped)
     else:

@@ -137,7 +137,7 @@ class LMU(nnx.Module):
     ) -> tuple[LMUCarry, Float[Array, "B H"]]:
         if "update" in dropout:
             raise SeqexpError(
-                "LMU writes one number into its memory, which cannot be dropped by unit: "
+                "LMU writes one number into its memory, so it has no update to drop by unit: "
                 "use Variational or Zoneout instead of RecurrentDropout"
             )
         seen = carry.h if "hidden" not in dropout else carry.h * dropout["hidden"]
