@@ -1,0 +1,148 @@
+"""Gated DeltaNet: the delta rule with the decay of Mamba-2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Bool, Float
+
+from seqexp.cells.protocol import SIGMOID, Activation
+from seqexp.cells.sizes import require_sizes
+from seqexp.layers.delta_net import DeltaCarry, largest_beta
+from seqexp.layers.heads import ConvolvedHeads, head_width, join_heads
+from seqexp.layers.selective_decay import SelectiveDecay
+from seqexp.layers.stepwise import StepwiseLayer
+from seqexp.recurrences import chunked, matrix_state
+from seqexp.recurrences.masking import where_mask
+from seqexp.types import Array, KeyArray
+
+
+class GatedDeltaNet(nnx.Module):
+    """Gated DeltaNet (Yang et al. 2025, https://arxiv.org/abs/2412.06464).
+
+        alpha_t = exp(-exp(a) softplus(W_alpha x_t + b))            numbers of each head
+        beta_t = sigmoid(W_beta x_t)
+        S_t = alpha_t (I - beta_t k_t k_t^T) S_{t-1} + beta_t k_t v_t^T
+        y_t = W_o (SiLU(W_g x_t) * RMSNorm_heads(S_t^T q_t))
+
+    q, k and v as `ConvolvedHeads` says, a and b as `SelectiveDecay` does. With negative eigenvalues
+    beta_t = 2 sigmoid(W_beta x_t) (Grazzi et al. 2025, https://arxiv.org/abs/2411.12537).
+
+    Args:
+        in_features: D.
+        features: P; the keys of each of the N heads are K = ceil(P / N) wide.
+        heads: N.
+        value_expansion: the values of a head are V = ceil(value_expansion P / N) wide; 2 in the
+            authors' code.
+        negative_eigenvalues: beta between 0 and 2 in the place of 0 and 1.
+        convolution: how many steps the convolutions read, 4 as published; None for none.
+        chunk: steps that are computed at once; None for what is fast.
+        rngs: draws the matrices (LeCun normal), which have no biases, and the rest.
+
+    Raises:
+        SeqexpError: for impossible options.
+    """
+
+    causal = True
+
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        *,
+        heads: int,
+        value_expansion: float = 2.0,
+        negative_eigenvalues: bool = False,
+        convolution: int | None = 4,
+        chunk: int | None = None,
+        rngs: nnx.Rngs,
+    ):
+        require_sizes(in_features, features)
+        chunked.require_chunk(chunk)
+        self.in_features = in_features
+        self.out_features = features
+        self.heads = heads
+        self.key_width = head_width(features, heads)
+        self.value_width = head_width(features, heads, value_expansion)
+        self.largest_beta = largest_beta(negative_eigenvalues)
+        self.chunk = chunk
+        self.enter = ConvolvedHeads(
+            in_features,
+            heads=heads,
+            key_width=self.key_width,
+            value_width=self.value_width,
+            convolution=convolution,
+            rngs=rngs,
+        )
+        values = heads * self.value_width
+        self.gates = nnx.Linear(in_features, 2 * heads + values, use_bias=False, rngs=rngs)
+        self.decay = SelectiveDecay(heads, rngs=rngs)
+        self.norm = nnx.RMSNorm(self.value_width, epsilon=1e-5, rngs=rngs)
+        self.leave = nnx.Linear(values, features, use_bias=False, rngs=rngs)
+
+    @property
+    def recurrent_parameters(self) -> tuple[Any, ...]:
+        """a, which makes the decays."""
+        return self.decay.recurrent_parameters
+
+    def initial_carry(self, batch_size: int, max_length: int) -> DeltaCarry:
+        """Zeros, whatever the length."""
+        shape = (batch_size, self.heads, self.key_width, self.value_width)
+        past = self.enter.initial_carry(batch_size, max_length)
+        return DeltaCarry(jnp.zeros(shape, self.leave.kernel.dtype), past)
+
+    def unroll(
+        self,
+        xs: Float[Array, "T B D"],
+        mask: Bool[Array, "T B"] | None = None,
+        carry: DeltaCarry | None = None,
+        *,
+        key: KeyArray | None = None,
+    ) -> tuple[Float[Array, "T B P"], DeltaCarry]:
+        """All steps: `[T, B, D]` to `[T, B, P]`, 0 at padding, and the final carry."""
+        steps, batch_size, _ = xs.shape
+        carry = self.initial_carry(batch_size, steps) if carry is None else carry
+        qkv, past = self.enter.unroll(xs, mask, carry.convolution)
+        log_decay, beta, gate = self._gates(xs)
+        ys, state = chunked.delta(*qkv, beta, log_decay, carry.state, mask, self.chunk)
+        ys = self._leaving(ys, gate)
+        return where_mask(mask, ys, jnp.zeros_like(ys)), DeltaCarry(state, past)
+
+    def step(
+        self, carry: DeltaCarry, x: Float[Array, "B D"]
+    ) -> tuple[DeltaCarry, Float[Array, "B P"]]:
+        """One step: `[B, D]` to `[B, P]`."""
+        qkv, past = self.enter.step(x, carry.convolution)
+        log_decay, beta, gate = self._gates(x)
+        state, y = matrix_state.delta(carry.state, *qkv, beta, log_decay)
+        return DeltaCarry(state, past), self._leaving(y, gate)
+
+    @property
+    def activation_kinds(self) -> Mapping[str, Activation]:
+        """alpha, which keeps the state, as "forget", and beta as "update"."""
+        return {
+            "forget": SIGMOID._replace(keeps=True),
+            "update": Activation(0.0, self.largest_beta),
+        }
+
+    def activations(self, carry: DeltaCarry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
+        """alpha and beta, `[B, N]`, as "forget" and "update"."""
+        log_decay, beta, _ = self._gates(x)
+        return {"forget": join_heads(jnp.exp(log_decay)), "update": join_heads(beta)}
+
+    def stepwise(self) -> StepwiseLayer:
+        """The same matrices, step after step."""
+        return StepwiseLayer(self)
+
+    def _gates(self, xs: Array) -> tuple[Array, Array, Array]:
+        """The log-decay and beta `[..., N, 1]`, and what gates the output, `[..., N V]`."""
+        parts = jnp.split(self.gates(xs), [self.heads, 2 * self.heads], axis=-1)
+        log_decay = self.decay.log_decay(self.decay.step_sizes(parts[0][..., None]))
+        return log_decay, self.largest_beta * jax.nn.sigmoid(parts[1])[..., None], parts[2]
+
+    def _leaving(self, ys: Array, gate: Array) -> Array:
+        return self.leave(jax.nn.silu(gate) * join_heads(self.norm(ys)))

@@ -1,0 +1,154 @@
+"""Kimi delta attention: the delta rule with a decay of each key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Bool, Float
+
+from seqexp.cells.protocol import SIGMOID, Activation
+from seqexp.cells.sizes import require_sizes
+from seqexp.layers.convolution import require_steps
+from seqexp.layers.delta_net import DeltaCarry, largest_beta
+from seqexp.layers.heads import ConvolvedHeads, head_width, join_heads, split_heads
+from seqexp.layers.selective_decay import SelectiveDecay
+from seqexp.layers.stepwise import StepwiseLayer
+from seqexp.recurrences import chunked, matrix_state
+from seqexp.recurrences.masking import where_mask
+from seqexp.types import Array, KeyArray
+
+
+class KimiDeltaAttention(nnx.Module):
+    """Kimi delta attention, KDA (Kimi Team 2025, https://arxiv.org/abs/2510.26692).
+
+        alpha_t = exp(-exp(a) softplus(W_2 W_1 x_t + b))            of each key
+        beta_t = sigmoid(W_beta x_t)                                a number of each head
+        S_t = (I - beta_t k_t k_t^T) diag(alpha_t) S_{t-1} + beta_t k_t v_t^T
+        y_t = W_o (sigmoid(W_4 W_3 x_t) * RMSNorm_heads(S_t^T q_t))
+
+    q, k and v as `ConvolvedHeads` says, a, of each head, and b as `SelectiveDecay` does.
+
+    Args:
+        in_features: D.
+        features: P; each of the N heads is K = V = ceil(P / N) wide.
+        heads: N.
+        rank: the inner width of both low-rank gates; None for the width of a head, as published.
+        negative_eigenvalues: beta between 0 and 2 in the place of 0 and 1.
+        convolution: how many steps the convolutions read, 4 as published; None for none.
+        chunk: steps that are computed at once; None for what is fast.
+        rngs: draws the matrices (LeCun normal), which have no biases, and the rest.
+
+    Raises:
+        SeqexpError: for impossible options.
+    """
+
+    causal = True
+
+    def __init__(
+        self,
+        in_features: int,
+        features: int,
+        *,
+        heads: int,
+        rank: int | None = None,
+        negative_eigenvalues: bool = False,
+        convolution: int | None = 4,
+        chunk: int | None = None,
+        rngs: nnx.Rngs,
+    ):
+        require_sizes(in_features, features)
+        chunked.require_chunk(chunk)
+        self.in_features = in_features
+        self.out_features = features
+        self.heads = heads
+        self.head_features = width = head_width(features, heads)
+        rank = width if rank is None else rank
+        require_steps(rank=rank)
+        self.largest_beta = largest_beta(negative_eigenvalues)
+        self.chunk = chunk
+        self.enter = ConvolvedHeads(
+            in_features,
+            heads=heads,
+            key_width=width,
+            value_width=width,
+            convolution=convolution,
+            rngs=rngs,
+        )
+        inner = heads * width
+        self.beta = nnx.Linear(in_features, heads, use_bias=False, rngs=rngs)
+        self.decay_down = nnx.Linear(in_features, rank, use_bias=False, rngs=rngs)
+        self.decay_up = nnx.Linear(rank, inner, use_bias=False, rngs=rngs)
+        self.decay = SelectiveDecay(heads, width, rngs=rngs)
+        self.gate_down = nnx.Linear(in_features, rank, use_bias=False, rngs=rngs)
+        self.gate_up = nnx.Linear(rank, inner, use_bias=False, rngs=rngs)
+        self.norm = nnx.RMSNorm(width, epsilon=1e-5, rngs=rngs)
+        self.leave = nnx.Linear(inner, features, use_bias=False, rngs=rngs)
+
+    @property
+    def recurrent_parameters(self) -> tuple[Any, ...]:
+        """a, which makes the decays."""
+        return self.decay.recurrent_parameters
+
+    def initial_carry(self, batch_size: int, max_length: int) -> DeltaCarry:
+        """Zeros, whatever the length."""
+        shape = (batch_size, self.heads, self.head_features, self.head_features)
+        past = self.enter.initial_carry(batch_size, max_length)
+        return DeltaCarry(jnp.zeros(shape, self.leave.kernel.dtype), past)
+
+    def unroll(
+        self,
+        xs: Float[Array, "T B D"],
+        mask: Bool[Array, "T B"] | None = None,
+        carry: DeltaCarry | None = None,
+        *,
+        key: KeyArray | None = None,
+    ) -> tuple[Float[Array, "T B P"], DeltaCarry]:
+        """All steps: `[T, B, D]` to `[T, B, P]`, 0 at padding, and the final carry."""
+        steps, batch_size, _ = xs.shape
+        carry = self.initial_carry(batch_size, steps) if carry is None else carry
+        qkv, past = self.enter.unroll(xs, mask, carry.convolution)
+        ys, state = chunked.delta(
+            *qkv, self._beta(xs), self._log_decay(xs), carry.state, mask, self.chunk
+        )
+        ys = self._leaving(xs, ys)
+        return where_mask(mask, ys, jnp.zeros_like(ys)), DeltaCarry(state, past)
+
+    def step(
+        self, carry: DeltaCarry, x: Float[Array, "B D"]
+    ) -> tuple[DeltaCarry, Float[Array, "B P"]]:
+        """One step: `[B, D]` to `[B, P]`."""
+        qkv, past = self.enter.step(x, carry.convolution)
+        state, y = matrix_state.delta(carry.state, *qkv, self._beta(x), self._log_decay(x))
+        return DeltaCarry(state, past), self._leaving(x, y)
+
+    @property
+    def activation_kinds(self) -> Mapping[str, Activation]:
+        """alpha, which keeps the state, as "forget", and beta as "update"."""
+        return {
+            "forget": SIGMOID._replace(keeps=True),
+            "update": Activation(0.0, self.largest_beta),
+        }
+
+    def activations(self, carry: DeltaCarry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
+        """alpha `[B, N K]` as "forget", and beta `[B, N]` as "update"."""
+        decays = jnp.exp(self._log_decay(x))
+        return {"forget": join_heads(decays), "update": join_heads(self._beta(x))}
+
+    def stepwise(self) -> StepwiseLayer:
+        """The same matrices, step after step."""
+        return StepwiseLayer(self)
+
+    def _beta(self, xs: Array) -> Float[Array, "*S N 1"]:
+        return self.largest_beta * jax.nn.sigmoid(self.beta(xs))[..., None]
+
+    def _log_decay(self, xs: Array) -> Float[Array, "*S N K"]:
+        z = split_heads(self.decay_up(self.decay_down(xs)), self.heads)
+        return self.decay.log_decay(self.decay.step_sizes(z))
+
+    def _leaving(self, xs: Array, ys: Array) -> Array:
+        gate = jax.nn.sigmoid(self.gate_up(self.gate_down(xs)))
+        return self.leave(gate * join_heads(self.norm(ys)))
