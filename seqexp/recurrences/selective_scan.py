@@ -74,26 +74,12 @@ def _primal(us, dt, A, B, C, h):
     return _forward(us, dt, A, B, C, h)[0]
 
 
-def _states(u, dt, A, B, h):
-    """exp(dt A) of a chunk, and the states before and behind each of its steps."""
-    a = jnp.exp(dt[:, :, None] * A)
-    b = B[..., None] * (dt * u)[:, :, None]
-
-    def body(h, now):
-        new = now[0] * h + now[1]
-        return new, new
-
-    final, hs = jax.lax.scan(body, h, (a, b))
-    return a, jnp.concatenate([h[None], hs[:-1]]), hs, final
-
-
 def _forward(us, dt, A, B, C, h):
-    def body(h, now):
-        u, dt, B, C = now
-        _, _, hs, final = _states(u, dt, A, B, h)
-        return final, (jnp.sum(C[..., None] * hs, axis=2), h)
+    def chunk(h, now):
+        final, ys = jax.lax.scan(lambda h, now: step(*now[:2], A, *now[2:], h)[::-1], h, now)
+        return final, (ys, h)
 
-    final, (ys, starts) = jax.lax.scan(body, h, (us, dt, B, C))
+    final, (ys, starts) = jax.lax.scan(chunk, h, (us, dt, B, C))
     return (ys, final), (us, dt, A, B, C, starts)
 
 
@@ -101,29 +87,38 @@ def _backward(residuals, cotangents):
     us, dt, A, B, C, starts = residuals
     dys, dfinal = cotangents
 
-    def body(carry, now):
+    def ahead(h, now):
+        """The new h, and what is left of the old one, of which all gradients can be made."""
+        dt, entering, B = now
+        kept = jnp.exp(dt[:, None] * A) * h
+        return kept + B[:, :, None] * entering[:, None], kept
+
+    def back(carry, now):
         dh, dA = carry
+        dt, B, C, dy, kept = now
+        dnew = dh + C[:, :, None] * dy[:, None]
+        slope = dnew * kept
+        by_rate = jnp.sum(slope * A, axis=1)
+        by_input = jnp.sum(dnew * B[:, :, None], axis=1)
+        carry = jnp.exp(dt[:, None] * A) * dnew, dA + slope * dt[:, None]
+        return carry, (by_rate, by_input, dnew)
+
+    def chunk(carry, now):
         u, dt, B, C, h, dy = now
-        a, before, hs, _ = _states(u, dt, A, B, h)
+        entering = dt * u
+        _, kept = jax.lax.scan(ahead, h, (dt, entering, B))
+        carry, (by_rate, by_input, dnew) = jax.lax.scan(
+            back, carry, (dt, B, C, dy, kept), reverse=True
+        )
+        dB = jnp.einsum("tbne,tbe->tbn", dnew, entering)
+        dC = jnp.einsum("tbne,tbe->tbn", kept, dy) + B * jnp.sum(entering * dy, -1, keepdims=True)
+        return carry, (by_input * dt, by_rate + by_input * u, dB, dC)
 
-        def back(dh, now):
-            a, c, dy = now
-            dnew = dh + c[..., None] * dy[:, None]
-            return a * dnew, dnew
-
-        dh, dhs = jax.lax.scan(back, dh, (a, C, dy), reverse=True)
-        dC = jnp.einsum("tbne,tbe->tbn", hs, dy)
-        dB = jnp.einsum("tbne,tbe->tbn", dhs, dt * u)
-        entering = jnp.sum(dhs * B[..., None], axis=2)
-        slope = dhs * before * a
-        ddt = jnp.sum(slope * A, axis=2) + entering * u
-        dA = dA + jnp.sum(slope * dt[:, :, None], axis=(0, 1))
-        return (dh, dA), (entering * dt, ddt, dB, dC)
-
+    # The gradient of A is summed over the batch at the end: such sums are slow on a CPU.
     (dh, dA), (dus, ddt, dB, dC) = jax.lax.scan(
-        body, (dfinal, jnp.zeros_like(A)), (us, dt, B, C, starts, dys), reverse=True
+        chunk, (dfinal, jnp.zeros_like(starts[0])), (us, dt, B, C, starts, dys), reverse=True
     )
-    return dus, ddt, dA, dB, dC, dh
+    return dus, ddt, jnp.sum(dA, 0), dB, dC, dh
 
 
 _unroll = jax.custom_vjp(_primal)
