@@ -20,7 +20,7 @@ with `_partial_: true` for a layer.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Protocol
@@ -278,25 +278,6 @@ class TaskSpec:
 
 
 @dataclass(frozen=True)
-class Text:
-    """How to sample text from a next-token model.
-
-    Attributes:
-        symbols: the symbol of each token: `symbols[token]` is its character, or its word.
-        prompt: what the sample starts with.
-        length: how many symbols to draw.
-        split: the symbols of a text; by default its characters.
-        join: the text of symbols.
-    """
-
-    symbols: Sequence[str]
-    prompt: str
-    length: int
-    split: Callable[[str], Sequence[str]] = list
-    join: Callable[[Iterable[str]], str] = "".join
-
-
-@dataclass(frozen=True)
 class Beam:
     """Free answers by beam search.
 
@@ -453,7 +434,11 @@ class Prediction(NamedTuple):
 
 
 class Task(ABC):
-    """What goes in, what comes out, how it is judged. One class a family, one YAML file a task."""
+    """What goes in, what comes out, how it is judged. One class a family, one YAML file a task.
+
+    A task of which people shall see what a model answers, or writes, has `shown` and `show`, or
+    `text`, besides, as `Shows` and `Writes` in `seqexp/inspection/shown.py` tell.
+    """
 
     @property
     @abstractmethod
@@ -509,50 +494,6 @@ class Task(ABC):
     @property
     def baselines(self) -> Mapping[str, float]:
         """Scores that need no model, by name (for example the loss of always predicting 1)."""
-        return {}
-
-    @property
-    def text(self) -> Text | None:
-        """How to sample text, for language models; None elsewhere."""
-        return None
-
-    @property
-    def shown(self) -> int:
-        """How many of the first validation examples `show` is given; 0 where it shows nothing. A
-        model that attends to the source of a free answer has its weights shown for them, too."""
-        return 0
-
-    def spelled(self, batch: Batch) -> Sequence[tuple[Sequence[str], Sequence[str]]] | None:
-        """How the tokens of examples are written, each by itself, of a free answer: those of the
-        source, and those of the true answer with its end; None where they can't be.
-
-        They stand beside what a model attends to.
-
-        Args:
-            batch: numpy, examples of a split.
-        """
-        return None
-
-    @property
-    def shown_decoding(self) -> Decoding | None:
-        """How what `show` reads is decoded: as `judge` has it, or in a way of its own."""
-        return self.decoding
-
-    def show(
-        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
-    ) -> Mapping[str, str | np.ndarray | bytes]:
-        """What people look at, at each evaluation: inputs, targets and outputs side by side.
-
-        Args:
-            batch: numpy, `shown` examples.
-            outputs: theirs, of the spec's `answer_shape` with C behind.
-            generated: what was decoded of them by `shown_decoding`; None where that is None, or
-                not possible with this model.
-
-        Returns:
-            By name, text, a picture `[H, W]` of floats from 0, white, to 1, black, or the bytes of
-            a file, whose name tells its kind ("sampled.mid").
-        """
         return {}
 
     def data_hashes(self) -> Mapping[str, str]:

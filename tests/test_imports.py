@@ -20,7 +20,7 @@ ALLOWED = {
     "data": {"types"},
     "tasks": {"types", "data"},
     "training": {"types"},
-    "laws": {"types", "data", "training"},
+    "laws": {"types", "data", "training", "inspection"},
     "costs": {"types", "training"},
     "matching": {"types", "training", "costs"},
     "inspection": {"types", "data", "recurrences", "cells", "layers", "models", "training"},
@@ -128,7 +128,7 @@ def test_plugins_of_hydra_import_nothing_heavy():
 
 def test_files_stay_short():
     """The ground floor may be longer: whoever writes a layer or a task reads it as a whole."""
-    most = {PACKAGE / "types.py": 680}
+    most = {PACKAGE / "types.py": 620}
     lines = {path: path.read_text().count("\n") for path in FILES}
     long = {str(path): n for path, n in lines.items() if n > most.get(path, 350)}
     assert not long, f"does each still hold one idea? {long}"

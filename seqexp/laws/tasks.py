@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seqexp.inspection.shown import check_shown
 from seqexp.laws.differences import difference
 from seqexp.training.check_data import check_data
 from seqexp.types import Batch, Bucket, Prediction, SeqexpError, Sequences, Splits, Task
@@ -46,9 +47,10 @@ def case(task: Task, splits: Splits, batch_size: int) -> Case:
 
 
 def splits_are_as_the_spec_says(of: Case) -> str | None:
-    """Every split, and what measures it."""
+    """Every split, what measures it, and what is shown."""
     try:
         check_data(of.task, of.splits, of.batch_size)
+        check_shown(of.task)
     except SeqexpError as error:
         return str(error)
     return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from seqexp.costs.memory_needed import size
 from seqexp.costs.memory_there import host_room, host_room_only
+from seqexp.inspection.shown import check_shown
 from seqexp.runs.identity import canonical
 from seqexp.training import Experiment
 from seqexp.training.check_data import check_data
@@ -28,6 +29,7 @@ class Data:
             splits = loaded(task)
             with _as_far_as_memory_goes(task):
                 check_data(task, splits, experiment.batch_size)
+                check_shown(task)
             self._splits[key] = splits
         return self._splits[key]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 import jax
 import numpy as np
@@ -18,16 +17,16 @@ from seqexp.costs.memory_there import host_room
 from seqexp.laws import check_quickly
 from seqexp.runs import attempts, endings
 from seqexp.runs.attempts import NOTE, Attempt
-from seqexp.runs.record import COST, METRICS, RunRecord
+from seqexp.runs.record import COST, METRICS
 from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.description import describe
 from seqexp.sweeps.foreign import has_own_code
 from seqexp.sweeps.groups import Group, Planned
-from seqexp.sweeps.inspecting import GroupInspector
-from seqexp.sweeps.opening import Opened, has_samples, keep_traceback, open_members
+from seqexp.sweeps.opening import Opened, keep_traceback, open_members
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
+from seqexp.sweeps.watching import Watcher, watchers_of
 from seqexp.training import GroupState, Interval, Program, train
 from seqexp.training.loop import Standing
 from seqexp.training.mesh import group_mesh, slice_widths
@@ -133,8 +132,9 @@ def _train_group(group: Group, opened: Sequence[Opened], progress: SweepProgress
         progress.say(f"{group.name}: {line}")
     _attempt("training", group, opened, progress, f"training {len(opened)} at once")
     states = [start if m.state is None else m.state for m, start in zip(opened, fresh, strict=True)]
-    inspector = GroupInspector.of(program, opened[0].planned.point.config, group.name, progress.say)
-    _train(program, opened, states, progress, inspector)
+    config = opened[0].planned.point.config
+    watchers = watchers_of(program, config, group.name, progress.say)
+    _train(program, opened, states, progress, watchers)
 
 
 def _attempt(
@@ -202,21 +202,21 @@ def _train(
     opened: Sequence[Opened],
     members: Sequence[MemberState],
     progress: SweepProgress,
-    inspector: GroupInspector | None,
+    watchers: Sequence[Watcher],
 ) -> None:
     seconds = np.asarray([member.seconds for member in opened])
     done = np.asarray([member.step for member in opened])
     states = program.place(members)
     standings = tuple(member.standing for member in opened)
     for interval in train(program, states, standings):
-        _save(program, opened, interval, seconds, inspector)
+        _save(program, opened, interval, seconds, watchers)
         for m, step in interval.diverged.items():
             progress.say(f"{opened[m].planned.info.name} diverged at step {step}")
         now = np.asarray(interval.steps)
         progress.advance(int((now - done).sum()))
         states, standings, done = interval.states, interval.standings, now
-    if inspector is not None:
-        inspector.tell()
+    for watcher in watchers:
+        watcher.tell()
     _close(program, opened, states, standings)
 
 
@@ -225,9 +225,9 @@ def _save(
     opened: Sequence[Opened],
     interval: Interval,
     seconds: np.ndarray,
-    inspector: GroupInspector | None,
+    watchers: Sequence[Watcher],
 ) -> None:
-    """Records, samples, inspections and checkpoints of the members that trained."""
+    """Records, what is watched, and checkpoints of the members that trained."""
     snapshots = program.take(interval.states)
 
     def save(m: int, member: Opened) -> None:
@@ -237,25 +237,13 @@ def _save(
         seconds[m] += interval.seconds
         run.log(record, float(seconds[m]))
         step = int(record["step"])
-        if has_samples(program.experiment.task) and state.alive:
-            _log_samples(program, run, step, m, state.params)
-        if inspector is not None:
-            inspector.inspect(run, state, member.planned.hyper)
+        if state.alive:
+            for watcher in watchers:
+                watcher.watch(run, state, member.planned.hyper)
         standing = interval.standings[m]._asdict()
         run.save_checkpoint(step, {"state": jax.tree.leaves(state), "standing": standing})
 
     _each(opened, save)
-
-
-def _log_samples(program: Program, run: RunRecord, step: int, member: int, params: Any) -> None:
-    """Text that a language model wrote, and what the task shows of its answers."""
-    task = program.experiment.task
-    texts = [] if task.text is None else [program.sample_text(params, member)]
-    shown = program.show(params, member) if task.shown else {}
-    texts += [each for each in shown.values() if isinstance(each, str)]
-    pictures = {name: each for name, each in shown.items() if isinstance(each, np.ndarray)}
-    files = {name: each for name, each in shown.items() if isinstance(each, bytes)}
-    run.log_samples(step, texts, pictures, files)
 
 
 def _close(

@@ -47,17 +47,17 @@ class GroupInspector:
         settings = Settings.of(config.get("inspect"))
         return None if settings.level == "off" else cls(program, settings, name, say)
 
-    def inspect(self, run: RunRecord, state: MemberState, hyper: Hyper) -> None:
+    def watch(self, run: RunRecord, state: MemberState, hyper: Hyper) -> None:
         """Inspect a member where it is due, and write what is found into its record.
 
         Args:
             run: the record.
-            state: on the host; a member that diverged is not inspected.
+            state: on the host.
             hyper: of the member.
         """
         step, experiment = int(state.step), self._experiment
         due = self._settings.due(step, experiment.eval_every, experiment.steps)
-        if self._failed or not due or not state.alive:
+        if self._failed or not due:
             return
         started = time.perf_counter()
         try:

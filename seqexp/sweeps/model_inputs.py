@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from seqexp.training.decoding import encode
-from seqexp.types import SeqexpError, Sequences, TaskSpec, Text, Tokens
+from seqexp.inspection.shown import Text
+from seqexp.types import SeqexpError, Sequences, TaskSpec, Tokens
 
 
 def checked_inputs(spec: TaskSpec, inputs: Any, lengths: Any) -> tuple[Sequences, bool]:
@@ -65,7 +65,7 @@ def prompt_tokens(text: Text, prompt: str | Sequence[int]) -> np.ndarray:
             if len(text.symbols) > 100:
                 known = f"{len(text.symbols):,} symbols"
             raise SeqexpError(f"the prompt has {unknown[0]!r}, which is none of the {known}")
-        tokens = encode(text, prompt)
+        tokens = text.encode(prompt)
     else:
         tokens = np.asarray(prompt)
     most = len(text.symbols) - 1

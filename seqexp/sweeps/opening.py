@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from seqexp.inspection.shown import has_samples
 from seqexp.runs import attempts, checkpoint
 from seqexp.runs.attempts import Attempt
 from seqexp.runs.manifest import manifest, source_hash
@@ -33,7 +34,7 @@ from seqexp.sweeps.groups import Planned, device_kind
 from seqexp.training import Experiment, Hyper
 from seqexp.training.loop import Standing
 from seqexp.training.step import MemberState, init_member
-from seqexp.types import SeqexpError, Task, reason
+from seqexp.types import SeqexpError, reason
 
 
 @dataclass
@@ -179,11 +180,6 @@ def _left(experiment: Experiment, member: Planned, like: MemberState) -> _Left |
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged(f"{folder / TIMING} is damaged (a line has no seconds)") from error
     return _Left(state, standing, seconds)
-
-
-def has_samples(task: Task) -> bool:
-    """Whether samples are recorded at each evaluation."""
-    return task.text is not None or task.shown > 0
 
 
 def _due(experiment: Experiment, state: MemberState) -> list[int]:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from seqexp.inspection.shown import text_of
 from seqexp.runs import checkpoint
 from seqexp.runs.record import read_run
 from seqexp.runs.schema import MANIFEST, METRICS, WEIGHTS, Run
@@ -27,7 +28,7 @@ from seqexp.sweeps.recorded_point import (
     warn_of_other_code,
 )
 from seqexp.training import Experiment, Program
-from seqexp.training.decoding import before_end, best_of_beam, decode, sample_text, spell
+from seqexp.training.decoding import before_end, best_of_beam, decode, sample_text
 from seqexp.training.evaluation import eval_batches
 from seqexp.training.mesh import group_mesh
 from seqexp.training.settings import refuse_settings
@@ -141,7 +142,7 @@ class TrainedRun:
         Raises:
             SeqexpError: the task is none of writing, or there is a mistake in an argument.
         """
-        text, spec = self.task.text, self.task.spec
+        text, spec = text_of(self.task), self.task.spec
         beam = None
         if spec.answer == "free" and (temperature, top_k, top_p) == (None, None, None):
             temperature = 0.0
@@ -168,7 +169,7 @@ class TrainedRun:
             self._graphdef, self._params, self._key(seed), jnp.asarray(tokens), length, *how
         )
         whole = [*tokens.tolist(), *np.asarray(drawn).tolist()]
-        return spell(text, whole) if isinstance(prompt, str) else whole
+        return text.spell(whole) if isinstance(prompt, str) else whole
 
     def _key(self, seed: int | None) -> Any:
         return member_key(self.run["seed"] if seed is None else seed, SAMPLE)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from seqexp.data.download import fetch
 from seqexp.data.next_token import next_token_spec, next_token_splits
+from seqexp.data.sampled_text import Text
 from seqexp.data.sources import TINY_SHAKESPEARE
 from seqexp.data.text_units import Words
 from seqexp.data.vocabulary import Vocabulary, word_vocabulary
@@ -26,7 +27,6 @@ from seqexp.types import (
     Sums,
     Task,
     TaskSpec,
-    Text,
     Tokens,
     TokenVectors,
 )

@@ -13,6 +13,7 @@ import numpy as np
 from seqexp.data.buckets import require_buckets, splits_in_buckets
 from seqexp.data.labelled_text import Longer, labelled_text
 from seqexp.data.next_token import next_token_spec, next_token_splits
+from seqexp.data.sampled_text import Text
 from seqexp.data.text_examples import Columns
 from seqexp.data.text_splits import load_plain_text, load_splits
 from seqexp.data.text_units import Splitter
@@ -40,7 +41,6 @@ from seqexp.types import (
     Sums,
     Task,
     TaskSpec,
-    Text,
     Tokens,
     TokenVectors,
 )

@@ -10,11 +10,12 @@ from itertools import takewhile
 import jax.numpy as jnp
 import numpy as np
 
+from seqexp.data.sampled_text import Text
 from seqexp.data.vocabulary import Vocabulary
 from seqexp.tasks.baselines import Method
 from seqexp.tasks.metrics import cross_entropy
 from seqexp.tasks.ngrams import ngram_bits
-from seqexp.types import Array, Batch, Mean, Prediction, Splits, Sums, Text
+from seqexp.types import Array, Batch, Mean, Prediction, Splits, Sums
 
 BITS = {"characters": "bits_per_character", "byte_pairs": "bits_per_byte"}
 """By units. Of words, which may be unknown, there is the perplexity alone."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqexp.data.download import fetch
 from seqexp.data.next_token import next_token_spec, next_token_splits
+from seqexp.data.sampled_text import Text
 from seqexp.data.sources import TINY_SHAKESPEARE
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
@@ -26,7 +27,6 @@ from seqexp.types import (
     Sums,
     Task,
     TaskSpec,
-    Text,
     Tokens,
 )
 

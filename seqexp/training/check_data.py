@@ -49,7 +49,6 @@ def check_data(task: Task, splits: Splits, batch_size: int) -> None:
     name = type(task).__name__
     if not isinstance(task, Task):
         raise SeqexpError(f"{name} is no task: make it a subclass of seqexp.types.Task")
-    _check_text(task, name)
     _check_decoding(task, name)
     if missing := {"valid", "test"} - splits.held_out.keys():
         raise SeqexpError(f"{name}: held_out has no {' and no '.join(sorted(missing))} split")
@@ -265,34 +264,17 @@ def _check_measure(task: Task, batch: Batch, where: str) -> None:
         )
 
 
-def _check_text(task: Task, name: str) -> None:
-    text, spec = task.text, task.spec
-    if text is None:
-        return
-    symbols = len(text.symbols)
-    sizes = spec.inputs.size, spec.output_size
-    if not isinstance(spec.inputs, Tokens) or spec.answer != "step" or sizes != (symbols, symbols):
-        raise SeqexpError(
-            f"{name}: text has {len(text.symbols)} symbols, so the spec must be of as many tokens "
-            "in and, at each step, out"
-        )
-    if unknown := sorted(set(text.split(text.prompt)) - set(text.symbols)):
-        raise SeqexpError(f"{name}: the prompt of text has symbols that are no tokens: {unknown}")
-    if not text.prompt:
-        raise SeqexpError(f"{name}: the prompt of text is empty, and must have one symbol at least")
-
-
 def _check_decoding(task: Task, name: str) -> None:
     if isinstance(task.decoding, FreeRunning) and task.decoding.draws:
         raise SeqexpError(
             f"{name}: what is judged is not drawn: let decoding be None, and shown_decoding what "
             "draws"
         )
-    for how in (task.decoding, task.shown_decoding):
-        _check_how(how, task.spec, name)
+    check_decoding(task.decoding, task.spec, name)
 
 
-def _check_how(how: Decoding | None, spec: TaskSpec, name: str) -> None:
+def check_decoding(how: Decoding | None, spec: TaskSpec, name: str) -> None:
+    """Check a way of decoding against a spec. Raises SeqexpError for a task of that name."""
     if isinstance(how, Beam) and spec.answer != "free":
         raise SeqexpError(
             f"{name}: a beam writes free answers, and the spec has one a {spec.answer}: let "

@@ -3,12 +3,10 @@ values that are read back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from seqexp.training.beam import beam_search
@@ -25,7 +23,6 @@ from seqexp.types import (
     SeqexpError,
     Sequences,
     TaskSpec,
-    Text,
 )
 
 
@@ -189,13 +186,3 @@ def sample_text(
     inputs = Sequences(past[None], jnp.asarray([len(prompt) - 1], jnp.int32))
     how = {"key": key, "temperature": temperature, "top_k": top_k, "top_p": top_p}
     return decode(model, inputs, prompt[-1:], length, **how)[0]
-
-
-def encode(text: Text, written: str) -> np.ndarray:
-    """A text as tokens."""
-    return np.asarray([text.symbols.index(symbol) for symbol in text.split(written)], np.int32)
-
-
-def spell(text: Text, tokens: Iterable[Any]) -> str:
-    """Tokens as a text."""
-    return text.join(text.symbols[int(token)] for token in tokens)

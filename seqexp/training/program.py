@@ -1,24 +1,20 @@
-"""The compiled programs of a group: init, advance, evaluate, keep the best, decode."""
+"""The compiled programs of a group: init, advance, evaluate, keep the best."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from seqexp.training import members
-from seqexp.training.attention_maps import attention_maps, attention_tokens
 from seqexp.training.batches import batch_shapes
 from seqexp.training.check_data import check_data
-from seqexp.training.decoding import decoded, encode, sample_text, spell
 from seqexp.training.evaluation import (
     Evaluation,
     eval_batches,
@@ -32,19 +28,17 @@ from seqexp.training.hyper import Hyper
 from seqexp.training.members import Advanced, Training
 from seqexp.training.mesh import BATCH
 from seqexp.training.slices import Slices, on_host
-from seqexp.training.step import SAMPLE, MemberState, graph, init_member, member_key
-from seqexp.types import Batch, Bucket, SeqexpError, Sequences, Splits, Stream, Task
+from seqexp.training.step import MemberState, graph, init_member
+from seqexp.types import Batch, Bucket, SeqexpError, Splits, Stream
 
 GroupState = tuple[MemberState, ...]
 """All members of a group: one state a slice, each stacked over the slice's members."""
 
 
 class Compiled(NamedTuple):
-    """Programs, compiled at first use; the last four take slices of members."""
+    """Programs, compiled at first use; all but the first take slices of members."""
 
     init: Callable[..., Any]
-    answer: Callable[..., Any]
-    sample: Callable[..., Any]
     advance: Any
     evaluate: Callable[..., Any]
     decode: Callable[..., Any]
@@ -215,29 +209,6 @@ class Program:
         both = zip(states, masks, strict=True)
         return tuple(self.compiled.keep_best(state, mask) for state, mask in both)
 
-    def sample_text(self, params: Any, member: int) -> str:
-        """Text drawn with one member's parameters; the same for the same parameters and seed."""
-        text = self.experiment.task.text
-        assert text is not None
-        key = member_key(self.hypers[member].seed, SAMPLE)
-        prompt = jnp.asarray(encode(text, text.prompt))
-        tokens = self.compiled.sample(self.graphdef, params, key, prompt, text.length)
-        return spell(text, [*np.asarray(prompt), *np.asarray(tokens)])
-
-    def show(self, params: Any, member: int) -> Mapping[str, str | np.ndarray | bytes]:
-        """What the task shows of one member's answers to the first validation examples, and what
-        the model attended to; the same for the same parameters and seed."""
-        task = self.experiment.task
-        batch = jax.tree.map(lambda a: np.asarray(a)[: task.shown], self.held_out["valid"][0])
-        key = member_key(self.hypers[member].seed, SAMPLE)
-        answer = self.compiled.answer(self.graphdef, params, batch, key)
-        outputs, generated, weights = jax.tree.map(np.asarray, answer)
-        shown = task.show(batch, outputs.astype(np.float32), generated)
-        if weights is None:
-            return shown
-        tokens = attention_tokens(task.spelled(batch) or ())
-        return {**shown, **attention_maps(weights, batch), **tokens}
-
     def _untils(self, until: np.ndarray | int) -> list[np.int32]:
         return list(np.broadcast_to(until, self.members).astype(np.int32))
 
@@ -274,20 +245,6 @@ def _require_countable(experiment: Experiment, batches: Mapping[Bucket, Batch]) 
         )
 
 
-def _answer(
-    task: Task, graphdef: nnx.GraphDef, params: Any, batch: Batch, key: Any
-) -> tuple[jax.Array, Sequences | None, jax.Array | None]:
-    """The outputs of a batch, what is decoded of it to be shown, and what was attended to."""
-    model = nnx.merge(graphdef, params)
-    prediction = model(batch.inputs, batch.prefix)
-    how, generated = task.shown_decoding, None
-    if how is not None:
-        # A model that can't decode is shown without.
-        with suppress(SeqexpError):
-            generated = decoded(task.spec, model, batch, how, key)
-    return prediction.outputs, generated, prediction.attention
-
-
 def _compiled(
     experiment: Experiment, graphdef: nnx.GraphDef, slices: Slices, buckets: int
 ) -> Compiled:
@@ -299,8 +256,6 @@ def _compiled(
         advance = slices.compile("advance", training.advance, 3, 1)
     return Compiled(
         init=jax.jit(partial(init_member, experiment)),
-        answer=jax.jit(partial(_answer, experiment.task), static_argnums=0),
-        sample=jax.jit(sample_text, static_argnums=(0, 4)),
         advance=advance,
         evaluate=slices.compile("evaluate", partial(members.evaluate, experiment, graphdef), 2, 1),
         decode=slices.compile("decode", partial(members.decode, experiment, graphdef), 2, 1),

@@ -25,7 +25,7 @@ from tests.test_configs import point
 OWN = """
 from seqexp.cells import GRU
 from seqexp.tasks import CopyMemory
-from seqexp.types import Text
+from seqexp.data.sampled_text import Text
 
 class Mine(GRU):
     pass

@@ -18,6 +18,7 @@ import pytest
 from omegaconf import OmegaConf
 
 import seqexp.tasks
+from seqexp.inspection.shown import shown_examples, text_of
 from seqexp.types import (
     Batch,
     Bucket,
@@ -277,15 +278,16 @@ def test_hashes_are_sha256(task):
 
 
 def test_answers_are_shown_as_text_or_pictures(loaded):
-    if loaded.task.shown and loaded.task.decoding is None:
+    if shown_examples(loaded.task) and loaded.task.decoding is None:
         shown = loaded.task.show(loaded.batch, outputs_for(loaded), None)
         assert shown and all(isinstance(each, str) or each.ndim == 2 for each in shown.values())
 
 
 def test_text_fits_the_tokens(task):
-    if task.text is not None:
-        symbols = len(task.text.symbols)
+    text = text_of(task)
+    if text is not None:
+        symbols = len(text.symbols)
         assert task.spec.inputs == Tokens(symbols) and task.spec.answer == "step"
         assert task.spec.output_size == symbols
-        prompt = task.text.split(task.text.prompt)
-        assert prompt and set(prompt) <= set(task.text.symbols)
+        prompt = text.split(text.prompt)
+        assert prompt and set(prompt) <= set(text.symbols)

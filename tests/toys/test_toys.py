@@ -15,9 +15,9 @@ from PIL import Image
 
 import seqexp
 from seqexp.commands import check
+from seqexp.inspection.attention_maps import CELL
 from seqexp.runs.record import RunRecord
 from seqexp.runs.store import read
-from seqexp.training.attention_maps import CELL
 from seqexp.training.decoding import decoded
 from seqexp.types import Batch, SeqexpError, Sequences
 from tests.full import full

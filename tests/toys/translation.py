@@ -77,6 +77,11 @@ class Translation(Task):
     def shown_decoding(self) -> None:
         return None
 
+    def show(
+        self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
+    ) -> Mapping[str, str]:
+        return {}
+
     @property
     def decoding(self) -> Decoding:
         return "greedy" if self.width is None else Beam(self.width, length_penalty=0.6)

@@ -28,7 +28,6 @@ from seqexp.types import (
     Sums,
     Task,
     TaskSpec,
-    Text,
     Tokens,
 )
 
@@ -49,17 +48,12 @@ class Own(Task):
     """A task of a user's own, with labels or values."""
 
     asked: TaskSpec
-    sampled: Text | None = None
     judged_by: Score = Score("loss", "min")
     decoded_by: Decoding | None = None
 
     @property
     def spec(self) -> TaskSpec:
         return self.asked
-
-    @property
-    def text(self) -> Text | None:
-        return self.sampled
 
     @property
     def score(self) -> Score:
@@ -265,29 +259,6 @@ def test_what_is_decoded_must_fit_the_answers(spec, how, said):
 )
 def test_decoding_that_fits_is_accepted(spec, how):
     check_data(Own(spec, decoded_by=how), splits(spec), batch_size=2)
-
-
-def test_what_is_shown_may_be_drawn_and_must_fit_too():
-    class Shown(Own):
-        @property
-        def shown_decoding(self):
-            return FreeRunning(2, draws="bernoulli")
-
-    check_data(Shown(NEXT), splits(NEXT), batch_size=2)
-    with pytest.raises(SeqexpError, match="as many values as features"):
-        check_data(Shown(STEPS), splits(STEPS), batch_size=2)
-
-
-def test_a_prompt_must_be_of_the_tokens():
-    spec = TaskSpec(Tokens(V), "step", V, T, causal=True)
-    with pytest.raises(SeqexpError, match=r"the prompt of text has symbols .*\['z'\]"):
-        check_data(Own(spec, Text("abcdefg", "az", 3)), splits(spec), batch_size=2)
-
-
-def test_a_prompt_must_have_a_symbol():
-    spec = TaskSpec(Tokens(V), "step", V, T, causal=True)
-    with pytest.raises(SeqexpError, match="the prompt of text is empty"):
-        check_data(Own(spec, Text("abcdefg", "", 3)), splits(spec), batch_size=2)
 
 
 def test_a_task_must_be_a_subclass_of_the_one_there_is():

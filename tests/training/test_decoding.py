@@ -11,18 +11,17 @@ import pytest
 from flax import nnx
 
 from seqexp.cells import GRU, LSTM
+from seqexp.data.sampled_text import Text
 from seqexp.models import SequenceModel
 from seqexp.training.decoding import (
     before_end,
     decode,
-    encode,
     free_running,
     greedy,
     sample_text,
-    spell,
 )
 from seqexp.training.random_batch import random_batch
-from seqexp.types import Batch, Features, SeqexpError, Sequences, TaskSpec, Text, Tokens
+from seqexp.types import Batch, Features, SeqexpError, Sequences, TaskSpec, Tokens
 from tests.full import full
 
 V, T, U, B = 6, 5, 7, 4
@@ -178,10 +177,10 @@ def test_a_sample_goes_on_where_the_prompt_ends(prompt):
     text = Text(symbols="abcde", prompt=prompt, length=6)
     graph, state = nnx.split(Alphabet())
     tokens = sample_text(
-        graph, state, jax.random.key(0), jnp.asarray(encode(text, prompt)), text.length
+        graph, state, jax.random.key(0), jnp.asarray(text.encode(prompt)), text.length
     )
     assert tokens.dtype == jnp.int32 and tokens.shape == (6,)
-    assert spell(text, tokens) == "deabcd"
+    assert text.spell(tokens) == "deabcd"
 
 
 @pytest.mark.parametrize("prompt", [[0], [0, 0], [3, 1, 0, 0]])

@@ -11,11 +11,12 @@ import pytest
 from flax import nnx
 
 from seqexp.cells import GRU
+from seqexp.inspection.attention_maps import CELL, MOST, attention_maps, attention_tokens
+from seqexp.inspection.samples import Sampler, Samples
 from seqexp.laws.drawing import drawn
 from seqexp.layers import recurrent_layer
 from seqexp.models import EncoderDecoder
 from seqexp.training import Program
-from seqexp.training.attention_maps import CELL, MOST, attention_maps, attention_tokens
 from seqexp.training.mesh import group_mesh
 from seqexp.training.step import init_member, train_step
 from seqexp.types import Batch, Sequences
@@ -59,6 +60,11 @@ def program(make: Any = EncoderDecoder, attention: str | None = "multiplicative"
     )
     of = experiment(TASK, model=model)
     return Program.of(of, TASK.load(), HYPERS[:1], group_mesh(1, 1))
+
+
+def samples(group: Program, params: Any) -> Samples:
+    of = group.experiment.task, group.graphdef, group.held_out["valid"]
+    return Sampler(*of)(params, group.hypers[0].seed)
 
 
 def random_batch(rows: list[int], columns: list[int]) -> tuple[np.ndarray, Batch]:
@@ -120,9 +126,10 @@ def test_weights_are_those_of_the_equations(attention):
     group = program(attention=attention)
     params = parameters(group)
     net: Any = nnx.merge(group.graphdef, params)
-    maps = group.show(params, 0)
+    texts, maps, files = samples(group, params)
     pictures = ["attention_1", "attention_2"]
-    assert list(maps) == [*pictures, *(f"{name}_tokens" for name in pictures)]
+    assert list(maps) == pictures and not files
+    assert [text.split("\n")[0] for text in texts] == pictures
     batch = group.held_out["valid"][0]
     assert batch.prefix is not None
     first = [int(n) for n in batch.inputs.lengths[:2]]
@@ -151,7 +158,7 @@ def test_weights_are_those_of_the_equations(attention):
 
 def test_without_attention_nothing_is_shown():
     group = program(attention=None)
-    assert group.show(parameters(group), 0) == {}
+    assert samples(group, parameters(group)) == ([], {}, {})
 
 
 def test_a_training_step_is_the_same_program_whoever_watches():
@@ -169,6 +176,7 @@ def test_metrics_and_members_are_the_same_whoever_watches():
     """Bitwise."""
     watched, unwatched = program(), program(Unwatched)
     (members, records, _), (others, others_records, _) = map(trained, (watched, unwatched))
-    assert watched.show(members[0].params, 0) and not unwatched.show(others[0].params, 0)
+    assert samples(watched, members[0].params).pictures
+    assert not samples(unwatched, others[0].params).pictures
     assert records == others_records
     assert_bitwise(*([jax.tree.leaves(each) for each in both] for both in (members, others)))
