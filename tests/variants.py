@@ -7,7 +7,7 @@ options stand in OPTIONS. A wrapper that `seqexp.layers` exports must have an en
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from seqexp.layers import DropConnect, RecurrentDropout, Variational, Zoneout
 from seqexp.layers.cell_dropout import CellDropout
 from seqexp.recurrences.masking import time_first
 from seqexp.types import SeqexpError
+from tests.full import full as full_only
 
 __all__ = ["quick_jit"]
 
@@ -39,7 +40,14 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"peepholes": True, "coupled": True, "layer_norm": True, "projection": 2},
     ],
     "GRU": [{"reset": "after"}],
+    "AntisymmetricRNN": [{"gated": True}],
+    "SLSTM": [{"heads": 2}, {"heads": 3, "forget": "exp"}],
+    "QRNN": [{"window": 1}],
 }
+
+FIRST = "Elman", "LSTM", "GRU"
+"""Classes that the quick tests try with every option and wrapper; of the others they try the layers
+of the menu (tests/layers/test_menu_layers.py), and all else is for the exhaustive matrix."""
 
 WRAPPERS: dict[str, Callable[[Cell], Cell]] = {
     "Variational": partial(Variational, input_rate=0.3, hidden_rate=0.4),
@@ -103,18 +111,34 @@ def bare_cells() -> dict[str, Callable[[], Cell]]:
 
 
 def wrapped_cells(full: bool) -> dict[str, Callable[[], Cell]]:
-    """Each wrapper over each class with its defaults; if `full`, over the options instead.
+    """Each wrapper over each class of FIRST with its defaults. If `full`, over their options
+    instead, and over the defaults of the other classes what drops the update, and all the rest at
+    once or, where one is refused, each alone.
 
     A wrapper that refuses a cell is left out.
     """
     classes = cell_classes()
+    wraps = WRAPPERS | {"everything": everything}
     makers: dict[str, Callable[[], Cell]] = {}
     for cell_name, make in bare_cells().items():
-        if (cell_name in classes) == full:
-            continue
-        for name, wrap in (WRAPPERS | {"everything": everything}).items():
-            makers[f"{name}({cell_name})"] = partial(_wrapped, wrap, make)
+        over = {f"{n}({cell_name})": partial(_wrapped, wrap, make) for n, wrap in wraps.items()}
+        if is_first(cell_name) and (cell_name in classes) != full:
+            makers |= over
+        elif full and cell_name in classes and not is_first(cell_name):
+            together = f"everything({cell_name})"
+            some = {together, f"RecurrentDropout({cell_name})"}
+            makers |= {n: m for n, m in over.items() if n in some or not _accepted(over[together])}
     return {name: make for name, make in makers.items() if _accepted(make)}
+
+
+def is_first(name: str) -> bool:
+    """Whether a variant, by its name, is of a class of FIRST."""
+    return name.partition("(")[0] in FIRST
+
+
+def quick(names: Iterable[str]) -> list[Any]:
+    """Names as parameters, those of the other classes for the exhaustive matrix alone."""
+    return [name if is_first(name) else full_only(name) for name in names]
 
 
 def _bare(kind: Callable[..., Cell], options: dict[str, Any]) -> Cell:

@@ -23,7 +23,8 @@ def model_flops(model: Any, batch: Batch) -> Flops:
     which is its equations, over all steps. So there is nothing in it that is computed again or in
     vain, and no rearrangement of what `unroll` does (one product for all inputs, the bias as one
     more row of a kernel): what stays of a program's FLOPs, and can be written down in closed form.
-    A model that has no other way is its own program.
+    A model that has no other way is its own program. What `stepwise` itself computes, from
+    parameters alone, is left out: it is done once for a batch, however large.
 
     Args:
         model: real or abstract (`nnx.eval_shape`).
@@ -33,9 +34,12 @@ def model_flops(model: Any, batch: Batch) -> Flops:
         SeqexpError: as `count` does.
     """
     graph, state = nnx.split(model)
+    graph, state = nnx.split(
+        jax.eval_shape(lambda state: nnx.merge(graph, state).stepwise(), state)
+    )
 
     def forward(state: Any, inputs: Any, prefix: Any) -> jax.Array:
-        stepping: Any = nnx.merge(graph, state).stepwise()
+        stepping: Any = nnx.merge(graph, state)
         return stepping(inputs, prefix).outputs
 
     return count(forward, state, batch.inputs, batch.prefix)

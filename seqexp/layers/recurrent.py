@@ -8,6 +8,7 @@ from typing import Any
 from flax import nnx
 from jaxtyping import Bool, Float
 
+from seqexp.cells.prepared import prepared
 from seqexp.cells.protocol import (
     Activation,
     Cell,
@@ -120,4 +121,4 @@ class Recurrent(nnx.Module):
 
     def stepwise(self) -> Recurrent:
         """The same cell and direction, scanned over the cell's step."""
-        return Recurrent(Stepwise(self.cell), reverse=self.reverse)
+        return Recurrent(Stepwise(prepared(self.cell)), reverse=self.reverse)

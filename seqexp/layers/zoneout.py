@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Cell, DropoutMasks
-from seqexp.layers.cell_dropout import CellDropout, rehearse, without
+from seqexp.layers.cell_dropout import CellDropout, rehearse
 from seqexp.layers.dropout import require_rate
 from seqexp.recurrences.scan import scan
 from seqexp.types import Array, Carry, KeyArray, SeqexpError
@@ -27,7 +27,8 @@ class Zoneout(CellDropout):
     Args:
         cell: any cell, wrapped or bare.
         rate: probability to keep a unit; or one for each part of the carry by its name, such as
-            `{"c": 0.5, "h": 0.05}` for an LSTM.
+            `{"c": 0.5, "h": 0.05}` for an LSTM. A part `x`, which holds earlier inputs, is no state
+            and always new.
 
     Raises:
         SeqexpError: for rates outside [0, 1), names other than the carry's, or if another wrapper
@@ -62,7 +63,8 @@ class Zoneout(CellDropout):
             rates = jax.tree.unflatten(jax.tree.structure(carry), self.rates)
             carry = jax.tree.map(lambda p, old, n: p * old + (1 - p) * n, rates, carry, new)
         else:
-            new, _ = self.cell.step(carry, x, without(dropout, "zone"))
+            # With its mask: a cell whose parts belong together refuses it.
+            new, _ = self.cell.step(carry, x, dropout)
             carry = jax.tree.map(jnp.where, dropout["zone"], carry, new)
         return carry, self.cell.output(carry)
 
@@ -86,12 +88,13 @@ def _rates(cell: Cell, rate: float | Mapping[str, float]) -> tuple[float, ...]:
     """The rate of each leaf of the cell's carry."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(cell.initial_carry(1))
     names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
-    by_name = rate if isinstance(rate, Mapping) else dict.fromkeys(names, rate)
-    if set(by_name) != set(names):
+    states = [name for name in names if name != "x"]
+    by_name = rate if isinstance(rate, Mapping) else dict.fromkeys(states, rate)
+    if set(by_name) != set(states):
         raise SeqexpError(
             f"zoneout rates are given for {sorted(by_name)}, but this cell's carry consists of "
-            f"{sorted(set(names))}: give each of these a rate, or one number for all"
+            f"{sorted(set(states))}: give each of these a rate, or one number for all"
         )
     for name, value in by_name.items():
         require_rate(f"zoneout rate of {name}", value)
-    return tuple(float(by_name[name]) for name in names)
+    return tuple(float(by_name.get(name, 0)) for name in names)

@@ -67,3 +67,18 @@ def backward(sequences: Any, mask: Bool[Array, "T B"] | None) -> Any:
         return array[source, jnp.arange(array.shape[1])]
 
     return jax.tree.map(flip, sequences)
+
+
+def last(
+    xs: Float[Array, "T B D"],
+    first: Float[Array, "B D"],
+    mask: Bool[Array, "T B"] | None,
+    reverse: bool,
+) -> Float[Array, "B D"]:
+    """`xs` `[T, B, D]` at the real step that is read last; `first` `[B, D]` where there is none."""
+    if mask is None:
+        return xs[0] if reverse else xs[-1]
+    if reverse:
+        return where_mask(mask[0], xs[0], first)
+    at = jnp.maximum(jnp.sum(mask, 0) - 1, 0)
+    return where_mask(mask[0], xs[at, jnp.arange(xs.shape[1])], first)

@@ -70,3 +70,23 @@ def previous(
     # Reading backward, a sequence starts at its own last step, behind which padding stands.
     inside = jnp.concatenate([mask[1:], jnp.zeros_like(mask[:1])])
     return where_mask(inside, shifted, jnp.broadcast_to(first, shifted.shape))
+
+
+def block_product(xs: Float[Array, "B S"], kernel: Float[Array, ...]) -> Float[Array, "B J"]:
+    """`xs` `[B, S]` times `kernel` `[S, J]`, or times the blocks `[N, S / N, J / N]` that stand on
+    the diagonal of one."""
+    if kernel.ndim == 2:
+        return xs @ kernel
+    blocks = xs.reshape(xs.shape[0], kernel.shape[0], -1)
+    return jnp.einsum("bns,nsj->bnj", blocks, kernel).reshape(xs.shape[0], -1)
+
+
+def summed_block_product(
+    left: Float[Array, "T B S"], right: Float[Array, "T B J"], blocks: int | None
+) -> Float[Array, ...]:
+    """The sum over T and B of outer products: `[S, J]`, or `[N, S / N, J / N]`, the blocks on its
+    diagonal alone."""
+    if blocks is None:
+        return summed_product(left, right)
+    left, right = (side.reshape(-1, blocks, side.shape[-1] // blocks) for side in (left, right))
+    return jnp.einsum("mns,mnj->nsj", left, right)

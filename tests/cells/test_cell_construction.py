@@ -10,7 +10,7 @@ from flax import nnx
 
 from seqexp.cells import GRU, LSTM, Elman
 from seqexp.types import SeqexpError
-from tests.variants import bare_cells, cell_classes, drawn
+from tests.variants import bare_cells, cell_classes, drawn, quick
 
 
 def gate_blocks(kernel, gates):
@@ -59,7 +59,7 @@ def test_an_initialiser_may_be_a_callable():
     np.testing.assert_array_equal(cell.input_kernel[...], np.full((2, 9), 0.25))
 
 
-@pytest.mark.parametrize("name", bare_cells())
+@pytest.mark.parametrize("name", quick(bare_cells()))
 def test_initial_carry_is_zero_and_holds_the_output(name):
     cell = drawn(bare_cells()[name], np.float32)
     carry = cell.initial_carry(2)

@@ -12,6 +12,7 @@ import pytest
 from flax import nnx
 
 from seqexp.cells import GRU, LSTM, Elman
+from seqexp.cells.prepared import prepared
 from seqexp.costs import Flops, count, model_flops
 from seqexp.costs.model_flops import TRAINING
 from seqexp.layers import Zoneout
@@ -68,14 +69,112 @@ def gru(D: int, H: int, reset: str = "before") -> Flops:
     )
 
 
-FORMS: dict[str, Callable[..., Flops]] = {"Elman": elman, "LSTM": lstm, "GRU": gru}
+def of_units(D: int, H: int, inputs: int, states: int, elementwise: int, transcendental: int):
+    """A cell of so many input and recurrent kernels `[D, H]` and `[H, H]`, and operations a unit;
+    of these one is the bias of each input kernel."""
+    return Flops(
+        matmul=2 * (D * inputs + H * states) * H,
+        elementwise=(inputs + elementwise) * H,
+        transcendental=transcendental * H,
+    )
+
+
+def mgu(D: int, H: int) -> Flops:
+    """Two sums with h U, f h, 1 - f, and the new h."""
+    return of_units(D, H, 2, 2, elementwise=2 + 1 + 1 + 3, transcendental=2)
+
+
+def ugrnn(D: int, H: int) -> Flops:
+    """Two sums with h U, 1 - g, and the new h."""
+    return of_units(D, H, 2, 2, elementwise=2 + 1 + 3, transcendental=2)
+
+
+def indrnn(D: int, H: int) -> Flops:
+    """u within two limits, u h, the sum, and relu."""
+    return of_units(D, H, 1, 0, elementwise=2 + 1 + 1 + 1, transcendental=0)
+
+
+def sru(D: int, H: int) -> Flops:
+    """a x, v c twice and its sums, 1 - f and 1 - r, and the new c and h; x by a kernel of its
+    own."""
+    return of_units(D, H, 4, 0, elementwise=1 + 4 + 2 + 6, transcendental=2)
+
+
+def qrnn(D: int, H: int, window: int = 2) -> Flops:
+    """1 - f, the new c, and o c."""
+    return of_units(window * D, H, 3, 0, elementwise=1 + 3 + 1, transcendental=3)
+
+
+def antisymmetric(D: int, H: int, gated: bool = False) -> Flops:
+    """Sums with h M, which z shares, z of the candidate, eps, and the new h."""
+    gates = 1 + gated
+    elementwise = gates + gated + 1 + 1
+    return of_units(D, H, gates, 1, elementwise=elementwise, transcendental=gates)
+
+
+def cornn(D: int, H: int) -> Flops:
+    """The sum with (y, z) U, gamma y, eps z, two differences, dt and the sum; dt z and the sum."""
+    return of_units(D, H, 1, 2, elementwise=1 + 2 + 2 + 2 + 2, transcendental=1)
+
+
+def lem(D: int, H: int) -> Flops:
+    """Four sums with products, dt of both gates, 1 - d and 1 - e, and the new z and y."""
+    return of_units(D, H, 4, 4, elementwise=4 + 2 + 2 + 6, transcendental=4)
+
+
+def exprnn(D: int, H: int) -> Flops:
+    """The sum with h B, no bias but that of modReLU: sign, absolute value, sum, relu, product."""
+    return of_units(D, H, 1, 1, elementwise=1 + 5 - 1, transcendental=0)
+
+
+def slstm(D: int, P: int, heads: int = 4, forget: str = "sigmoid") -> Flops:
+    """Four sums with h R, log f + m, the largest, i - m and its exponential, log f + m - m and
+    its, the new c and n, c / n, and its product with o.
+
+    log sigmoid(f) is -log(exp(-f) + exp(0)), where log(exp(a) + exp(b)) is max(a, b) +
+    log1p(exp(-|a - b|)), and a + b where their difference is not a number.
+    """
+    units = -(-P // heads)
+    H = heads * units
+    step = of_units(D, H, 4, 0, elementwise=4 + 1 + 1 + 2 + 3 + 2 + 2, transcendental=4)
+    log_sigmoid = Flops(elementwise=8 * H, transcendental=2 * H)
+    projection = Flops(2 * H * P) if H != P else Flops()
+    recurrent = Flops(2 * heads * units * 4 * units)
+    return step + recurrent + projection + (log_sigmoid if forget == "sigmoid" else Flops())
+
+
+def lmu(D: int, H: int, N: int = 32) -> Flops:
+    """u = x e_x + h e_h + m e_m; m = A m + B u; h = tanh(x W_x + h W_h + m W_m)"""
+    return Flops(
+        matmul=2 * (D + H + N) * (H + 1) + 2 * N * N,
+        elementwise=2 + 2 * N + 2 * H,
+        transcendental=H,
+    )
+
+
+FORMS: dict[str, Callable[..., Flops]] = {
+    "Elman": elman,
+    "LSTM": lstm,
+    "GRU": gru,
+    "MGU": mgu,
+    "UGRNN": ugrnn,
+    "IndRNN": indrnn,
+    "SRU": sru,
+    "QRNN": qrnn,
+    "AntisymmetricRNN": antisymmetric,
+    "CoRNN": cornn,
+    "LEM": lem,
+    "ExpRNN": exprnn,
+    "SLSTM": slstm,
+    "LMU": lmu,
+}
 
 VARIANTS = [(name, options) for name in cell_classes() for options in [{}, *OPTIONS.get(name, [])]]
 
 
 def abstract(make: Callable[[], Any]) -> tuple[nnx.GraphDef, Any, Any]:
     """A cell's graph, the shapes of its arrays, and those of one sequence's carry."""
-    cell = nnx.eval_shape(make)
+    cell = nnx.eval_shape(lambda: prepared(make()))
     graph, state = nnx.split(cell)
     carry = jax.eval_shape(lambda state: nnx.merge(graph, state).initial_carry(1), state)
     return graph, state, carry
