@@ -118,7 +118,7 @@ def exprnn(p, xs):
     """Lezcano-Casado and Martinez-Rubio 2019, equations 1 and 2, with modReLU (Arjovsky et al.
     2016, equation 8): exp of a skew-symmetric matrix by its eigenvectors, which are unitary."""
     values, vectors = np.linalg.eigh(1j * (p["A"] - p["A"].T))
-    B = (vectors * np.exp(-1j * values) @ vectors.conj().T).real
+    B = np.real(vectors * np.exp(-1j * values) @ vectors.conj().T)
     h, hs = np.zeros(len(B)), []
     for x in xs:
         u = B @ h + p["T"] @ x
