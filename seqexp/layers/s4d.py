@@ -14,7 +14,7 @@ from seqexp.cells.sizes import require_sizes
 from seqexp.layers.entrance import Entrance
 from seqexp.layers.glu import GLU, Glu
 from seqexp.layers.stepwise import StepwiseLayer
-from seqexp.recurrences import linear
+from seqexp.recurrences import diagonal_filter
 from seqexp.recurrences.complex_pairs import Pair, times
 from seqexp.recurrences.discretize import (
     Discretization,
@@ -23,7 +23,6 @@ from seqexp.recurrences.discretize import (
     require_discretization,
 )
 from seqexp.recurrences.masking import where_mask
-from seqexp.recurrences.remat import checkpointed
 from seqexp.types import Array, KeyArray, SeqexpError
 
 Init = Literal["lin", "inv"]
@@ -31,10 +30,10 @@ Init = Literal["lin", "inv"]
 
 class S4DCarry(NamedTuple):
     """The complex state x, half of each conjugate pair: `real` and `imaginary`,
-    `[B, N / 2, H]`."""
+    `[B, H, N / 2]`."""
 
-    real: Float[Array, "B N/2 H"]
-    imaginary: Float[Array, "B N/2 H"]
+    real: Float[Array, "B H N/2"]
+    imaginary: Float[Array, "B H N/2"]
 
 
 class S4D(nnx.Module):
@@ -46,8 +45,7 @@ class S4D(nnx.Module):
 
     discretised with a step dt of each feature's own, and a gated linear unit of y_t. u_t is the
     input, or its image under a matrix where D and H differ. B is 1: C learns their product. The
-    states of all steps are never held at once: the backward pass computes them again, N steps at a
-    time.
+    states are computed at every 64th step alone, and the outputs between them by convolutions.
 
     Args:
         in_features: D.
@@ -92,15 +90,15 @@ class S4D(nnx.Module):
         self.discretization: Discretization = discretization
         self.enter = Entrance(in_features, features, rngs=rngs)
         half = state // 2
-        n = jnp.arange(half)[:, None]
+        n = jnp.arange(half)
         imaginary = math.pi * n if init == "lin" else state / math.pi * (state / (2 * n + 1) - 1)
-        ones = jnp.ones((half, features))
+        ones = jnp.ones((features, half))
         self.recurrent_log_real = nnx.Param(math.log(0.5) * ones)
         self.recurrent_imaginary = nnx.Param(imaginary * ones)
         self.log_step = nnx.Param(log_steps(rngs.params(), (features,), dt_min, dt_max))
         # Complex numbers of variance 1.
         self.output_kernel = nnx.Param(
-            jax.random.normal(rngs.params(), (2, half, features)) * math.sqrt(0.5)
+            jax.random.normal(rngs.params(), (2, features, half)) * math.sqrt(0.5)
         )
         self.skip = nnx.Param(jax.random.normal(rngs.params(), (features,)))
         self.glu = GLU(features, kind=glu, rngs=rngs)
@@ -129,33 +127,17 @@ class S4D(nnx.Module):
         carry = self.initial_carry(batch_size, steps) if carry is None else carry
         us = self.enter(xs)
         a, c = self._system()
-
-        def segment(
-            us: Array, state: S4DCarry, mask: Array | None, _: Any
-        ) -> tuple[Array, S4DCarry]:
-            flat = [part.reshape(batch_size, -1) for part in state]
-            b = jnp.broadcast_to(us[:, :, None], (*us.shape[:2], *a[0].shape))
-            b = b.reshape(*us.shape[:2], -1)
-            turning = a[0].reshape(-1), a[1].reshape(-1)
-            states, final = linear.unroll(
-                turning, (b, jnp.zeros_like(b)), (flat[0], flat[1]), mask, False
-            )
-            real, imaginary = (s.reshape(*us.shape[:2], *a[0].shape) for s in states)
-            ys = jnp.sum(c[0] * real - c[1] * imaginary, axis=2)
-            return ys, S4DCarry(*(part.reshape(state.real.shape) for part in final))
-
-        # A segment of N steps holds as much for each state as the whole holds between segments.
-        ys, carry = checkpointed(segment, carry, us, mask, {}, False, 2 * len(c[0]))
+        ys, (re, im) = diagonal_filter.unroll(us, a, c, (carry.real, carry.imaginary), mask)
         ys = self.glu(ys + self.skip[...] * us)
-        return where_mask(mask, ys, jnp.zeros_like(ys)), carry
+        return where_mask(mask, ys, jnp.zeros_like(ys)), S4DCarry(re, im)
 
     def step(self, carry: S4DCarry, x: Float[Array, "B D"]) -> tuple[S4DCarry, Float[Array, "B H"]]:
         """One step: `x` `[B, D]` to `[B, H]`."""
         u = self.enter(x)
         a, c = self._system()
         turned = times(a, (carry.real, carry.imaginary))
-        state = S4DCarry(turned[0] + u[:, None], turned[1])
-        y = jnp.sum(c[0] * state.real - c[1] * state.imaginary, axis=1)
+        state = S4DCarry(turned[0] + u[:, :, None], turned[1])
+        y = jnp.sum(c[0] * state.real - c[1] * state.imaginary, axis=2)
         return state, self.glu(y + self.skip[...] * u)
 
     def stepwise(self) -> StepwiseLayer:
@@ -165,6 +147,6 @@ class S4D(nnx.Module):
     def _system(self) -> tuple[Pair, Pair]:
         """a, and 2 C b: with both at the output the input enters the state as it is."""
         eigenvalues = -jnp.exp(self.recurrent_log_real[...]), self.recurrent_imaginary[...]
-        a, b = discretize(self.discretization, eigenvalues, jnp.exp(self.log_step[...]))
+        a, b = discretize(self.discretization, eigenvalues, jnp.exp(self.log_step[...])[:, None])
         c = times((2 * self.output_kernel[0], 2 * self.output_kernel[1]), b)
         return a, c

@@ -75,8 +75,13 @@ def _primal(us, dt, A, B, C, h):
 
 
 def _forward(us, dt, A, B, C, h):
+    def advance(h, now):
+        u, dt, B, C = now
+        y, h = step(u, dt, A, B, C, h)
+        return h, y
+
     def chunk(h, now):
-        final, ys = jax.lax.scan(lambda h, now: step(*now[:2], A, *now[2:], h)[::-1], h, now)
+        final, ys = jax.lax.scan(advance, h, now)
         return final, (ys, h)
 
     final, (ys, starts) = jax.lax.scan(chunk, h, (us, dt, B, C))

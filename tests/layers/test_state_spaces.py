@@ -11,6 +11,7 @@ from flax import nnx
 
 from seqexp.layers import LRU, RGLRU, S4D, S5
 from seqexp.layers.lru import ring
+from seqexp.recurrences import diagonal_filter
 from seqexp.types import SeqexpError
 from tests.full import full
 from tests.references import state_spaces as slow
@@ -152,23 +153,24 @@ def test_s4d_is_the_convolution_of_its_paper(how, glu):
     layer = drawn(
         lambda: S4D(H, H, state=6, discretization=how, glu=glu, rngs=nnx.Rngs(0)), np.float64
     )
-    eigenvalues = -np.exp(np.asarray(layer.recurrent_log_real[...])).T.astype(complex)
-    eigenvalues += 1j * np.asarray(layer.recurrent_imaginary[...]).T
+    eigenvalues = -np.exp(np.asarray(layer.recurrent_log_real[...])).astype(complex)
+    eigenvalues += 1j * np.asarray(layer.recurrent_imaginary[...])
     dt, skip = np.exp(np.asarray(layer.log_step[...])), np.asarray(layer.skip[...])
     kernel = np.asarray(layer.output_kernel[...])
-    C_ = (kernel[0] + 1j * kernel[1]).T
+    C_ = kernel[0] + 1j * kernel[1]
     xs = inputs(steps=T)
     assert_is(layer, xs, lambda us: slow.s4d(us, eigenvalues, dt, C_, skip, how), glu)
 
 
-def test_s4d_over_several_segments_is_the_convolution_still():
-    """Steps in segments of N = 2, with one left over."""
+@pytest.mark.parametrize("chunk", [3, full(1), full(7)])
+def test_s4d_over_several_chunks_is_the_convolution_still(chunk, monkeypatch):
+    monkeypatch.setattr(diagonal_filter, "CHUNK", chunk)
     layer = drawn(lambda: S4D(H, H, state=2, glu="none", rngs=nnx.Rngs(0)))
-    eigenvalues = -np.exp(np.asarray(layer.recurrent_log_real[...])).T.astype(complex)
-    eigenvalues += 1j * np.asarray(layer.recurrent_imaginary[...]).T
+    eigenvalues = -np.exp(np.asarray(layer.recurrent_log_real[...])).astype(complex)
+    eigenvalues += 1j * np.asarray(layer.recurrent_imaginary[...])
     dt, skip = np.exp(np.asarray(layer.log_step[...])), np.asarray(layer.skip[...])
     kernel = np.asarray(layer.output_kernel[...])
-    C_ = (kernel[0] + 1j * kernel[1]).T
+    C_ = kernel[0] + 1j * kernel[1]
     assert_is(layer, inputs(), lambda us: slow.s4d(us, eigenvalues, dt, C_, skip, "zoh"))
 
 
@@ -177,7 +179,7 @@ def test_s4d_starts_as_published(init):
     """A_n = -1/2 + i pi n, or -1/2 + i N / pi (N / (2n + 1) - 1), for each feature."""
     N = 8
     layer = started(lambda: S4D(H, H, state=N, init=init, rngs=nnx.Rngs(0)))
-    for n, row in enumerate(np.asarray(layer.recurrent_imaginary[...])):
+    for n, row in enumerate(np.asarray(layer.recurrent_imaginary[...]).T):
         right = math.pi * n if init == "lin" else N / math.pi * (N / (2 * n + 1) - 1)
         np.testing.assert_allclose(row, right, rtol=1e-6)
     np.testing.assert_allclose(np.exp(layer.recurrent_log_real[...]), 0.5, rtol=1e-6)

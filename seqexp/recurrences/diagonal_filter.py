@@ -1,0 +1,119 @@
+"""Diagonal state spaces of one input and one output each, a chunk of steps at a time."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Bool, Float
+
+from seqexp.recurrences import linear
+from seqexp.recurrences.complex_pairs import Pair, times
+from seqexp.recurrences.masking import where_mask
+from seqexp.types import Array
+
+CHUNK = 64
+"""Steps between two states that are computed."""
+
+
+def unroll(
+    us: Float[Array, "T B H"], a: Pair, c: Pair, x: Pair, mask: Bool[Array, "T B"] | None
+) -> tuple[Float[Array, "T B H"], Pair]:
+    """All steps, time first.
+
+        x_t = a * x_{t-1} + u_t              N complex numbers for each of H features
+        y_t = Re(sum_n c_n x_tn)
+
+    In chunks of K = 64 steps, as Mamba-2 does (Dao and Gu 2024,
+    https://arxiv.org/abs/2405.21060, section 6): within one, y is a convolution with the K numbers
+    Re(sum_n c_n a_n^l), and between them the states at their starts are the recurrence with a^K.
+    All are products of matrices for each feature, and `[T, B, H, N]` is never there.
+
+    Args:
+        us: `[T, B, H]`, finite at padding.
+        a: a pair of `[H, N]`.
+        c: a pair of `[H, N]`.
+        x: before the first step, a pair of `[B, H, N]`.
+        mask: `[T, B]`, False at padding on the right, where the state is held; None if nowhere.
+
+    Returns:
+        `ys` `[T, B, H]`, of any value at padding, and the final x.
+    """
+    steps, batch, width = us.shape
+    size = min(CHUNK, steps)
+    chunks = -(-steps // size)
+    us = where_mask(mask, us, jnp.zeros_like(us))
+    us = jnp.pad(us, ((0, chunks * size - steps), (0, 0), (0, 0)))
+    grouped = us.reshape(chunks, size, batch, width)
+    by_feature = jnp.transpose(grouped, (3, 1, 0, 2)).reshape(width, size, -1)
+
+    powers = _powers(a, size + 1)
+    states = _between(by_feature, powers, x)
+    starts = tuple(
+        jnp.transpose(part[:-1], (2, 3, 0, 1)).reshape(width, -1, chunks * batch) for part in states
+    )
+    read = jnp.concatenate([by_feature, *starts], axis=1)
+    ys = jnp.einsum("hjt,hjr->htr", _reading(c, powers), read)
+    ys = jnp.transpose(ys.reshape(width, size, chunks, batch), (2, 1, 3, 0))
+    ys = ys.reshape(-1, batch, width)[:steps]
+    if mask is None and steps == chunks * size:
+        return ys, tuple(part[-1] for part in states)
+    lengths = jnp.full(batch, steps) if mask is None else jnp.sum(mask, 0, dtype=jnp.int32)
+    return ys, _final(grouped, a, states, lengths)
+
+
+def _powers(a: Pair, count: int) -> Pair:
+    """a^0 to a^(count - 1), `[count, H, N]`: by products, which need no logarithm of 0."""
+    one = jnp.ones_like(a[0]), jnp.zeros_like(a[0])
+    return jax.lax.scan(lambda power, _: (times(a, power), power), one, length=count)[1]
+
+
+def _between(us: Float[Array, "H K R"], powers: Pair, x: Pair) -> Pair:
+    """The states at the start of each chunk, and behind the last: `[chunks + 1, B, H, N]`."""
+    batch, width, count = x[0].shape
+    # What step j of a chunk adds to its end: a^(K - 1 - j).
+    entering = jnp.concatenate([part[-2::-1] for part in powers], axis=-1)
+    added = jnp.einsum("jhm,hjr->rhm", entering, us).reshape(-1, batch, width, 2 * count)
+    b = tuple(part.reshape(len(part), batch, -1) for part in jnp.split(added, 2, axis=-1))
+    ends, _ = linear.unroll(
+        (powers[0][-1].reshape(-1), powers[1][-1].reshape(-1)),
+        (b[0], b[1]),
+        (x[0].reshape(batch, -1), x[1].reshape(batch, -1)),
+        None,
+        False,
+    )
+    re, im = (
+        jnp.concatenate([first[None], part.reshape(-1, batch, width, count)])
+        for first, part in zip(x, ends, strict=True)
+    )
+    return re, im
+
+
+def _reading(c: Pair, powers: Pair) -> Float[Array, "H J K"]:
+    """What each input of a chunk, and its first state's real and imaginary parts, add to each of
+    its outputs: J = K + 2 N."""
+    re, im = times(c, powers)
+    size = len(re) - 1
+    filtered = jnp.sum(re[:-1], axis=-1).T
+    # Row j is the filter moved by j: rows of 2 K laid behind each other, cut again at 2 K - 1.
+    rows = jnp.tile(jnp.pad(filtered, ((0, 0), (0, size))), (1, size))[:, : size * (2 * size - 1)]
+    moved = rows.reshape(-1, size, 2 * size - 1)[:, :, :size]
+    later = [jnp.transpose(part[1:], (1, 2, 0)) for part in (re, -im)]
+    return jnp.concatenate([moved, *later], axis=1)
+
+
+def _final(us: Float[Array, "C K B H"], a: Pair, states: Pair, lengths: Array) -> Pair:
+    """The state behind the last true step: from the start of its chunk, step by step."""
+    chunks, size, batch, width = us.shape
+    at = jnp.minimum(lengths // size, chunks - 1)
+    rows = jnp.arange(batch)
+    inside = jnp.transpose(us[at, :, rows], (1, 0, 2))
+    b = jnp.broadcast_to(inside[..., None], (*inside.shape, a[0].shape[-1]))
+    mask = jnp.arange(size)[:, None] < lengths - at * size
+    x = tuple(part[at, rows] for part in states)
+
+    def advance(x: Pair, now: tuple[Array, Array]) -> tuple[Pair, None]:
+        b, keep = now
+        re, im = times(a, x)
+        return where_mask(keep, (re + b, im), x), None
+
+    return jax.lax.scan(advance, (x[0], x[1]), (b, mask))[0]
