@@ -18,6 +18,7 @@ usage: seqexp COMMAND ...
   run     model=gru task=digits                 train one point
   cost    model=lstm --lengths 64,128,256       what a model costs, and how that grows
   check   model=mgu --config-dir FOLDER         do models and tasks, your own too, keep the laws?
+  conform mamba                                 does an architecture, your own too, keep the laws?
   report  runs/STUDY [...] [--wandb]            table, figures and page from the records
   inspect runs/STUDY[/RUN] [level=light]        look into models: states, gradients, memory
   watch   runs/STUDY [--port PORT]              a page that follows a sweep while it trains
@@ -25,8 +26,9 @@ usage: seqexp COMMAND ...
   doctor                                        does what a run needs work on this machine?
   --version
 
-run, sweep, check and cost take Hydra overrides; `seqexp run --help` lists the menu, `--cfg job`
-prints the config. Commands that were interrupted go on where they were when started again.
+run, sweep, check, conform and cost take Hydra overrides; `seqexp run --help` lists the menu,
+`--cfg job` prints the config. Commands that were interrupted go on where they were when started
+again.
 """
 
 
@@ -132,7 +134,7 @@ def _command(name: str) -> Callable[[list[str]], int] | None:
         from seqexp.commands import train
 
         return getattr(train, name)
-    if name in ("check", "cost", "report", "inspect", "watch", "data", "doctor"):
+    if name in ("check", "conform", "cost", "report", "inspect", "watch", "data", "doctor"):
         import importlib
 
         return importlib.import_module(f"seqexp.commands.{name}").main

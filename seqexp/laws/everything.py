@@ -10,6 +10,7 @@ import numpy as np
 from flax import nnx
 
 from seqexp.laws import layers, models, tasks
+from seqexp.laws.extremes import EXTREMES
 from seqexp.training.experiment import Experiment
 from seqexp.training.step import build
 from seqexp.types import SeqexpError, Splits, reason
@@ -24,9 +25,16 @@ class Verdict(NamedTuple):
 
 
 def check(experiment: Experiment, splits: Splits) -> Iterator[Verdict]:
-    """Every law, over the model, its layers, and the task.
+    """Every law, over the model, its layers, and the task."""
+    yield from check_model(experiment)
+    task = tasks.case(experiment.task, splits, experiment.batch_size)
+    yield from _verdicts(type(experiment.task).__name__, tasks.LAWS, task)
 
-    Models and layers are checked in float64 where they can compute in it.
+
+def check_model(experiment: Experiment) -> Iterator[Verdict]:
+    """Every law, over the model and its layers.
+
+    In float64 where they can compute in it; layers at their limits in float32.
     """
     model = nnx.eval_shape(lambda: build(experiment, 0))
     name = type(model).__name__
@@ -34,13 +42,13 @@ def check(experiment: Experiment, splits: Splits) -> Iterator[Verdict]:
         of = _precise(models.case(model, experiment.task.spec, np.float64))
         if of is not None:
             yield from _verdicts(f"{name}, float64", models.LAWS, of)
-        for layer in _kinds(model):
+        for layer in kinds(model):
             yield from _layer_verdicts(layer)
     if of is None:
         of = models.case(model, experiment.task.spec)
         yield from _verdicts(f"{name}, float32", models.LAWS, of)
-    task = tasks.case(experiment.task, splits, experiment.batch_size)
-    yield from _verdicts(type(experiment.task).__name__, tasks.LAWS, task)
+    for layer in kinds(build(experiment, 0)):
+        yield from _verdicts(named(layer), EXTREMES, layer)
 
 
 def check_quickly(experiment: Experiment) -> None:
@@ -74,7 +82,7 @@ def _tried(law: Callable[[], str | None]) -> str | None:
 
 def _layer_verdicts(layer: Any) -> Iterator[Verdict]:
     """In float64, or in float32 where the layer insists on it."""
-    name = _named(layer)
+    name = named(layer)
     try:
         of = layers.case(layer)
     except Exception as error:  # Code of a user's own, which may do anything.
@@ -83,14 +91,14 @@ def _layer_verdicts(layer: Any) -> Iterator[Verdict]:
     yield from _verdicts(f"{name}, {of.xs.dtype}", layers.LAWS, of)
 
 
-def _named(layer: Any) -> str:
-    """A layer's class, and that of what it runs over time."""
-    parts = [type(part) for _, part in nnx.iter_children(layer)]
-    inside = [kind.__name__ for kind in parts if hasattr(kind, "unroll")]
+def named(layer: Any) -> str:
+    """A layer's class, and that of what it runs over time, or of what a block stands around."""
+    parts = dict(nnx.iter_children(layer))
+    inside = [named(parts[name]) for name in ("cell", "forward", "mixer") if name in parts]
     return type(layer).__name__ + (f" of {inside[0]}" if inside else "")
 
 
-def _kinds(model: Any) -> list[Any]:
+def kinds(model: Any) -> list[Any]:
     """One of the layers of each class and shape."""
     found: dict[Any, Any] = {}
     for layer in model.layers:
