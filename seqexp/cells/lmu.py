@@ -128,12 +128,12 @@ class LMU(nnx.Module):
         projected = project(xs, self._entering())
         return scan(self._advance, carry, projected, mask, dropout or {}, reverse)
 
-    def _entering(self) -> Float[Array, "D H+1"]:
+    def _entering(self) -> Float[Array, "D G"]:
         """W_x and e_x beside each other: one product for both."""
         return jnp.concatenate([self.input_kernel[...], self.input_encoder[...]], axis=1)
 
     def _advance(
-        self, carry: LMUCarry, projected: Float[Array, "B H+1"], dropout: DropoutMasks
+        self, carry: LMUCarry, projected: Float[Array, "B G"], dropout: DropoutMasks
     ) -> tuple[LMUCarry, Float[Array, "B H"]]:
         if "update" in dropout:
             raise SeqexpError(

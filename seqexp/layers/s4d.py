@@ -32,8 +32,8 @@ class S4DCarry(NamedTuple):
     """The complex state x, half of each conjugate pair: `real` and `imaginary`,
     `[B, H, N / 2]`."""
 
-    real: Float[Array, "B H N/2"]
-    imaginary: Float[Array, "B H N/2"]
+    real: Float[Array, "B H N"]
+    imaginary: Float[Array, "B H N"]
 
 
 class S4D(nnx.Module):

@@ -34,8 +34,8 @@ SLOWEST = -1e-4
 class S5Carry(NamedTuple):
     """The complex state x, half of each conjugate pair: `real` and `imaginary`, `[B, N / 2]`."""
 
-    real: Float[Array, "B N/2"]
-    imaginary: Float[Array, "B N/2"]
+    real: Float[Array, "B N"]
+    imaginary: Float[Array, "B N"]
 
 
 class S5(nnx.Module):

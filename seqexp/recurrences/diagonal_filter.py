@@ -56,7 +56,7 @@ def unroll(
     ys = jnp.transpose(ys.reshape(width, size, chunks, batch), (2, 1, 3, 0))
     ys = ys.reshape(-1, batch, width)[:steps]
     if mask is None and steps == chunks * size:
-        return ys, tuple(part[-1] for part in states)
+        return ys, (states[0][-1], states[1][-1])
     lengths = jnp.full(batch, steps) if mask is None else jnp.sum(mask, 0, dtype=jnp.int32)
     return ys, _final(grouped, a, states, lengths)
 

@@ -26,8 +26,8 @@ class StateSpace(NamedTuple):
     """
 
     eigenvalues: Pair
-    enter: Float[Array, "H 2*N"]
-    leave: Float[Array, "2*N P"]
+    enter: Float[Array, "H G"]
+    leave: Float[Array, "G P"]
 
 
 def unroll(

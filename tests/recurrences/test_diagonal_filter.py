@@ -62,7 +62,7 @@ def test_no_mask_is_a_mask_of_true(chunk, monkeypatch):
     monkeypatch.setattr(diagonal_filter, "CHUNK", chunk)
     mask = np.ones((T, B), bool)
     with jax.enable_x64(True):
-        run = quick_jit(lambda inputs, mask: diagonal_filter.unroll(*inputs, mask))
+        run = quick_jit(lambda inputs, mask: diagonal_filter.unroll(*inputs, mask=mask))
         found, right = run(draw(), None), run(draw(), mask)
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(right), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
