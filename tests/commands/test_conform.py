@@ -75,7 +75,7 @@ def test_it_sweeps_with_the_rest_at_equal_parameters(package, tmp_path, capsys):
     small = ["trainer.steps=4", "trainer.eval_every=2", "logger.mode=disabled"]
     where = [f"runs_dir={tmp_path}", "--config-dir", str(package / "configs")]
     assert main([*sweep, *small, *where]) == 0
-    assert "decay" in (tmp_path / "default" / "report.md").read_text()
+    assert "decay" in (tmp_path / "default" / "report" / "index.html").read_text()
 
 
 def test_a_broken_one_is_told_and_the_exit_code_says_so(package, capsys):
