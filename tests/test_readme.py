@@ -43,7 +43,7 @@ def test_make_targets_exist(command):
 )
 def test_overrides_compose_at_every_value(command):
     keys, values = zip(*(o.split("=", 1) for o in shlex.split(command)[2:]), strict=True)
-    for chosen in itertools.product(*(value.split(",") for value in values)):
+    for chosen in itertools.product(*(re.split(r",(?![^\[]*\])", value) for value in values)):
         assert point(*(f"{k}={v}" for k, v in zip(keys, chosen, strict=True))).build()
 
 
