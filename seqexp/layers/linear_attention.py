@@ -119,9 +119,9 @@ def _positive(xs: Array) -> Array:
     return jnp.where(xs > 0, xs + 1, jnp.exp(jnp.minimum(xs, 0)))
 
 
-def _with_normalizer(carry: LinearAttentionCarry) -> Float[Array, "B N K V+1"]:
+def _with_normalizer(carry: LinearAttentionCarry) -> Float[Array, "B N K _"]:
     return jnp.concatenate([carry.state, carry.normalizer[..., None]], -1)
 
 
-def _apart(state: Float[Array, "B N K V+1"]) -> LinearAttentionCarry:
+def _apart(state: Float[Array, "B N K W"]) -> LinearAttentionCarry:
     return LinearAttentionCarry(state[..., :-1], state[..., -1])

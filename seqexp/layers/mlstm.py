@@ -175,9 +175,9 @@ class MLSTM(nnx.Module):
         return self.leave(out * join_heads(normalize(hs) * self.norm_scale[...]))
 
 
-def _joined(carry: MLSTMCarry) -> Float[Array, "B N K V+1"]:
+def _joined(carry: MLSTMCarry) -> Float[Array, "B N K _"]:
     return jnp.concatenate([carry.memory, carry.normalizer[..., None]], -1)
 
 
-def _apart(state: Float[Array, "B N K V+1"], m: Float[Array, "B N"]) -> MLSTMCarry:
+def _apart(state: Float[Array, "B N K W"], m: Float[Array, "B N"]) -> MLSTMCarry:
     return MLSTMCarry(state[..., :-1], state[..., -1], m)
