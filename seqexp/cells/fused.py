@@ -27,8 +27,8 @@ shown."""
 
 
 class FusedCell(nnx.Module):
-    """A cell by its equations; over time they run as `recurrences.fused` does, which is as fast as
-    a backward pass written by hand.
+    """A cell by its equations; over time they run as `recurrences.fused` does, or as a plain scan
+    of steps for a cell that is not `fused`.
 
     A cell says its `equations`, and beside the input kernel W and the bias b what they read: the
     `kernels` that multiply something of the carry, and what else is `small`.
@@ -41,6 +41,8 @@ class FusedCell(nnx.Module):
     bias: nnx.Param
     given: ClassVar[str] = "h"
     """The part of the carry that is given out."""
+    fused: ClassVar[bool] = True
+    """False where automatic differentiation of the steps was measured to be as fast or faster."""
 
     @property
     @abstractmethod
@@ -107,6 +109,8 @@ class FusedCell(nnx.Module):
     ) -> tuple[Float[Array, "T B P"], Carry]:
         """All steps, time first: `xs` `[T, B, D]` to `[T, B, P]` and the final carry."""
         carry = self.initial_carry(xs.shape[1]) if carry is None else carry
+        if not self.fused:
+            return scan(self.step, carry, xs, mask, dropout or {}, reverse)
         projected = self.project(xs)
         equations, kernels, small = self.equations(), self.kernels(), self.small()
         output = attrgetter(self.given)

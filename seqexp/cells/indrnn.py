@@ -45,6 +45,8 @@ class IndRNN(FusedCell):
             use, for `dropout["update"]`.
     """
 
+    fused = False
+
     def __init__(
         self,
         in_features: int,

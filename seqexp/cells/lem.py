@@ -48,6 +48,7 @@ class LEM(FusedCell):
     """
 
     given = "y"
+    fused = False
 
     def __init__(self, in_features: int, features: int, *, time_step: float = 1.0, rngs: nnx.Rngs):
         require_sizes(in_features, features)

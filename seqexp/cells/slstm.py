@@ -64,6 +64,8 @@ class SLSTM(FusedCell):
             `dropout["zone"]`, and for `dropout["hidden"]` where there is a projection.
     """
 
+    fused = False
+
     def __init__(
         self,
         in_features: int,
