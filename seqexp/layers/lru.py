@@ -13,8 +13,7 @@ from jaxtyping import Bool, Float
 from seqexp.cells.sizes import require_sizes
 from seqexp.layers.entrance import Entrance
 from seqexp.layers.glu import GLU, Glu
-from seqexp.layers.stepwise import StepwiseLayer
-from seqexp.recurrences import state_space
+from seqexp.recurrences import linear, state_space
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.state_space import StateSpace
 from seqexp.types import Array, KeyArray, SeqexpError
@@ -72,6 +71,7 @@ class LRU(nnx.Module):
         require_ring(size, r_min, r_max, max_phase)
         self.in_features = in_features
         self.out_features = features
+        self.how: linear.Way | None = None
         self.enter = Entrance(in_features, features, rngs=rngs)
         normal = jax.random.normal
         nu, theta = ring(rngs.params(), size, r_min, r_max, max_phase)
@@ -110,7 +110,9 @@ class LRU(nnx.Module):
         steps, batch_size, _ = xs.shape
         carry = self.initial_carry(batch_size, steps) if carry is None else carry
         us = self.enter(xs)
-        ys, state = state_space.unroll(self._system(), us, (carry.real, carry.imaginary), mask)
+        ys, state = state_space.unroll(
+            self._system(), us, (carry.real, carry.imaginary), mask, self.how
+        )
         ys = self.glu(ys + self.skip[...] * us)
         return where_mask(mask, ys, jnp.zeros_like(ys)), LRUCarry(*state)
 
@@ -120,9 +122,12 @@ class LRU(nnx.Module):
         y, state = state_space.step(self._system(), u, (carry.real, carry.imaginary))
         return LRUCarry(*state), self.glu(y + self.skip[...] * u)
 
-    def stepwise(self) -> StepwiseLayer:
-        """The same parameters, step after step."""
-        return StepwiseLayer(self)
+    def stepwise(self) -> LRU:
+        """The same layer, whose states are computed one after the other; the system that makes
+        them is computed once still."""
+        copy = jax.tree.map(lambda leaf: leaf, self)
+        copy.how = "sequential"
+        return copy
 
     def _system(self) -> StateSpace:
         size, phase = jnp.exp(-jnp.exp(self.recurrent_nu[...])), jnp.exp(self.recurrent_theta[...])

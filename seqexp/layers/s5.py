@@ -13,8 +13,7 @@ from jaxtyping import Bool, Float
 from seqexp.cells.sizes import require_sizes
 from seqexp.layers.entrance import Entrance
 from seqexp.layers.glu import GLU, Glu
-from seqexp.layers.stepwise import StepwiseLayer
-from seqexp.recurrences import state_space
+from seqexp.recurrences import linear, state_space
 from seqexp.recurrences.complex_pairs import times
 from seqexp.recurrences.discretize import (
     Discretization,
@@ -85,6 +84,7 @@ class S5(nnx.Module):
         _require_blocks(state, blocks)
         self.in_features = in_features
         self.out_features = features
+        self.how: linear.Way | None = None
         self.discretization: Discretization = discretization
         self.enter = Entrance(in_features, features, rngs=rngs)
         half = state // 2
@@ -124,7 +124,9 @@ class S5(nnx.Module):
         steps, batch_size, _ = xs.shape
         carry = self.initial_carry(batch_size, steps) if carry is None else carry
         us = self.enter(xs)
-        ys, state = state_space.unroll(self._system(), us, (carry.real, carry.imaginary), mask)
+        ys, state = state_space.unroll(
+            self._system(), us, (carry.real, carry.imaginary), mask, self.how
+        )
         ys = self.glu(ys + self.skip[...] * us)
         return where_mask(mask, ys, jnp.zeros_like(ys)), S5Carry(*state)
 
@@ -134,9 +136,12 @@ class S5(nnx.Module):
         y, state = state_space.step(self._system(), u, (carry.real, carry.imaginary))
         return S5Carry(*state), self.glu(y + self.skip[...] * u)
 
-    def stepwise(self) -> StepwiseLayer:
-        """The same parameters, step after step."""
-        return StepwiseLayer(self)
+    def stepwise(self) -> S5:
+        """The same layer, whose states are computed one after the other; the system that makes
+        them is computed once still."""
+        copy = jax.tree.map(lambda leaf: leaf, self)
+        copy.how = "sequential"
+        return copy
 
     def _system(self) -> StateSpace:
         real = jnp.minimum(self.recurrent_real[...], SLOWEST)

@@ -31,7 +31,11 @@ class StateSpace(NamedTuple):
 
 
 def unroll(
-    system: StateSpace, us: Float[Array, "T B H"], state: Pair, mask: Bool[Array, "T B"] | None
+    system: StateSpace,
+    us: Float[Array, "T B H"],
+    state: Pair,
+    mask: Bool[Array, "T B"] | None,
+    how: linear.Way | None = None,
 ) -> tuple[Float[Array, "T B P"], Pair]:
     """All steps, time first.
 
@@ -40,12 +44,13 @@ def unroll(
         us: `[T, B, H]`, finite at padding.
         state: x before the first step, a pair of `[B, N]`.
         mask: `[T, B]`, False where the state is held and the output 0; None if nowhere.
+        how: as `linear.unroll`'s.
 
     Returns:
         `ys` `[T, B, P]` and the final x.
     """
     re, im = jnp.split(project(us, system.enter), 2, axis=-1)
-    xs, state = linear.unroll(system.eigenvalues, (re, im), state, mask, False)
+    xs, state = linear.unroll(system.eigenvalues, (re, im), state, mask, False, how)
     return project(jnp.concatenate(xs, axis=-1), system.leave), state
 
 
