@@ -28,7 +28,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
-NUMBERS = ("recurrences", "cells", "layers", "models", "training", "inspection")
+NUMBERS = ("recurrences", "cells", "layers", "training")
 """Folders whose tests are of numbers that a compiler makes: CI tries them as users compile, too."""
 
 
@@ -58,12 +58,18 @@ FIRST = ("toys", "tests", "sweeps", "training", "commands")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    from tests.full import LONG
+
+    long = tuple(f"tests/{name}" for name in LONG)
+
     def place(item: pytest.Item) -> int:
         folder = item.path.parent.name
         return FIRST.index(folder) if folder in FIRST else len(FIRST)
 
     items.sort(key=place)
     for item in items:
+        if item.nodeid.startswith(long):
+            item.add_marker(pytest.mark.full)
         if item.path.parent.name in NUMBERS:
             item.add_marker(pytest.mark.numbers)
 

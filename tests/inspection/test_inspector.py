@@ -17,7 +17,7 @@ from seqexp.inspection.probe import Found
 from seqexp.inspection.settings import Settings
 from seqexp.training.step import graph, init_member, train_step
 from seqexp.types import Batch, SeqexpError, Sequences
-from tests.full import one_of_each_kind
+from tests.full import ARCHITECTURES, one_of_each_kind
 from tests.inspection.kept_arrays import check
 from tests.test_configs import fits, menu, point
 
@@ -80,8 +80,8 @@ def test_every_kind_of_task_is_inspected(task, require_files):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("model", menu("model"))
-def test_every_model_is_inspected_or_says_why_not(model):
+@pytest.mark.parametrize("model", ARCHITECTURES)
+def test_every_make_of_model_is_inspected_or_says_why_not(model):
     overrides = [f"model={model}", "task=digits"]
     if not fits(model, point(*overrides).build().task.spec):
         pytest.skip("it was inspected with the task that it is for")
