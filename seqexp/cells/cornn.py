@@ -95,7 +95,7 @@ class CoRNN(FusedCell):
         """The tanh, which drives the oscillators, as "candidate"."""
         return {"candidate": TANH}
 
-    def kernels(self) -> tuple[Float[Array, "2*H H"], ...]:
+    def kernels(self) -> tuple[Float[Array, "J H"], ...]:
         """U."""
         return (self.recurrent_kernel[...],)
 

@@ -133,7 +133,7 @@ class FusedCell(nnx.Module):
         return self.equations()(carry, projected, self.small(), products, dropout)
 
 
-def masked(values: Float[Array, "B H"], dropout: DropoutMasks, name: str) -> Float[Array, "B H"]:
+def masked(values: Float[Array, "*N H"], dropout: DropoutMasks, name: str) -> Float[Array, "*N H"]:
     """`values` times the dropout mask of that name, if there is one."""
     return values * dropout[name] if name in dropout else values
 

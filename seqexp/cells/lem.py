@@ -83,7 +83,7 @@ class LEM(FusedCell):
         keeps = Activation(1 - self.time_step, 1.0, keeps=True)
         return {"forget": keeps, "update": keeps, "candidate": TANH}
 
-    def kernels(self) -> tuple[Float[Array, "H 3*H"], Float[Array, "H H"]]:
+    def kernels(self) -> tuple[Float[Array, "H J"], Float[Array, "H H"]]:
         """U_1, U_2 and U_z together, and U_y."""
         kernel = self.recurrent_kernel[...]
         return kernel[:, : 3 * self.features], kernel[:, 3 * self.features :]

@@ -139,7 +139,7 @@ class QRNN(nnx.Module):
         hs = where_mask(mask, o * cs, jnp.zeros_like(cs))
         return hs, QRNNCarry(c, last(hs, carry.h, mask, reverse), x)
 
-    def _read(self, x: Float[Array, "B D"], earlier: Float[Array, "B E"]) -> Float[Array, "B 3*H"]:
+    def _read(self, x: Float[Array, "B D"], earlier: Float[Array, "B E"]) -> Float[Array, "B K"]:
         read = x if self.window == 1 else jnp.concatenate([x, earlier], axis=-1)
         return read @ self.input_kernel[...] + self.bias[...]
 

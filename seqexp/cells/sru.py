@@ -85,7 +85,7 @@ class SRU(FusedCell):
         """v_f and v_r."""
         return self.recurrent_weights[...]
 
-    def project(self, xs: Float[Array, "*N D"]) -> Float[Array, "*N 4*H"]:
+    def project(self, xs: Float[Array, "*N D"]) -> Float[Array, "*N J"]:
         """x W with the bias of the gates, and behind it the input that passes through."""
         kernel = self.input_kernel[...]
         bias = jnp.pad(self.bias[...], (0, kernel.shape[1] - 2 * self.features))
