@@ -24,11 +24,11 @@ usage: seqexp inspect RUN|STUDY [...] [level=light|full] [examples=N] [--html] [
   seqexp inspect runs/frontier level=light examples=16 --html
 
 Looks at the first N validation examples (8) with the weights that were best on validation, or those
-of the latest checkpoint of a run that is not finished. light: states, gates, norms, outputs; full,
-the default: how far gradients and memory reach as well. Writes RUN/inspection/STEP.npz and a line
-of RUN/inspection.jsonl, in the place of an inspection of the same step, and draws all inspections
-of the run: RUN/inspection/figures. Of a study all runs are inspected; one that can't be is named
-with the reason, and the exit code is 1.
+of the latest checkpoint of a run that is not finished; one that is being trained is refused. light:
+states, gates, norms, outputs; full, the default: how far gradients and memory reach as well. Writes
+RUN/inspection/STEP.npz and a line of RUN/inspection.jsonl, in the place of an inspection of the
+same step, and draws the latest one: RUN/inspection/figures. Of a study all runs are inspected; one
+that can't be is named with the reason, and the exit code is 1.
 
 --html writes RUN/inspection/index.html as well, a page that opens offline with the figures of each
 inspection; --animate RUN/inspection/animation.gif, states and gradients over training.

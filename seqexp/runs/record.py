@@ -32,7 +32,7 @@ from seqexp.runs.schema import (
     Scored,
     Status,
 )
-from seqexp.runs.wandb_mirror import Mirror, MirroredRun
+from seqexp.runs.wandb_mirror import Draw, Mirror, MirroredRun
 from seqexp.types import Score, SeqexpError
 
 
@@ -84,11 +84,7 @@ def study_directory(runs_dir: Path, study: str) -> Path:
 
 
 def run_directory(runs_dir: Path, study: str, run_id: str) -> Path:
-    """Where a run's record is: `runs_dir/study/run_id`.
-
-    Raises:
-        SeqexpError: the study's name would lead out of its place.
-    """
+    """Where a run's record is: `runs_dir/study/run_id`. Raises as `study_directory`."""
     return study_directory(runs_dir, study) / run_id
 
 
@@ -231,10 +227,12 @@ class RunRecord:
         store.append(self.directory / SAMPLES, record)
         self._mirrored.log_samples(record, self.directory)
 
-    def log_inspection(self, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Keep an inspection of `record["step"]`, see `write_inspection`."""
+    def log_inspection(
+        self, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray], draw: Draw | None = None
+    ) -> None:
+        """Keep an inspection, see `write_inspection`; the mirror shows the figures of `draw`."""
         write_inspection(self.directory, record, arrays)
-        self._mirrored.log_inspection(record, self.directory)
+        self._mirrored.log_inspection(record, self.directory, draw)
 
     def save_weights(self, step: int, tree: Any) -> None:
         """Keep the weights of `step`, the best so far (arrays as in `checkpoint.save`)."""

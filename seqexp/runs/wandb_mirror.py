@@ -14,7 +14,7 @@ from seqexp.runs.inspections import read_arrays
 from seqexp.runs.redaction import redact
 from seqexp.runs.schema import Run
 from seqexp.runs.wandb_files import carried
-from seqexp.runs.wandb_inspections import inspection_values
+from seqexp.runs.wandb_inspections import KINDS, START, inspection_values
 from seqexp.runs.wandb_session import (
     TAG_LENGTH,
     Mode,
@@ -38,6 +38,9 @@ PROJECT_LENGTH = 128
 
 KILLED = 255
 """The exit code by which wandb knows a run that was interrupted."""
+
+Draw = Callable[[Path, int], Mapping[str, bytes]]
+"""The figures of an inspection as PNG, by name, from a run's folder and the step."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,24 +93,36 @@ class MirroredRun:
 
         self._surviving(wandb_session.CALL_TIMEOUT, log)
 
-    def log_inspection(self, record: Mapping[str, Any], directory: Path) -> None:
-        """Mirror a line of inspection.jsonl: its numbers, "inspection/half_life/layer_1", and how
-        the activations of each layer are distributed, as histograms.
+    def log_inspection(
+        self, record: Mapping[str, Any], directory: Path, draw: Draw | None = None
+    ) -> None:
+        """Mirror a line of inspection.jsonl, with what `inspection_values` says of it.
 
         Args:
             record: of a step.
             directory: the run's folder, which holds the arrays.
+            draw: gives the figures; None for none. Asked only where there is a mirror.
         """
 
         def log(run: wandb.Run) -> None:
-            step = int(record["step"])
             if step >= run.starting_step:
-                shown = inspection_values(
-                    record, read_arrays(directory, step, "histogram", "bounds")
-                )
-                run.log({"step": step, **shown}, step=step)
+                shown = inspection_values(record, read_arrays(directory, step, *KINDS), pictures)
+                with staging_in(Path(run.dir)):
+                    run.log({"step": step, **shown}, step=step)
 
+        step = int(record["step"])
+        pictures = self._drawn(directory, step, draw)
         self._surviving(wandb_session.CALL_TIMEOUT, log)
+
+    def _drawn(self, directory: Path, step: int, draw: Draw | None) -> Mapping[str, bytes]:
+        if self._run is None or draw is None:
+            return {}
+        try:
+            return draw(directory, step)
+        # Whatever a figure may lack, the rest is worth being mirrored.
+        except Exception as error:
+            _log.warning("no figures of inspections in wandb: %s", first_line(error))
+            return {}
 
     def finish(self, run: Run, cost: Mapping[str, Any], directory: Path) -> None:
         """Close the mirror with the outcome and the cost ledger in its summary, and the record in
@@ -222,7 +237,8 @@ class Mirror:
             return MirroredRun(None)
         try:
             seconds = wandb_session.INIT_TIMEOUT + wandb_session.CALL_TIMEOUT
-            mirrored = MirroredRun(in_time(seconds, lambda: self._open(run, directory)))
+            opened = in_time(seconds, lambda: self._open(run, directory))
+            mirrored = MirroredRun(opened)
         except Unresponsive:
             return MirroredRun(None)
         # Broad on purpose: a mirror that does not open must not keep a training from starting.
@@ -259,7 +275,7 @@ class Mirror:
         )
         for axis in AXES:
             opened.define_metric(axis)
-        for curves in ("train/*", "valid/*", "inspection/*"):
+        for curves in ("train/*", "valid/*", f"{START}/*"):
             opened.define_metric(curves, step_metric=AXES[0])
         return opened
 

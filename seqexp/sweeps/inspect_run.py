@@ -16,6 +16,7 @@ from seqexp.runs import checkpoint
 from seqexp.runs.identity import canonical
 from seqexp.runs.inspection_writing import write_inspection
 from seqexp.runs.inspections import read_inspections
+from seqexp.runs.locks import Locks
 from seqexp.runs.record import read_run
 from seqexp.runs.schema import Run
 from seqexp.runs.store import Damaged
@@ -54,18 +55,28 @@ class RunInspector:
         those of its latest checkpoint.
 
         What is found is written into its folder, in the place of an inspection of the same step.
-        The data is loaded. Warns, in one line, of a run that was made by other code.
+        The data is loaded. Warns, in one line, of a run that was made by other code. The lock of
+        the run is held meanwhile: nobody trains it.
 
         Args:
             folder: of the run, wherever it lies now.
 
         Raises:
-            SeqexpError: there is no run, or it has left no weights, or its model or data can't be
-                had, or a light inspection would take the place of a full one.
+            SeqexpError: there is no run, or another process trains or inspects it, or it has left
+                no weights, or its model or data can't be had, or a light inspection would take the
+                place of a full one.
         """
-        run = read_run(folder)
-        if run is None:
-            raise SeqexpError(f"no run in {folder}: give the folder of a run, runs/STUDY/ID")
+        id = _run(folder).id  # Where there is no run, no folder of locks is made.
+        with Locks(folder.resolve().parent) as locks:
+            holder = locks.take(id)
+            if holder is not None:
+                raise SeqexpError(
+                    f"{folder} is being trained or inspected by {holder}: wait until that is done, "
+                    "or let training inspect, with inspect=full"
+                )
+            return self._inspect(folder, _run(folder))
+
+    def _inspect(self, folder: Path, run: Run) -> Inspection:
         point = recorded_point(folder, run)
         refuse_redacted({"task": point.config["task"]}, folder)
         experiment = point.build()
@@ -93,6 +104,13 @@ class RunInspector:
             valid = experiment.task.load().held_out["valid"]
             self._inspectors[key] = Inspector(experiment, graph(experiment), valid, self._settings)
         return self._inspectors[key]
+
+
+def _run(folder: Path) -> Run:
+    run = read_run(folder)
+    if run is None:
+        raise SeqexpError(f"no run in {folder}: give the folder of a run, runs/STUDY/ID")
+    return run
 
 
 def _left(folder: Path, run: Run, experiment: Experiment) -> _Left:

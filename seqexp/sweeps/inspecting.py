@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from seqexp.inspection.inspector import Inspector
@@ -12,6 +13,14 @@ from seqexp.runs.record import RunRecord
 from seqexp.training import Hyper, Program
 from seqexp.training.step import MemberState
 from seqexp.types import reason
+
+
+def draw_step(run: Path, step: int) -> Mapping[str, bytes]:
+    """The figures of an inspection as PNG, by name."""
+    # matplotlib takes a second, and only inspections that are mirrored need it.
+    from seqexp.inspection.figures import draw_step
+
+    return draw_step(run, step)
 
 
 class GroupInspector:
@@ -62,7 +71,9 @@ class GroupInspector:
         started = time.perf_counter()
         try:
             found = self._inspector(state.params, step, hyper, state.opt_state)
-            run.log_inspection(found.record, found.arrays)
+            # A figure takes longer than an inspection: only the last one is drawn.
+            draw = draw_step if step >= experiment.steps else None
+            run.log_inspection(found.record, found.arrays, draw)
             self._count += 1
             self._compile_seconds += found.record["compile_seconds"]
             if self._count == 1:

@@ -6,6 +6,7 @@ import pytest
 
 from seqexp.runs.inspection_writing import write_inspection
 from seqexp.runs.inspections import read_arrays, read_inspections
+from seqexp.runs.locks import Locks
 from seqexp.runs.record import RunRecord
 from tests.sweeps.tiny import TINY, runs, seqexp
 
@@ -44,6 +45,13 @@ def test_finished_runs_are_inspected_at_their_best_step_and_others_at_their_last
     assert "update_norm" in line["not_defined"]
     assert read_arrays(finished, line["step"])["outputs"].shape == (4, 10)
 
+    before = (folder / "inspection.jsonl").read_bytes()
+    with Locks(tmp_path / "a") as locks:
+        assert locks.take(id) is None
+        assert seqexp("inspect", str(folder), *SMALL) == 2
+        said = capfd.readouterr().err
+        assert f"{folder} is being trained or inspected by process" in said
+        assert (folder / "inspection.jsonl").read_bytes() == before
     write_inspection(folder, {"step": 9, "level": "full"}, {})
     assert seqexp("inspect", str(folder), *SMALL) == 2
     assert "has a full inspection of step 9" in capfd.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from mirrored import COST, OFFLINE, finish, log_steps, offline_runs_of, our_warnings, run_info
 from offline_wandb import described, history, inspect, summary
+from PIL import Image
 
 from seqexp.costs.ledger import CostLedger
 from seqexp.runs import store
@@ -92,7 +94,7 @@ def test_curves_can_be_drawn_over_steps_examples_flops_and_seconds(tmp_path: Pat
     globs = {
         metric["glob_name"]: metric["step_metric"] for metric in metrics if "glob_name" in metric
     }
-    assert globs == {"train/*": "step", "valid/*": "step", "inspection/*": "step"}
+    assert globs == {"train/*": "step", "valid/*": "step", "inspect/*": "step"}
     found = [[row[axis] for axis in axes] for row in history(log)]
     assert found == [[step, 32 * step, 5e9 * step, 0.5 * step] for step in range(1, 5)]
 
@@ -102,25 +104,63 @@ def test_inspections_are_mirrored_at_their_step_in_a_resumed_run_too(tmp_path: P
     arrays = {
         "histogram/layer_1/forget": np.array([[0.25, 0.75], [0.75, 0.25], [0.0, 0.0]], np.float32),
         "bounds/layer_1/forget": np.array([0.0, 1.0], np.float32),
+        "confusion": np.array([[3, 0], [1, 0]], np.int32),
     }
+    picture, drawn = io.BytesIO(), []
+    Image.new("RGB", (20, 10), "red").save(picture, "PNG")
+
+    def draw(run: Path, step: int) -> dict[str, bytes]:
+        assert run == record.directory
+        drawn.append(step)
+        return {"gradient-layer-1": picture.getvalue()}
 
     def go_on(record: RunRecord, steps: range) -> None:
         for step in steps:
             log_steps(record, step, step)
             half_life = 6 / (step - 1) if step > 1 else np.inf
             line = {"step": step, "level": "light", "half_life/layer_1": half_life}
-            record.log_inspection({**line, "warnings": [], "not_defined": {}}, arrays)
+            words = {"warnings": ["it is dead"] * (step == 2), "not_defined": {"memory": "no"}}
+            record.log_inspection({**line, **words}, arrays, draw)
 
     go_on(record, range(1, 4))
+    assert not drawn, "nothing is drawn where nothing is mirrored"
     resumed = RunRecord.open(record.directory, OFFLINE)
     resumed.resume_from(2, run_info(0), {})
     go_on(resumed, range(3, 4))
     finish(resumed)
     rows = history(inspect(offline_runs_of(resumed)[-1]))
     assert [row["step"] for row in rows] == [1, 2, 3]
-    assert [row["inspection/half_life/layer_1"] for row in rows] == ["NaN", 6.0, 3.0]
+    assert [row["inspect/half_life/layer_1"] for row in rows] == ["NaN", 6.0, 3.0]
     assert rows[1]["valid/loss"] == 1.0
-    assert rows[1]["inspection/histogram/layer_1/forget._type"] == "histogram"
+    assert rows[1]["inspect/histogram/layer_1/forget._type"] == "histogram"
+    assert drawn == [3], "of those before, which are mirrored anew, there are no figures"
+    folder = offline_runs_of(resumed)[-1] / "files"
+    with Image.open(folder / rows[2]["inspect/figure/gradient-layer-1.path"]) as image:
+        assert image.size == (20, 10)
+
+    def table(row: dict[str, Any], name: str) -> tuple[list[str], list[Any]]:
+        content = json.loads((folder / row[f"inspect/{name}.path"]).read_text())
+        return content["columns"], content["data"]
+
+    columns = ["step", "true class", "predicted class", "count"]
+    assert table(rows[2], "confusion") == (columns, [[3, 0, 0, 3], [3, 1, 0, 1]])
+    assert table(rows[1], "warnings") == (["step", "warning"], [[2, "it is dead"]])
+    assert not any(name.startswith("inspect/warnings") for name in rows[0])
+    assert table(rows[0], "not_defined")[1] == [[1, "memory", "no"]]
+
+
+def test_a_figure_that_fails_costs_the_figures_alone(tmp_path: Path, caplog) -> None:
+    def draw(run: Path, step: int) -> dict[str, bytes]:
+        raise ValueError("no such axis")
+
+    record = RunRecord.create(tmp_path, run_info(0), {}, OFFLINE)
+    for step in (1, 2):
+        line = {"step": step, "level": "light", "dead/layer_1": 0.5}
+        record.log_inspection({**line, "warnings": [], "not_defined": {}}, {}, draw)
+    finish(record)
+    assert our_warnings(caplog) == 2 * ["no figures of inspections in wandb: no such axis"]
+    rows = history(inspect(offline_runs_of(record)[0]))
+    assert [row["inspect/dead/layer_1"] for row in rows] == [0.5, 0.5]
 
 
 def test_every_figure_of_the_ledger_is_in_the_summary_with_its_method(tmp_path: Path) -> None:

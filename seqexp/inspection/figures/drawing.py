@@ -10,10 +10,13 @@ import matplotlib
 from seqexp.analysis import canvas
 from seqexp.inspection.figures.panel import FRAME, png
 from seqexp.inspection.figures.pictures import pictures, training_pictures
-from seqexp.inspection.figures.shared import shared
+from seqexp.inspection.figures.shared import shared, shared_by
 from seqexp.runs.inspections import FIGURES, FOLDER, REMEDY, read_arrays, read_inspections
 from seqexp.runs.replacing import replaced
 from seqexp.types import SeqexpError
+
+MAIN = ("hidden", "gradient", "memory", "confusion", "predictions", "saliency", "attention")
+"""The kinds of figures that are drawn where few must do, the first words of their names."""
 
 
 def draw(run_directory: Path) -> list[Path]:
@@ -43,6 +46,25 @@ def draw(run_directory: Path) -> list[Path]:
                 (new / f"{picture.name}.png").write_bytes(png(picture.figure))
                 paths += [folder / f"{picture.name}.{ending}" for ending in ("svg", "png")]
     return paths
+
+
+def draw_step(run_directory: Path, step: int) -> dict[str, bytes]:
+    """The main figures of one inspection, of the kinds in `MAIN`, as PNG by the names of their
+    files; their axes fit it alone.
+
+    Raises:
+        SeqexpError: the run was not inspected at the step, or a file can't be read.
+    """
+    found = [line for line in inspections(run_directory) if line["step"] == step]
+    if not found:
+        raise SeqexpError(f"{run_directory} was not inspected at step {step}; {REMEDY}")
+    arrays = read_arrays(run_directory, step)
+    drawn = {}
+    with matplotlib.rc_context(FRAME):
+        for picture in pictures(arrays, found[0], shared_by([arrays]), MAIN):
+            picture.figure.draw_without_rendering()  # Lays it out.
+            drawn[picture.name] = png(picture.figure)
+    return drawn
 
 
 def inspections(run_directory: Path) -> list[dict[str, Any]]:

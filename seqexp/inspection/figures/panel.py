@@ -55,8 +55,8 @@ def at(step: int) -> str:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG, the same byte for byte for the same arrays; after `canvas.svg`, whose
-    layout it has."""
+    """The figure as PNG, the same byte for byte for the same arrays; once it is
+    laid out, by `canvas.svg` or `draw_without_rendering`."""
     figure.set_layout_engine("none")
     figure.set_dpi(PIXELS_PER_INCH)  # the canvas of SVG has set its own
     file = io.BytesIO()

@@ -57,7 +57,9 @@ class _Plan(NamedTuple):
     of: tuple[Any, ...]
 
 
-def pictures(arrays: Arrays, line: Mapping[str, Any], shared: Shared) -> Iterator[Picture]:
+def pictures(
+    arrays: Arrays, line: Mapping[str, Any], shared: Shared, kinds: Sequence[str] = ()
+) -> Iterator[Picture]:
     """The figures of one inspection; what was not recorded has none.
 
     To be used inside `matplotlib.rc_context(FRAME)`.
@@ -66,6 +68,7 @@ def pictures(arrays: Arrays, line: Mapping[str, Any], shared: Shared) -> Iterato
         arrays: of the inspection, see `read_arrays`.
         line: of the inspection, see `read_inspections`.
         shared: what the figures of all steps share.
+        kinds: the first words of the names of those that are drawn; all without any.
     """
     parts = {
         "Hidden states": _states(arrays, line["step"], shared),
@@ -76,7 +79,8 @@ def pictures(arrays: Arrays, line: Mapping[str, Any], shared: Shared) -> Iterato
     }
     for part, plans in parts.items():
         for plan in plans:
-            yield _picture(part, plan)
+            if not kinds or plan.name[0] in kinds:
+                yield _picture(part, plan)
 
 
 def training_pictures(lines: Sequence[Mapping[str, Any]]) -> Iterator[Picture]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +63,11 @@ def shared(run: Path) -> Shared:
     """
     steps = [line["step"] for line in read_inspections(run)]
     names = ("hidden", "lengths", "inputs", "gradient_by_lag")
-    found = [read_arrays(run, step, *names) for step in steps]
+    return shared_by([read_arrays(run, step, *names) for step in steps])
+
+
+def shared_by(found: Sequence[Mapping[str, np.ndarray]]) -> Shared:
+    """What the figures of inspections share, by the arrays of each."""
     layers = {}
     for name in dict.fromkeys(name for one in found for name in of_kind(one, "hidden")):
         mine = [one for one in found if f"hidden/{name}" in one]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import io
 import re
 
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
+from PIL import Image
 
-from seqexp.inspection.figures import draw
+from seqexp.inspection.figures import draw, draw_step
 from seqexp.inspection.figures.gates import Gate, draw_saturation, draw_time_constants
 from seqexp.inspection.figures.gradients import draw_gradient, draw_jacobians
 from seqexp.inspection.figures.outputs import draw_confusion, draw_predictions, draw_saliency
@@ -28,6 +30,7 @@ EVERY = {
     *("time-constants-layer-1", "gradient-layer-1", "jacobian-layer-1", "lyapunov-layer-1"),
 }
 EVERY |= {name.replace("layer-1", "layer-2-forward") for name in EVERY}
+LAYERS = ("layer-1", "layer-2-forward")
 EVERY |= {"memory", "perturbation", "confusion", "saliency", "attention"}
 
 
@@ -88,6 +91,18 @@ def test_all_that_was_recorded_is_drawn_with_its_title_and_axes(run):
         assert all(bar.get_ylabel() for bar in picture.figure.axes[1:]), name
         if "layer-2" in name:
             assert "layer_2/forward" in where
+
+
+@pytest.mark.full
+def test_the_main_figures_of_a_step_are_drawn_as_png(run):
+    layers = {f"{kind}-{of}" for kind in ("hidden", "gradient") for of in LAYERS}
+    found = draw_step(run, 100)
+    assert set(found) == layers | {"memory", "confusion", "saliency", "attention"}
+    for content in found.values():
+        with Image.open(io.BytesIO(content)) as image:
+            assert image.size[0] == 800 and image.size[1] >= 600
+    with pytest.raises(SeqexpError, match="was not inspected at step 1;"):
+        draw_step(run, 1)
 
 
 def test_long_names_of_layers_take_another_line():
