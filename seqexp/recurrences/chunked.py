@@ -27,12 +27,12 @@ from seqexp.recurrences.masking import where_mask
 from seqexp.types import Array, SeqexpError
 
 CHUNK = 16
-"""Steps of a chunk whose decays are of a head, and of one without decay: of 4, 8, 16, 32 and 64 the
+"""Steps of a chunk whose decays are of a head, and of one without decay: of 8, 16 and 32 the
 fastest forward and backward on two CPU cores, or near it; nothing was measured on a GPU."""
 
 KEYED_CHUNK = 8
 """Steps of a chunk whose decays are of each key, likewise: it computes C decays a step and key, and
-16 took 1.1 to 1.6 times as long as 8."""
+16 took 1.1 to 1.7 times as long as 8."""
 
 
 def outer(
