@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -142,6 +143,22 @@ def describe_decay(rate: float | Array) -> str:
     steps = f"{float(jnp.log(2.0)) / abs(value):.2g}"
     steps = f"{float(steps):,.12g} {'step' if steps == '1' else 'steps'}"
     return f"half-life {steps}" if value < 0 else f"doubles every {steps}"
+
+
+def without_decay(numbers: Mapping[str, float]) -> list[str]:
+    """The layers whose gradient does not decay with the lag: their half-life is infinite, which a
+    record, where both are null, can't tell from one that is unknown.
+
+    Args:
+        numbers: of an inspection, "half_life/LAYER" among them.
+
+    >>> inf, nan = float("inf"), float("nan")
+    >>> without_decay({"half_life/a": inf, "half_life/b": nan, "half_life/c": 2.0, "dead/a": inf})
+    ['a']
+    """
+    kind = "half_life/"
+    infinite = (name for name, value in numbers.items() if value == float("inf"))
+    return [name.removeprefix(kind) for name in infinite if name.startswith(kind)]
 
 
 RATE_OF_NONE = 1e-6

@@ -15,6 +15,7 @@ from flax import nnx
 from threadpoolctl import threadpool_limits
 
 from seqexp.data.compiling import fast_options
+from seqexp.inspection.decay import without_decay
 from seqexp.inspection.fixed_batch import COUNTED, first_examples, in_chunks, kept
 from seqexp.inspection.health import Figures, warnings
 from seqexp.inspection.probe import Probe
@@ -112,6 +113,7 @@ class Inspector:
             "examples": len(first.inputs.lengths),
             **numbers,
             "keeps": self._keeping(params),
+            "no_decay": without_decay(numbers),
             "warnings": warnings(_figures(numbers, arrays)),
             "not_defined": dict(self._not_defined),
         }

@@ -152,13 +152,20 @@ def _table(lines: Sequence[Mapping[str, Any]]) -> str:
     for kind, scalar in SCALARS.items():
         found = [numbers(line, kind) for line in lines]
         for name in dict.fromkeys(name for one in found for name in one):
-            values = [one.get(name, float("nan")) for one in found]
-            cells = [number(value, digits(value)) for value in values]
+            cells = [_cell(kind, name, *pair) for pair in zip(lines, found, strict=True)]
             said = f"<td>{escape(scalar.title)}</td>", f"<td>{escape(spoken(name))}</td>"
             rows.append(row(*said, *cells))
     headings = [heading("Number"), heading("Layer or part")]
     headings += [number_heading(f"{line['step']:,}", "training step") for line in lines]
     return rich_table("", headings, rows) if rows else ""
+
+
+def _cell(kind: str, name: str, line: Mapping[str, Any], found: Mapping[str, float]) -> str:
+    """A number of an inspection; an infinite half-life in words."""
+    if kind == "half_life" and name in line.get("no_decay", ()):
+        return number(float("nan"), "no decay")
+    value = found.get(name, float("nan"))
+    return number(value, digits(value))
 
 
 def _not_defined(lines: Sequence[Mapping[str, Any]]) -> list[str]:

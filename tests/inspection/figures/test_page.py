@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from seqexp.inspection.figures import animate, write_page
+from seqexp.runs.inspection_writing import write_inspection
+from seqexp.runs.inspections import read_arrays, read_inspections
 from seqexp.types import SeqexpError
 from tests.inspection.figures import recorded
 
@@ -18,7 +20,12 @@ FEW = ("activation", "histogram", "jacobian", "lyapunov", "time_constants", "sal
 
 
 def test_the_page_has_each_step_its_warnings_and_what_is_not_defined(tmp_path):
-    path = write_page(recorded.write(tmp_path, (0, 1500), *FEW, "hidden", "perturbation"))
+    run = recorded.write(tmp_path, (0, 1500), *FEW, "hidden", "perturbation")
+    (first, last) = read_inspections(run)
+    infinite = {"half_life/layer_2/forward": None, "no_decay": ["layer_2/forward"]}
+    for line in ({**first, **infinite}, {**last, "half_life/layer_2/forward": None}):
+        write_inspection(run, line, read_arrays(run, line["step"]))
+    path = write_page(run)
     assert path == tmp_path / "inspection" / "index.html"
     markup = path.read_text(encoding="utf-8")
     assert re.findall(r'<section data-step="([^"]*)"', markup) == ["0", "1,500"]
@@ -32,6 +39,8 @@ def test_the_page_has_each_step_its_warnings_and_what_is_not_defined(tmp_path):
     # The numbers over training: of the half-life 1 and 16 steps.
     row = re.search(r"<td>Half-life of the gradient</td><td>layer 1</td>(.*)</tr>", markup)
     assert row and re.findall(r">([\d.]+)</td>", row[1]) == ["1.00", "16.0"]
+    row = re.search(r"<td>Half-life of the gradient</td><td>layer 2/forward</td>(.*)</tr>", markup)
+    assert row and re.findall(r">([^<>]+)</td>", row[1]) == ["no decay", "\N{EN DASH}"]
 
 
 def test_of_many_inspections_some_are_on_the_page(tmp_path):
