@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from seqexp.inspection.shown import Shows
 from seqexp.tasks import SeriesForecast
 from seqexp.training.check_data import check_data
 from seqexp.types import Features, Prediction, SeqexpError
@@ -147,4 +148,5 @@ def test_the_config_takes_a_path(whole):
     sums = jax.jit(lambda o, b: dict(own.measure(Prediction(o, ()), b)))(outputs, valid)
     assert {"loss", "mse", "mae", "quantile_loss", "coverage"} == set(sums)
     few = jax.tree.map(lambda array: np.asarray(array)[:2], valid)
+    assert isinstance(own, Shows)
     assert np.ndim(own.show(few, outputs[:2], None)["forecasts"]) == 2
