@@ -13,10 +13,13 @@ from tests.sweeps.tiny import TINY, runs, seqexp
 
 MISTAKES = {
     "an unknown key": (["model.hidden=3"], "hidden"),
-    "a misspelt model": (["model=lstmm"], "did you mean lstm?; there are bag_of_words, enc"),
+    "a misspelt model": (
+        ["model=lstmm"],
+        "did you mean lstm?; there are antisymmetric, bag_of_words, co",
+    ),
     "a part of models as one": (
         ["model=_recurrent"],
-        "no such model; there are bag_of_words, enc",
+        "no such model; there are antisymmetric, bag_of_words, co",
     ),
     "an abbreviated key": (["lr=0.1"], "no key lr: did you mean optimizer.learning_rate?"),
     "a misspelt group": (["modle=gru"], "did you mean model?"),
