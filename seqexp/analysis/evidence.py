@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from seqexp.analysis.contenders import Contender
 from seqexp.analysis.findings import Findings
 from seqexp.analysis.fronts import ALL, Fronts
 from seqexp.analysis.growth import SYMBOLS, written
+from seqexp.analysis.inside import ENDS
 from seqexp.analysis.inside_records import KINDS
 from seqexp.analysis.notation import NOTHING, count, digits, interval, percent, shortened, spoken
 
@@ -27,10 +29,8 @@ LEARNED += ("Training, s",)
 RANKED = ("Tasks", "Seeds", "Rank, mean", "Rank, interval", "Best, probability", "Score, mean")
 RANKED += ("Score, IQM",)
 INSIDE = ("Seeds, inspected", "Parameters", "Step, ms", "Half-life, steps", "Memory, inputs")
-INSIDE += ("Saturated, share of units", "Rank, dimensions")
+INSIDE += ("Saturated, share of units", "Rank, dimensions", "Clipped, share of intervals")
 """The columns of the tables, each with its unit."""
-
-ENDS = ("", "_low", "_high")
 
 
 class Cell(NamedTuple):
@@ -228,13 +228,17 @@ def inside_table(inside: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         ]
         cells += [Cell(model["parameters"], count(model["parameters"]))]
         cells += [_digits(1e3 * model["step_seconds"])]
-        cells += [_around(*(layer[kind + end] for end in ENDS)) for kind in KINDS]
+        for kind in (*KINDS, "clipped"):
+            endless = "no decay" if kind == "half_life" else NOTHING
+            cells.append(_around(*(layer[kind + end] for end in ENDS), endless=endless))
         lines.append(((model["name"], layer["layer"]), cells))
     note = (
         "Of the last inspection of each finished run: the median over seeds, from the least to the "
-        "greatest. Half-life: in how many steps back in time the norm of the gradient halves; – "
-        "where it does not. Memory: the sum of the memory curve. Saturated: units that are nearly "
-        "always at a bound of an activation. Rank: the effective rank of the states."
+        "greatest. Half-life: in how many steps back in time the norm of the gradient halves. "
+        "Memory: the sum of the memory curve. Saturated: units that are nearly "
+        "always at a bound of an activation. Rank: the effective rank of the states. "
+        "Clipped: of all intervals between evaluations those whose mean gradient norm exceeds the "
+        "clip norm."
     )
     return _table(
         "Inside the models",
@@ -307,8 +311,12 @@ def _shortened(value: float) -> Cell:
     return Cell(value, shortened(value))
 
 
-def _around(value: float, low: float, high: float) -> Cell:
-    return Cell(value, f"{digits(value)} ({_between(low, high)})")
+def _around(value: float, low: float, high: float, endless: str = NOTHING) -> Cell:
+    """A value between its ends; what is infinite is called `endless`."""
+    middle, *ends = (endless if math.isinf(x) else digits(x) for x in (value, low, high))
+    if math.isinf(low):
+        return Cell(value, endless)
+    return Cell(value, f"{middle} ({' to '.join(ends)})")
 
 
 def _between(low: float, high: float) -> str:

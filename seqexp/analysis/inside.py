@@ -19,6 +19,9 @@ from seqexp.analysis.load import Study
 from seqexp.analysis.looks import Look
 
 SIZE = (360, 216)
+ENDS = ("", "_low", "_high")
+"""Of the columns with a median, the least and the greatest."""
+
 FLOOR = 1e-15
 """The part of the largest norm down to which norms are shown."""
 
@@ -34,22 +37,23 @@ def insides(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         One row a task, chosen model and layer: `task`, `label`, `layer`, `n` inspected runs, and of
         each of `KINDS` its median over the runs of which it is known, and the least and the
         greatest of them (`half_life`, `half_life_low`, `half_life_high`); NaN where it is not known
-        of any.
+        of any. A half-life is infinite where the gradient does not decay. Likewise `clipped`, the
+        share of the intervals between evaluations whose gradient was clipped: the same for all
+        layers of a model.
     """
     rows = []
     for model in table.loc[table["chosen"]].to_dict("records"):
         found = _inspected(study, model["task"], model["label"])
+        clipped = _ranges("clipped", [one.clipping.clipped for one in found])
         for layer in dict.fromkeys(
             layer for one in found for kind in KINDS for layer in one.numbers[kind]
         ):
             row = {"task": model["task"], "label": model["label"], "layer": layer, "n": len(found)}
             for kind in KINDS:
-                values = np.array([one.numbers[kind].get(layer, np.nan) for one in found])
-                middle, low, high = _range(values[:, None])
-                row |= {kind: middle[0], f"{kind}_low": low[0], f"{kind}_high": high[0]}
-            rows.append(row)
+                row |= _ranges(kind, [one.numbers[kind].get(layer, np.nan) for one in found])
+            rows.append(row | clipped)
     columns = ["task", "label", "layer", "n"]
-    columns += [f"{kind}{end}" for kind in KINDS for end in ("", "_low", "_high")]
+    columns += [f"{kind}{end}" for kind in (*KINDS, "clipped") for end in ENDS]
     return pd.DataFrame(rows, columns=pd.Index(columns))
 
 
@@ -115,7 +119,8 @@ def _curves(models: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> Iterato
         curves = [next(iter(one.values())) for one in runs if one]
         if curves:
             steps = min(map(len, curves))
-            yield _Curve(label, np.array([curve[:steps] for curve in curves], float))
+            values = np.array([curve[:steps] for curve in curves], float)
+            yield _Curve(label, np.where(np.isfinite(values), values, np.nan))
 
 
 def _draw(
@@ -139,11 +144,17 @@ def _draw(
     return handles
 
 
+def _ranges(name: str, values: Sequence[float]) -> dict[str, float]:
+    """The columns of a number of `n` runs."""
+    of_all = _range(np.array(values, float)[:, None])
+    return {name + end: float(value[0]) for end, value in zip(ENDS, of_all, strict=True)}
+
+
 def _range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of values `[n, K]` the median, the least and the greatest of the finite ones, `[K]` each."""
+    """Of values `[n, K]` the median, the least and the greatest of those known, `[K]` each."""
     found = np.full((3, values.shape[1]), np.nan)
     for k, column in enumerate(values.T):
-        known = column[np.isfinite(column)]
+        known = column[~np.isnan(column)]
         if len(known):
             found[:, k] = np.median(known), known.min(), known.max()
     return found[0], found[1], found[2]

@@ -109,11 +109,12 @@ def read_run(folder: Path) -> tuple[RunFiles | None, list[Problem]]:
         problems.append(Problem(f"{name}/{COST}", f"{key} is malformed; it is left out"))
         del cost[key]
     manifest = optional(MANIFEST)
-    curves = (lines(file) for file in (METRICS, TIMING, SAMPLES))
+    metrics, timing, samples = (lines(file) for file in (METRICS, TIMING, SAMPLES))
     recorded = recorded_identity(run.config, manifest)
     group = run.group if recorded is None else recorded.group
-    inside, damaged = read_inside(folder)
+    inside, damaged = read_inside(folder, metrics, run.config)
     problems += [Problem(f"{name}/{file}", what) for file, what in damaged]
+    curves = metrics, timing, samples
     read = RunFiles(run, status, error, group, cost, manifest, *curves, inside=inside)
     if short := _cut_short(read):
         problems.append(Problem(f"{name}/{METRICS}", short))

@@ -16,21 +16,11 @@ WORDS = {
 """Attributes of models that people call otherwise; all others keep their names."""
 
 
-def parameter_name(path: tuple[Any, ...]) -> str:
-    """The name of a parameter, of its path in a pytree of a model, or of its state.
-
-    Numbers count from 1. A single stack is not named, for it is all that a model has.
-
-    >>> tree = {"stack": {"layers": [{"cell": {"bias": 0}}]}}
-    >>> parameter_name(jax.tree.leaves_with_path(tree)[0][0])
-    'layer_1/cell/bias'
-    """
-    return "/".join(_words(path))
-
-
 def part_name(path: tuple[Any, ...]) -> str:
     """The name of the part that a parameter belongs to: up to its layer, or of the model's
     attribute.
+
+    Numbers count from 1. A single stack is not named, for it is all that a model has.
 
     >>> tree = {"encoder": {"layers": [{"cell": 0}]}, "readout": {"kernel": 0}}
     >>> [part_name(path) for path, _ in jax.tree.leaves_with_path(tree)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Float
 
-from seqexp.inspection.part_names import parameter_name, part_name
+from seqexp.inspection.part_names import part_name
 from seqexp.types import Array
 
 Norms = dict[str, Float[Array, ""]]
@@ -42,12 +41,11 @@ def norms_by_part(tree: Any) -> Norms:
     >>> {name: float(norm) for name, norm in norms_by_part(tree).items()}
     {'layer_1': 5.0}
     """
-    return _norms(tree, part_name)
-
-
-def norms_by_parameter(tree: Any) -> Norms:
-    """The Euclidean norm of each parameter: "layer_1/cell/recurrent_kernel"."""
-    return _norms(tree, parameter_name)
+    found: dict[str, list[Array]] = {}
+    for path, leaf in jax.tree.leaves_with_path(tree):
+        if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
+            found.setdefault(part_name(path), []).append(leaf)
+    return {part: optax.tree.norm(leaves) for part, leaves in found.items()}
 
 
 def training_norms(gradients: Any, updates: Any, parameters: Any) -> TrainingNorms:
@@ -64,11 +62,3 @@ def training_norms(gradients: Any, updates: Any, parameters: Any) -> TrainingNor
         for name, norm in parameter.items()
     }
     return TrainingNorms(gradient, update, parameter, ratio)
-
-
-def _norms(tree: Any, name: Callable[[tuple[Any, ...]], str]) -> Norms:
-    found: dict[str, list[Array]] = {}
-    for path, leaf in jax.tree.leaves_with_path(tree):
-        if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
-            found.setdefault(name(path), []).append(leaf)
-    return {part: optax.tree.norm(leaves) for part, leaves in found.items()}

@@ -1,4 +1,4 @@
-"""Which inputs an output depends on: gradient x input, and integrated gradients."""
+"""Which inputs an output depends on: integrated gradients."""
 
 from __future__ import annotations
 
@@ -28,31 +28,6 @@ class Saliency(NamedTuple):
     residual: Float[Array, " B"]
 
 
-def gradient_times_input(
-    model: Model, batch: Batch, outputs: Int[Array, " B"], steps: Int[Array, " B"] | None = None
-) -> Saliency:
-    """The first-order share of each input in an output (Shrikumar et al. 2016,
-    https://arxiv.org/abs/1605.01713).
-
-        values_td = x_td * df / dx_td
-
-    Args:
-        model: any that reads features, or tokens by an `nnx.Embed`.
-        batch: of B sequences, with the prefix that the model needs.
-        outputs: `[B]`, which of the C outputs f is.
-        steps: `[B]`, at which step of the answer; None for one answer a sequence.
-
-    Returns:
-        The residual is 0 for a model that is linear in its inputs.
-
-    Raises:
-        SeqexpError: for tokens that no `nnx.Embed` reads, or steps that the answer doesn't ask for.
-    """
-    score, xs = _scored(model, batch, outputs, steps)
-    values = xs * _gradient(score, xs)
-    return Saliency(values, score(xs) - score(jnp.zeros_like(xs)) - jnp.sum(values, (1, 2)))
-
-
 def integrated_gradients(
     model: Model,
     batch: Batch,
@@ -70,14 +45,15 @@ def integrated_gradients(
     for then the output changes most next to the baseline.
 
     Args:
-        model: as of `gradient_times_input`, and what follows.
-        batch: of B sequences.
-        outputs: `[B]`.
-        steps: `[B]`, or None.
+        model: any that reads features, or tokens by an `nnx.Embed`.
+        batch: of B sequences, with the prefix that the model needs.
+        outputs: `[B]`, which of the C outputs f is.
+        steps: `[B]`, at which step of the answer; None for one answer a sequence.
         points: of the midpoint rule; each costs a forward and a backward pass.
 
     Raises:
-        SeqexpError: as `gradient_times_input`, or for no point.
+        SeqexpError: for tokens that no `nnx.Embed` reads, steps that the answer doesn't ask for,
+            or no point.
     """
     if points < 1:
         raise SeqexpError(f"integrated gradients need at least 1 point, not {points}")

@@ -223,6 +223,8 @@ class Tables:
                     known = sorted(value for value in values if value is not None)
                     ends = (median(known), known[0], known[-1]) if known else (NAN, NAN, NAN)
                     row[heading] = _due(*ends)
+                shares = sorted(run.clipped_share for run in s.finished if run.inspected)
+                row["Clipped", "share of intervals"] = _due(median(shares), shares[0], shares[-1])
                 rows[s.name, layer] = row
         return rows
 

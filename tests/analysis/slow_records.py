@@ -102,6 +102,14 @@ class Run:
         return max(map(json.loads, lines), key=lambda line: line["step"], default={})
 
     @cached_property
+    def clipped_share(self) -> float:
+        """Of the lines with a gradient norm those whose norm is above the clip norm."""
+        lines = map(json.loads, (self.folder / "metrics.jsonl").read_text().splitlines())
+        norms = [line["train/grad_norm"] for line in lines if "train/grad_norm" in line]
+        limit = self.said["config"].get("optimizer", {}).get("clip_norm") or float("inf")
+        return sum(n is not None and n > limit for n in norms) / len(norms) if norms else NAN
+
+    @cached_property
     def settings(self) -> dict[str, str]:
         """The config that determines the result, flat: {"optimizer.learning_rate": "0.01"}."""
         config = self.said.get("config", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from page_reader import Page
 from synthetic_records import known_scores, write_lines, write_study
 
 from seqexp.analysis import canvas, load, report
+from seqexp.analysis.evidence import inside_table
 from seqexp.analysis.findings import findings
 from seqexp.analysis.inside import inside_figures
 from seqexp.analysis.table import tabulate
@@ -57,6 +59,39 @@ def test_the_last_inspections_count_and_what_is_not_finite_is_left_out(study):
     assert (lstm["half_life_low"], lstm["half_life_high"]) == (5.0, 9.0)
     assert (lstm["memory_capacity"], lstm["saturated_high"]) == (2.0, 0.25)
     assert math.isnan(rows.loc["rnn", "half_life"]) and math.isnan(lstm["effective_rank"])
+
+
+def test_a_gradient_that_does_not_decay_is_told_from_an_unknown_one(study):
+    """A null half-life is infinite where `no_decay` names the layer, and unknown elsewhere."""
+    for run, endless in (("lstm-adding-0", True), ("lstm-adding-1", True), ("gru-adding-0", False)):
+        inspect(study / run, [None])
+        path = study / run / "inspection.jsonl"
+        line = json.loads(path.read_text())
+        write_lines(path, [line | {"no_decay": ["layer_1"] if endless else []}])
+    inspect(study / "lstm-adding-2", [5.0])
+    inspect(study / "rnn-adding-0", [6.0])
+    inside = found(study).inside
+    rows = inside.set_index("label")
+    assert list(rows.loc["lstm", ["half_life_low", "half_life"]]) == [5.0, math.inf]
+    assert math.isnan(rows.loc["gru", "half_life"])
+    table = tabulate(load(study))
+    [markup] = inside_table(inside, table.loc[table["task"] == "adding"])
+    cells = re.findall(r">([^<>]*(?:to no decay|\(6.00 to 6.00)[^<>]*)<", markup)
+    assert cells == ["no decay (5.00 to no decay)", "6.00 (6.00 to 6.00)"]
+
+
+def test_clipped_is_the_share_of_intervals_over_the_seeds(study):
+    for seed, norms in enumerate(([3.0, 1.0], [3.0, 3.0], [0.5, 0.5])):
+        run = study / f"lstm-adding-{seed}"
+        inspect(run, [6.0])
+        record = json.loads((run / "run.json").read_text())
+        record["config"]["optimizer"] = {"clip_norm": 2.0}
+        (run / "run.json").write_text(json.dumps(record))
+        steps = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        with_norms = zip(steps, norms, strict=True)
+        write_lines(run / "metrics.jsonl", [s | {"train/grad_norm": n} for s, n in with_norms])
+    [row] = found(study).inside.to_dict("records")
+    assert (row["clipped_low"], row["clipped"], row["clipped_high"]) == (0.0, 0.5, 1.0)
 
 
 def test_the_section_stands_where_runs_were_inspected(study, monkeypatch):

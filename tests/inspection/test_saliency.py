@@ -23,7 +23,6 @@ from tests.inspection.models import (
 from tests.variants import quick_jit
 
 integrated_gradients = quick_jit(inspection.integrated_gradients, static_argnames="points")
-gradient_times_input = quick_jit(inspection.gradient_times_input)
 OUTPUTS = np.array([0, 1, 2, 1])
 
 
@@ -46,13 +45,10 @@ def test_the_shares_of_a_linear_model_are_its_terms(tokens):
         xs, read = examples.inputs.values, np.asarray(model.project.kernel) @ read
     expected = xs * read.T[OUTPUTS][:, None] / LENGTHS[:, None, None]
     expected = np.where((np.arange(T + 2) < LENGTHS[:, None])[..., None], expected, 0)
-    for found in (
-        gradient_times_input(model, examples, OUTPUTS),
-        integrated_gradients(model, examples, OUTPUTS, points=1),
-    ):
-        near = 1e-6 if tokens else 1e-12  # Flax embeds in float32.
-        np.testing.assert_allclose(found.values, expected, rtol=near, atol=near)
-        np.testing.assert_allclose(found.residual, 0, atol=near)
+    found = integrated_gradients(model, examples, OUTPUTS, points=1)
+    near = 1e-6 if tokens else 1e-12  # Flax embeds in float32.
+    np.testing.assert_allclose(found.values, expected, rtol=near, atol=near)
+    np.testing.assert_allclose(found.residual, 0, atol=near)
 
 
 SMOOTH = {
