@@ -18,6 +18,7 @@ LONG = (
     "commands/test_conform.py::test_a_broken_one",
     "commands/test_inspect.py::test_finished_runs",
     "data/test_buckets.py::test_batches_of_about_as_many_tokens",
+    "inspection/figures/test_pictures.py::test_nothing_is_clipped",
     "inspection/test_inspector.py::test_all_that_is_defined",
     "laws/test_laws.py::test_a_cell_that_doubles",
     "models/test_sequence_model.py::test_decoding_step_by_step",

@@ -31,7 +31,8 @@ same step, and draws the latest one: RUN/inspection/figures. Of a study all runs
 that can't be is named with the reason, and the exit code is 1.
 
 --html writes RUN/inspection/index.html as well, a page that opens offline with the figures of each
-inspection; --animate RUN/inspection/animation.gif, states and gradients over training.
+inspection, and the texts and pictures that the run showed;
+--animate RUN/inspection/animation.gif, states and gradients over training.
 
 inspect=light and inspect=full do the same while `seqexp run` and `seqexp sweep` train.
 """

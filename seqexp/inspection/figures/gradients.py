@@ -90,8 +90,9 @@ def draw_jacobians(
     ax.axhline(1, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     for place, k in enumerate(lags):
         # Side by side in their order, so that equal ones are seen.
-        spread = place + np.linspace(-0.3, 0.3, len(values[k])) if len(values[k]) > 1 else [place]
-        ax.plot(spread, values[k], ".", color=LINE, markersize=3)
+        m = len(values[k])
+        spread = np.linspace(-0.3, 0.3, m) if m > 1 else np.zeros(m)
+        ax.plot(place + spread, values[k], ".", color=LINE, markersize=3)
     medians = [np.median(own) if len(own) else np.nan for own in values.values()]
     [line] = ax.plot(range(len(lags)), medians, color=FIT, linewidth=1.2, marker="_")
     ax.set_xticks(range(len(lags)), [str(k) for k in lags])

@@ -11,8 +11,9 @@ from typing import Any
 import matplotlib
 
 from seqexp.analysis import canvas
+from seqexp.analysis.clipping import recorded_clipping
 from seqexp.analysis.figures import Figure
-from seqexp.analysis.notation import digits, spoken
+from seqexp.analysis.notation import count, digits, percent, spoken
 from seqexp.analysis.page import (
     DOCUMENT,
     STYLE,
@@ -26,14 +27,17 @@ from seqexp.analysis.page import (
     row,
     without_scripts,
 )
+from seqexp.analysis.records import read_lines
 from seqexp.inspection.figures.drawing import inspections
 from seqexp.inspection.figures.panel import FRAME
 from seqexp.inspection.figures.pictures import Picture, pictures, training_pictures
 from seqexp.inspection.figures.shared import shared
+from seqexp.inspection.figures.shown_samples import sample_parts
 from seqexp.inspection.figures.thinning import thinned
 from seqexp.inspection.figures.training import SCALARS
 from seqexp.runs.inspections import FOLDER, PAGE, numbers, read_arrays
 from seqexp.runs.record import read_run
+from seqexp.runs.schema import METRICS
 from seqexp.runs.store import write_atomic
 from seqexp.types import SeqexpError
 
@@ -71,7 +75,8 @@ def write_page(run_directory: Path) -> Path:
             parts += _step(line, pictures(arrays, line, common))
         parts += ["</div>", "<h2>Over training</h2>"]
         parts.append(_grid(training_pictures(lines), ""))
-    parts += [_table(shown), *_not_defined(lines)]
+    parts += [_clipping(run_directory), _table(shown)]
+    parts += [*sample_parts(run_directory), *_not_defined(lines)]
     text = DOCUMENT.format(
         title=escape(f"{_name(run_directory)}, inside"),
         style=STYLE.read_text(encoding="utf-8"),
@@ -144,6 +149,24 @@ def _grid(drawn: Iterable[Picture], prefix: str) -> str:
         size = (canvas.POINTS_PER_INCH * inches for inches in picture.figure.get_size_inches())
         parts.append(f"<figure>{inline(Figure(name, picture.caption, text, b'', *size))}</figure>")
     return '<div class="figures narrow">\n' + "\n".join(parts) + "\n</div>"
+
+
+def _clipping(run_directory: Path) -> str:
+    """How often gradients exploded or vanished, before and after clipping; "" if not recorded."""
+    run = read_run(run_directory)
+    metrics, _ = read_lines(run_directory / METRICS)
+    found = recorded_clipping(metrics, run.config if run else {})
+    if not found.steps:
+        return ""
+    text = (
+        f"Norm of the gradient, a mean over each of {count(found.steps)} intervals between "
+        f"evaluations, {digits(found.typical)} in the median: above the clip norm in "
+        f"{percent(found.clipped)}; more than 10 times the median, or not finite, in "
+        f"{percent(found.exploding_before)} before and {percent(found.exploding_after)} after "
+        f"clipping; less than 0.01 of it in {percent(found.vanishing_before)} before and "
+        f"{percent(found.vanishing_after)} after."
+    )
+    return paragraph(text, "")
 
 
 def _table(lines: Sequence[Mapping[str, Any]]) -> str:

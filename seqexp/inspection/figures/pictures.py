@@ -172,6 +172,8 @@ def _gradients(arrays: Arrays, line: Mapping[str, Any], shared: Shared) -> Itera
     for layer, by_lag in products.items():
         yield _Plan(("jacobian", layer), draw_jacobians, (by_lag, layer, step))
     for layer, exponents in of_kind(arrays, "lyapunov").items():
+        if not np.isfinite(exponents).any():  # No sequence is long enough.
+            continue
         yield _Plan(("lyapunov", layer), draw_lyapunov, (exponents, layer, step))
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
+from html import unescape
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from seqexp.inspection.figures import animate, write_page
+from seqexp.runs import png
 from seqexp.runs.inspection_writing import write_inspection
 from seqexp.runs.inspections import read_arrays, read_inspections
+from seqexp.runs.store import append
 from seqexp.types import SeqexpError
 from tests.inspection.figures import recorded
 
@@ -41,6 +45,29 @@ def test_the_page_has_each_step_its_warnings_and_what_is_not_defined(tmp_path):
     assert row and re.findall(r">([\d.]+)</td>", row[1]) == ["1.00", "16.0"]
     row = re.search(r"<td>Half-life of the gradient</td><td>layer 2/forward</td>(.*)</tr>", markup)
     assert row and re.findall(r">([^<>]+)</td>", row[1]) == ["no decay", "\N{EN DASH}"]
+
+
+def test_the_page_shows_what_the_run_showed_and_how_often_it_clipped(tmp_path):
+    run = recorded.write(tmp_path, (0,), *FEW, "hidden", "perturbation", "memory")
+    png.write(run / "pictures" / "forecasts-10.png", np.eye(4))
+    pictures = {"forecasts": "pictures/forecasts-10.png", "attention": "pictures/lost.png"}
+    append(run / "samples.jsonl", {"step": 10, "texts": ["a <b> & c"], "pictures": pictures})
+    for step in range(2000, 18000, 2000):
+        append(run / "samples.jsonl", {"step": step, "texts": [f"text of {step}"]})
+    for step, norm in ((1, 1.0), (2, 1.0), (3, None), (4, 1.0)):
+        append(run / "metrics.jsonl", {"step": step, "train/grad_norm": norm})
+    markup = write_page(run).read_text(encoding="utf-8")
+    _, samples = markup.split("<h2>Samples</h2>")
+    assert re.findall(r"<h3>Training step ([\d,]+)</h3>", samples) == [
+        *("10", "4,000", "8,000", "12,000", "16,000")
+    ]
+    assert "a &lt;b&gt; &amp; c</pre>" in samples and "5 of 9 steps are shown" in samples
+    [data] = re.findall(r'<img src="data:image/png;base64,([^"]+)"', samples)
+    assert base64.b64decode(data) == (run / "pictures" / "forecasts-10.png").read_bytes()
+    assert "<figcaption>Forecasts, training step 10</figcaption>" in samples
+    assert "Attention, training step 10: pictures/lost.png can't be read" in unescape(samples)
+    told = "or not finite, in 25\N{NO-BREAK SPACE}% before and 25\N{NO-BREAK SPACE}% after clipping"
+    assert "4 intervals" in markup and told in markup
 
 
 def test_of_many_inspections_some_are_on_the_page(tmp_path):

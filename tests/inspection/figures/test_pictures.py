@@ -298,6 +298,18 @@ def test_states_that_are_not_finite_and_one_step_are_drawn(tmp_path):
         found[name].figure.draw_without_rendering()
 
 
+def test_lags_longer_than_every_sequence_stay_empty(tmp_path):
+    """No product over 4 steps and no exponent is known of sequences of fewer steps."""
+    run = recorded.write(tmp_path, (5,))
+    short = recorded.arrays(5)
+    short["jacobian/layer_1/4"][:] = np.nan
+    short["lyapunov/layer_1"][:] = np.nan
+    np.savez(run / "inspection" / "5.npz", allow_pickle=False, **short)
+    found = drawn(run, 5)
+    assert EVERY - set(found) == {"lyapunov-layer-1"}
+    found["jacobian-layer-1"].figure.draw_without_rendering()
+
+
 def test_a_run_without_inspections_is_told_what_to_do(tmp_path):
     with pytest.raises(SeqexpError, match="no inspection to draw; seqexp inspect RUN"):
         draw(tmp_path)
