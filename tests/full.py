@@ -25,6 +25,7 @@ LONG = (
     "recurrences/test_remat.py::test_with_any_number_of_steps",
     "runs/test_wandb_fetch.py",
     "sweeps/test_damage.py",
+    "sweeps/test_inspection.py::test_an_inspection_that_fails",
     "sweeps/test_inspection.py::test_inspection_changes_nothing",
     "sweeps/test_sweep.py::test_a_failure_in_one_group",
     "sweeps/test_sweep.py::test_diverged_is_said",
