@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Float
 
-from seqexp.cells.fused import Equations, FusedCell, masked, require_number
+from seqexp.cells.fused import Equations, FusedCell, masked
 from seqexp.cells.protocol import SIGMOID, TANH, Activation, DropoutMasks
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_flag, require_number, require_sizes
 from seqexp.recurrences.fused import Products
 from seqexp.recurrences.skew import skew_size, skew_symmetric
 from seqexp.types import Array
@@ -62,7 +62,9 @@ class AntisymmetricRNN(FusedCell):
         rngs: nnx.Rngs,
     ):
         require_sizes(in_features, features)
+        require_flag(gated=gated)
         require_number("step_size", step_size, above=0)
+        require_number("recurrent_scale", recurrent_scale, above=0)
         require_number("diffusion", diffusion, at_least=0)
         self.in_features = in_features
         self.features = features

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Float
 
-from seqexp.cells.fused import Equations, FusedCell, masked, require_number
+from seqexp.cells.fused import Equations, FusedCell, masked
 from seqexp.cells.protocol import TANH, Activation, DropoutMasks
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes
 from seqexp.recurrences.fused import Products
 from seqexp.types import Array
 

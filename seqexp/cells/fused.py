@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
-from math import isfinite
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -154,27 +153,6 @@ def refuse_hidden(cell: str, dropout: DropoutMasks) -> None:
             f"{cell} multiplies no previous output by a matrix, so it has no hidden units to "
             "drop: use hidden_rate=0"
         )
-
-
-def require_number(
-    name: str,
-    value: float,
-    *,
-    above: float | None = None,
-    at_least: float | None = None,
-    at_most: float | None = None,
-) -> None:
-    """Raise SeqexpError unless `value` is a finite number within these bounds."""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    if not (
-        number
-        and (above is None or value > above)
-        and (at_least is None or value >= at_least)
-        and (at_most is None or value <= at_most)
-    ):
-        bounds = {"above": above, "at least": at_least, "at most": at_most}
-        words = " and ".join(f"{word} {x:g}" for word, x in bounds.items() if x is not None)
-        raise SeqexpError(f"{name} must be a number {words}, not {value!r}")
 
 
 def _without_dropout(

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Float
 
-from seqexp.cells.fused import Equations, FusedCell, masked, refuse_update, require_number
+from seqexp.cells.fused import Equations, FusedCell, masked, refuse_update
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.protocol import Activation, DropoutMasks
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes
 from seqexp.recurrences.fused import Products
 from seqexp.types import Array
 
@@ -85,8 +85,10 @@ class IndRNN(FusedCell):
         return {"hidden": Activation(0.0, math.inf)}
 
     def small(self) -> Float[Array, " H"]:
-        """u within its limits."""
-        return jnp.clip(self.recurrent_weights[...], -self.recurrent_limit, self.recurrent_limit)
+        """u within its limits; the gradient passes as if it were u, which may so come back."""
+        u = self.recurrent_weights[...]
+        limited = jnp.clip(u, -self.recurrent_limit, self.recurrent_limit)
+        return u + jax.lax.stop_gradient(limited - u)
 
     def equations(self) -> Equations:
         """That of the class."""

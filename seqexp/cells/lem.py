@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Float
 
-from seqexp.cells.fused import Equations, FusedCell, masked, require_number
+from seqexp.cells.fused import Equations, FusedCell, masked
 from seqexp.cells.protocol import TANH, Activation, DropoutMasks
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes
 from seqexp.recurrences.fused import Products
 from seqexp.types import Array
 
@@ -81,7 +81,7 @@ class LEM(FusedCell):
         """1 - d and 1 - e, which keep the previous z and y, as "forget" and "update", and the tanh
         of z as "candidate"."""
         keeps = Activation(1 - self.time_step, 1.0, keeps=True)
-        return {"forget": keeps, "update": keeps, "candidate": TANH}
+        return {"forget": keeps, "update": keeps._replace(keeps=False), "candidate": TANH}
 
     def kernels(self) -> tuple[Float[Array, "H J"], Float[Array, "H H"]]:
         """U_1, U_2 and U_z together, and U_y."""

@@ -42,7 +42,7 @@ class QRNN(nnx.Module):
         h_t = o_t * c_t
 
     The kernel holds W above W', and z, f and o in this order. No parameter multiplies anything of
-    the steps before but an input. The paper's dropout is `Zoneout` of c.
+    the steps before but an input. The paper's dropout, of f, is none of the wrappers'.
 
     Args:
         in_features: D.
@@ -66,7 +66,7 @@ class QRNN(nnx.Module):
         rngs: nnx.Rngs,
     ):
         require_sizes(in_features, features)
-        if window not in get_args(Window):
+        if type(window) is not int or window not in get_args(Window):
             raise SeqexpError(f"window must be 1 or 2, not {window!r}")
         self.in_features = in_features
         self.features = features

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from seqexp.cells.fused import Equations, FusedCell, masked, refuse_hidden
 from seqexp.cells.protocol import SIGMOID, Activation, DropoutMasks
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes
 from seqexp.recurrences.fused import Products
 from seqexp.recurrences.products import affine
 from seqexp.types import Array
@@ -55,6 +55,7 @@ class SRU(FusedCell):
         self, in_features: int, features: int, *, highway_bias: float = 0.0, rngs: nnx.Rngs
     ):
         require_sizes(in_features, features)
+        require_number("highway_bias", highway_bias, at_least=-100, at_most=100)
         self.in_features = in_features
         self.features = features
         self.out_features = features

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from seqexp.cells.fused import Equations, FusedCell, masked
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.protocol import SIGMOID, TANH, Activation, DropoutMasks
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes
 from seqexp.recurrences.fused import Products
 from seqexp.types import Array
 
@@ -56,6 +56,7 @@ class UGRNN(FusedCell):
         rngs: nnx.Rngs,
     ):
         require_sizes(in_features, features)
+        require_number("forget_bias", forget_bias)
         self.in_features = in_features
         self.features = features
         self.out_features = features

@@ -29,4 +29,5 @@ def time_constants(keep: Float[Array, "B T H"], mask: Bool[Array, "B T"]) -> Flo
     10.0
     """
     mean = jnp.sum(jnp.where(mask[..., None], keep, 0), (0, 1)) / jnp.sum(mask)
-    return 1 / jnp.log(1 / mean)  # Not -1 / log(f), which is -inf for f = 1.
+    # A mean of 1 and more, which exponential gates reach, forgets nothing.
+    return jnp.where(mean < 1, 1 / jnp.log(1 / mean), jnp.where(mean >= 1, jnp.inf, jnp.nan))

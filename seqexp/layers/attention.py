@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float, Int
 
-from seqexp.layers.convolution import require_steps
+from seqexp.cells.sizes import require_flag, require_whole
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import attention
 from seqexp.recurrences.masking import where_mask
@@ -67,9 +67,13 @@ class Attention(nnx.Module):
         theta: float = 10_000.0,
         rngs: nnx.Rngs,
     ):
-        require_steps(heads=heads, **({} if window is None else {"window": window}))
-        if type(rotary) is not bool:
-            raise SeqexpError(f"rotary must be true or false, not {rotary!r}")
+        require_whole(
+            in_features=in_features,
+            features=features,
+            heads=heads,
+            **({} if window is None else {"window": window}),
+        )
+        require_flag(rotary=rotary)
         if type(theta) not in (int, float) or not 1 < theta < float("inf"):
             raise SeqexpError(f"theta must be a number above 1, not {theta!r}")
         self.in_features = in_features

@@ -12,6 +12,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Activation, activation_kinds, activations
+from seqexp.cells.sizes import require_flag, require_number
 from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.dropout import keep_mask, require_rate
 from seqexp.layers.mlp import MLP, MLPKind
@@ -70,6 +71,8 @@ class Block(nnx.Module):
         rngs: nnx.Rngs,
     ):
         require_rate("dropout", dropout)
+        require_flag(residual=residual)
+        require_number("mlp_expansion", mlp_expansion, above=0)
         self.in_features = in_features
         self.residual = residual
         self.dropout = dropout

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float
 
+from seqexp.cells.sizes import require_flag, require_whole
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import convolution
 from seqexp.recurrences.masking import where_mask
@@ -46,7 +47,8 @@ class CausalConvolution(nnx.Module):
         depthwise: bool = False,
         rngs: nnx.Rngs,
     ):
-        require_steps(width=width, dilation=dilation)
+        require_whole(in_features=in_features, features=features, width=width, dilation=dilation)
+        require_flag(depthwise=depthwise)
         if depthwise and in_features != features:
             raise SeqexpError(
                 f"a depthwise convolution keeps the width, {in_features}: it cannot give {features}"
@@ -94,10 +96,3 @@ class CausalConvolution(nnx.Module):
     def stepwise(self) -> StepwiseLayer:
         """The same kernel, step after step."""
         return StepwiseLayer(self)
-
-
-def require_steps(**sizes: Any) -> None:
-    """Raise SeqexpError unless all are whole numbers from 1 up."""
-    for name, size in sizes.items():
-        if type(size) is not int or size < 1:
-            raise SeqexpError(f"{name} must be a whole number of at least 1, not {size!r}")

@@ -29,7 +29,8 @@ class GatedDeltaNet(nnx.Module):
         S_t = alpha_t (I - beta_t k_t k_t^T) S_{t-1} + beta_t k_t v_t^T
         y_t = W_o (SiLU(W_g x_t) * RMSNorm_heads(S_t^T q_t))
 
-    q, k and v as `ConvolvedHeads` says, a and b as `SelectiveDecay` does. With negative eigenvalues
+    q, k and v as `ConvolvedHeads` says, a and b as `SelectiveDecay` does (the authors' code starts
+    exp(a) uniform in [0, 16]). With negative eigenvalues
     beta_t = 2 sigmoid(W_beta x_t) (Grazzi et al. 2025, https://arxiv.org/abs/2411.12537).
 
     Args:

@@ -11,8 +11,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import SIGMOID, Activation
-from seqexp.cells.sizes import require_sizes
-from seqexp.layers.convolution import require_steps
+from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.layers.heads import head_width, join_heads, split_heads
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import chunked, matrix_state
@@ -65,7 +64,7 @@ class GatedLinearAttention(nnx.Module):
         rngs: nnx.Rngs,
     ):
         require_sizes(in_features, features)
-        require_steps(rank=rank)
+        require_whole(rank=rank)
         chunked.require_chunk(chunk)
         self.in_features = in_features
         self.out_features = features

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float
 
-from seqexp.layers.convolution import CausalConvolution, require_steps
+from seqexp.cells.sizes import require_whole
+from seqexp.layers.convolution import CausalConvolution
 from seqexp.types import Array, SeqexpError
 
 
@@ -23,7 +24,7 @@ def head_width(features: int, heads: int, expansion: float = 1.0) -> int:
     >>> head_width(10, heads=4), head_width(10, heads=4, expansion=2.0)
     (3, 5)
     """
-    require_steps(heads=heads)
+    require_whole(heads=heads)
     if type(expansion) not in (int, float) or not 0 < expansion < float("inf"):
         raise SeqexpError(f"an expansion must be a number above 0, not {expansion!r}")
     return ceil(expansion * features / heads)
@@ -51,8 +52,8 @@ class ConvolvedHeads(nnx.Module):
         q_t, k_t = L2norm(SiLU(conv(W_q x)_t)), L2norm(SiLU(conv(W_k x)_t))
         v_t = SiLU(conv(W_v x)_t)
 
-    The convolutions are causal and depthwise, and have a bias. Without them SiLU follows the
-    matrices.
+    The convolutions are causal and depthwise, and have a bias, unlike the authors'. Without them
+    SiLU follows the matrices.
 
     Args:
         in_features: D.

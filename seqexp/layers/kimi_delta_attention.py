@@ -11,8 +11,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import SIGMOID, Activation
-from seqexp.cells.sizes import require_sizes
-from seqexp.layers.convolution import require_steps
+from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.layers.delta_net import DeltaCarry, largest_beta
 from seqexp.layers.heads import ConvolvedHeads, head_width, join_heads, split_heads
 from seqexp.layers.selective_decay import SelectiveDecay
@@ -67,7 +66,7 @@ class KimiDeltaAttention(nnx.Module):
         self.heads = heads
         self.head_features = width = head_width(features, heads)
         rank = width if rank is None else rank
-        require_steps(rank=rank)
+        require_whole(rank=rank)
         self.largest_beta = largest_beta(negative_eigenvalues)
         self.chunk = chunk
         self.enter = ConvolvedHeads(

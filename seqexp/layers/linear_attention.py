@@ -116,7 +116,7 @@ class LinearAttention(nnx.Module):
 
 def _positive(xs: Array) -> Array:
     """elu(x) + 1, which elu itself would round to 0 for large negative x."""
-    return jnp.where(xs > 0, xs + 1, jnp.exp(jnp.minimum(xs, 0)))
+    return jnp.where(xs > 0, xs + 1, jnp.exp(jnp.where(xs > 0, 0, xs)))
 
 
 def _with_normalizer(carry: LinearAttentionCarry) -> Float[Array, "B N K _"]:

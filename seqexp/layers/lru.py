@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float
 
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes
 from seqexp.layers.entrance import Entrance
 from seqexp.layers.glu import GLU, Glu
 from seqexp.recurrences import linear, state_space
@@ -157,11 +157,13 @@ def ring(
 
 def require_ring(size: int, r_min: float, r_max: float, max_phase: float) -> None:
     """Raise SeqexpError unless eigenvalues can be drawn so."""
-    if not isinstance(size, int) or size < 1:
+    if type(size) is not int or size < 1:
         raise SeqexpError(f"state must be a whole number of at least 1 or null, not {size!r}")
+    for name, value in (("r_min", r_min), ("r_max", r_max), ("max_phase", max_phase)):
+        require_number(name, value)
     if not 0 <= r_min < r_max <= 1:
         raise SeqexpError(
             f"the ring needs 0 <= r_min < r_max <= 1, not r_min={r_min!r} and r_max={r_max!r}"
         )
-    if not 0 < max_phase < math.inf:
+    if max_phase <= 0:
         raise SeqexpError(f"max_phase must be above 0, not {max_phase!r}")

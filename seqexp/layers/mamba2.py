@@ -11,8 +11,8 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import SIGMOID, Activation
-from seqexp.cells.sizes import require_sizes
-from seqexp.layers.convolution import CausalConvolution, require_steps
+from seqexp.cells.sizes import require_sizes, require_whole
+from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.heads import head_width, join_heads, split_heads
 from seqexp.layers.selective_decay import SelectiveDecay
 from seqexp.layers.stepwise import StepwiseLayer
@@ -70,7 +70,7 @@ class Mamba2(nnx.Module):
         rngs: nnx.Rngs,
     ):
         require_sizes(in_features, features)
-        require_steps(state=state, convolution=convolution)
+        require_whole(state=state, convolution=convolution)
         chunked.require_chunk(chunk)
         self.in_features = in_features
         self.out_features = features

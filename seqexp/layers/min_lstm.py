@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from seqexp.cells.initializers import gate_kernel
 from seqexp.cells.protocol import SIGMOID, Activation
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes
 from seqexp.layers.candidates import (
     Candidate,
     candidate_kind,
@@ -68,6 +68,7 @@ class MinLSTM(nnx.Module):
     ):
         require_sizes(in_features, features)
         require_candidate(candidate)
+        require_number("forget_bias", forget_bias)
         self.in_features = in_features
         self.out_features = features
         self.candidate: Candidate = candidate

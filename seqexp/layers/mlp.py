@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float
 
+from seqexp.cells.sizes import require_number, require_whole
 from seqexp.recurrences.masking import where_mask
 from seqexp.types import Array, KeyArray, SeqexpError
 
@@ -46,8 +47,8 @@ class MLP(nnx.Module):
     ):
         if kind not in get_args(MLPKind):
             raise SeqexpError(f"unknown mlp {kind!r}: use one of {', '.join(get_args(MLPKind))}")
-        if type(expansion) not in (int, float) or not 0 < expansion < float("inf"):
-            raise SeqexpError(f"mlp_expansion must be a number above 0, not {expansion!r}")
+        require_number("mlp_expansion", expansion, above=0)
+        require_whole(in_features=in_features, features=features)
         self.in_features = in_features
         self.out_features = features
         self.kind: MLPKind = kind

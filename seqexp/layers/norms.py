@@ -23,5 +23,7 @@ def make_norm(norm: Norm, features: int, rngs: nnx.Rngs) -> nnx.LayerNorm | nnx.
         raise SeqexpError(f"unknown norm {norm!r}: use none, layer or rms")
     if norm == "none":
         return None
-    kind = nnx.LayerNorm if norm == "layer" else nnx.RMSNorm
-    return kind(features, rngs=rngs)
+    if norm == "rms":
+        return nnx.RMSNorm(features, rngs=rngs)
+    # Its fast variance, a difference of squares, is wrong where the mean is large.
+    return nnx.LayerNorm(features, use_fast_variance=False, rngs=rngs)

@@ -34,7 +34,8 @@ class Retention(nnx.Module):
         y_t = W_o (swish(W_g x_t) * GroupNorm_heads(S_t^T q_t))
 
     Rotary positions turn pairs of numbers of q_t and k_t by t 10000^(-2i/K), the complex part of
-    the paper's decay. GroupNorm has no parameters, as in the authors' code.
+    the paper's decay. GroupNorm has no parameters; the normalisation of scores (section 2.4) is
+    left out.
 
     Args:
         in_features: D.

@@ -12,8 +12,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import SIGMOID, Activation
-from seqexp.cells.sizes import require_sizes
-from seqexp.layers.convolution import require_steps
+from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.layers.heads import head_width, join_heads, split_heads, unit
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import chunked, matrix_state
@@ -123,7 +122,7 @@ class RWKV7(nnx.Module):
         self.chunk = chunk
         rank = _rank(1.8 * features**0.5) if rank is None else rank
         gate_rank = _rank(0.6 * features**0.8) if gate_rank is None else gate_rank
-        require_steps(rank=rank, gate_rank=gate_rank)
+        require_whole(rank=rank, gate_rank=gate_rank)
         inner = heads * width
         places = jnp.arange(in_features) / in_features
         self.shares = nnx.Param(jnp.stack([1 - places**power for power in SHARES.values()]))

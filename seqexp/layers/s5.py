@@ -92,7 +92,8 @@ class S5(nnx.Module):
         self.recurrent_real = nnx.Param(jnp.array(np.real(eigenvalues), jnp.float32))
         self.recurrent_imaginary = nnx.Param(jnp.array(np.imag(eigenvalues), jnp.float32))
         self.log_step = nnx.Param(log_steps(rngs.params(), (half,), dt_min, dt_max))
-        # B = V^* B_0 and C = C_0 V of real B_0 and complex C_0 with the variance of LeCun's.
+        # B = V^* B_0 and C = C_0 V of real B_0 and complex C_0 with variances 1 / features and
+        # 1 / state; the authors' code starts B with 1 / state, too.
         entering = _turned(vectors.conj(), jax.random.normal(rngs.params(), (state, features)))
         self.input_kernel = nnx.Param(jnp.concatenate(entering).T / features**0.5)
         real, imaginary = jax.random.normal(rngs.params(), (2, state, features)) / state**0.5

@@ -19,8 +19,8 @@ class SelectiveDecay(nnx.Module):
         delta_t = softplus(z_t + b)
         g_t = -delta_t exp(a)
 
-    exp(a) starts uniform in [1, 16]; b where softplus(b) is log-uniform in [0.001, 0.1], and at
-    least 1e-4 (Dao and Gu 2024, https://arxiv.org/abs/2405.21060, and its code).
+    exp(a) starts uniform in [1, 16]; b where softplus(b) is log-uniform in [0.001, 0.1]
+    (Dao and Gu 2024, https://arxiv.org/abs/2405.21060, and its code).
 
     Args:
         heads: N, each with an `a` of its own.
@@ -33,7 +33,7 @@ class SelectiveDecay(nnx.Module):
         self.recurrent_log_rate = nnx.Param(jnp.log(rates))
         low, high = math.log(0.001), math.log(0.1)
         drawn = jax.random.uniform(rngs.params(), (heads, keys), minval=low, maxval=high)
-        step = jnp.maximum(jnp.exp(drawn), 1e-4)
+        step = jnp.exp(drawn)
         # The inverse of softplus, log(exp(step) - 1).
         self.bias = nnx.Param(step + jnp.log(-jnp.expm1(-step)))
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float
 
-from seqexp.layers.convolution import require_steps
+from seqexp.cells.sizes import require_whole
 from seqexp.layers.dropout import keep_mask, require_rate
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import convolution
@@ -28,7 +28,8 @@ class TCN(nnx.Module):
 
     It sees 1 + 2 (K - 1) (2^levels - 1) steps. Weights are normalised, w = g v / ||v|| for each
     output; v starts from a normal distribution of deviation 0.01, g at ||v|| (Bai et al. 2018,
-    https://arxiv.org/abs/1803.01271).
+    https://arxiv.org/abs/1803.01271). Dropout falls on single numbers, not on whole
+    channels; P starts LeCun normal.
 
     Args:
         in_features: D.
@@ -54,7 +55,7 @@ class TCN(nnx.Module):
         dropout: float,
         rngs: nnx.Rngs,
     ):
-        require_steps(levels=levels, width=width)
+        require_whole(in_features=in_features, features=features, levels=levels, width=width)
         require_rate("dropout", dropout)
         if levels > 20:
             raise SeqexpError(f"levels must be at most 20 (1,048,576 steps apart), not {levels}")

@@ -11,9 +11,10 @@ from jaxtyping import Float, Int
 from seqexp.types import Array
 
 QUERIES_AT_ONCE = 512
-"""Above so many queries they go in blocks, whose weights are computed again on the way back, so
-that memory stays linear in time."""
+"""Above so many queries they go in blocks, whose weights are computed again on the way back: of
+their square memory holds one block's share."""
 MOST_BLOCKS = 16
+"""More would take long to compile; above 8,192 queries the blocks become longer instead."""
 
 
 def attend(
@@ -30,8 +31,8 @@ def attend(
         y_u = sum_t softmax_t(q_u . k_t / sqrt(K)) v_t
               over place(u) - window < place(t) <= place(u)
 
-    Each query has at least one such key: that of its own step. The last U keys are those of the
-    queries' steps, where there are as many or more; any others come before them.
+    Each query has at least one such key: that of its own step. Of several queries, the keys of a
+    cache come first, then those of the queries' own steps.
 
     Args:
         queries: `[B, U, N, K]`.
