@@ -16,7 +16,7 @@ from seqexp.recurrences import convolution
 from seqexp.recurrences.masking import where_mask
 from seqexp.types import Array, KeyArray, SeqexpError
 
-Buffers = tuple[Float[Array, "B S _"], ...]
+Buffers = tuple[Float[Array, "B _ _"], ...]
 """The past inputs of each convolution, bottom first: `[B, (K - 1) dilation, width]`."""
 
 
