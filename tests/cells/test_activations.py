@@ -166,7 +166,7 @@ def test_what_keeps_the_state_of_each_gated_cell_says_so():
     assert {name: keeps for name, keeps in found.items() if keeps} == {
         **forgets,
         **updates,
-        "LEM": ["forget", "update"],
+        "LEM": ["forget"],
     }
 
 

@@ -90,8 +90,9 @@ def ugrnn(D: int, H: int) -> Flops:
 
 
 def indrnn(D: int, H: int) -> Flops:
-    """u within two limits, u h, the sum, and relu."""
-    return of_units(D, H, 1, 0, elementwise=2 + 1 + 1 + 1, transcendental=0)
+    """u within two limits, which the gradient passes (a difference and a sum), u h, the sum, and
+    relu."""
+    return of_units(D, H, 1, 0, elementwise=2 + 2 + 1 + 1 + 1, transcendental=0)
 
 
 def sru(D: int, H: int) -> Flops:
