@@ -30,6 +30,8 @@ LONG = (
     "sweeps/test_sweep.py::test_a_failure_in_one_group",
     "sweeps/test_sweep.py::test_diverged_is_said",
     "sweeps/test_trained.py::test_a_loaded_run_has_the_recorded_scores",
+    "test_readme.py::test_a_task_and_a_layer_of_ones_own_keep_all_laws",
+    "test_readme.py::test_a_task_of_ones_own_trains_from_a_file",
     "tasks/test_audio_files.py",
     "tasks/test_digit_strings.py",
     "tasks/test_own_text.py::test_bits_of_byte_pairs",
