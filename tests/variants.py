@@ -41,7 +41,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     ],
     "GRU": [{"reset": "after"}],
     "AntisymmetricRNN": [{"gated": True}],
-    "SLSTM": [{"heads": 2}, {"heads": 3, "forget": "exp"}],
+    "SLSTM": [{"heads": 2}, {"heads": 3, "forget": "exponential"}],
     "QRNN": [{"window": 1}],
 }
 

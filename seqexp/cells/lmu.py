@@ -12,7 +12,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import TANH, Activation, DropoutMasks
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes, require_whole
 from seqexp.recurrences.hippo import held
 from seqexp.recurrences.products import project
 from seqexp.recurrences.scan import scan
@@ -58,10 +58,8 @@ class LMU(nnx.Module):
         rngs: nnx.Rngs,
     ):
         require_sizes(in_features, features)
-        if type(order) is not int or order < 1:
-            raise SeqexpError(f"order must be a whole number of at least 1, not {order!r}")
-        if type(theta) not in (int, float) or not 1 <= theta < math.inf:
-            raise SeqexpError(f"theta must be a number of steps from 1 up, not {theta!r}")
+        require_whole(order=order)
+        require_number("theta", theta, at_least=1)
         self.in_features = in_features
         self.features = features
         self.out_features = features

@@ -15,12 +15,12 @@ from jaxtyping import Float
 from seqexp.cells.fused import Equations, FusedCell, masked
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.protocol import SIGMOID, TANH, Activation, DropoutMasks
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.recurrences.fused import Products
 from seqexp.recurrences.products import project
 from seqexp.types import Array, SeqexpError
 
-Forget = Literal["sigmoid", "exp"]
+Forget = Literal["sigmoid", "exponential"]
 
 
 class SLSTMCarry(NamedTuple):
@@ -55,7 +55,7 @@ class SLSTM(FusedCell):
         in_features: D.
         features: P.
         heads: of R.
-        forget: how f opens, "sigmoid" or "exp".
+        forget: how f opens, "sigmoid" or "exponential".
         input_init: how W starts, a name that `initializer` knows or a callable.
         rngs: draws the parameters.
 
@@ -77,10 +77,9 @@ class SLSTM(FusedCell):
         rngs: nnx.Rngs,
     ):
         require_sizes(in_features, features)
-        if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
-            raise SeqexpError(f"heads must be a whole number of at least 1, not {heads!r}")
+        require_whole(heads=heads)
         if forget not in get_args(Forget):
-            raise SeqexpError(f"unknown forget {forget!r}: use sigmoid or exp")
+            raise SeqexpError(f"unknown forget {forget!r}: use sigmoid or exponential")
         units = math.ceil(features / heads)
         self.heads = heads
         self.forget: Forget = forget
@@ -156,7 +155,7 @@ def _equations(
     recurrent = jnp.swapaxes(recurrent, 1, 2).reshape(len(h), -1)
     z, i, f, o = jnp.split(projected + recurrent, 4, axis=-1)
     z = masked(jnp.tanh(z), dropout, "update")
-    log_f = f if forget == "exp" else jax.nn.log_sigmoid(f)
+    log_f = f if forget == "exponential" else jax.nn.log_sigmoid(f)
     # With an empty memory nothing is to be scaled, and m must not hold it above i.
     past = jnp.where(n == 0, i, log_f + m)
     m = jnp.maximum(past, i)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -122,13 +123,13 @@ class Sampler:
 
         return jax.jit(found)
 
-    def _shown(self, found: Mapping[str, np.ndarray]) -> Shown:
+    def _shown(self, found: Mapping[str, Any]) -> Shown:
         """What the task shows of the answers, and what the model attended to."""
         task, (_, batch) = self._task, self._probes["answers"]
         assert isinstance(task, Shows)
         generated = None
         if "decoded" in found:
-            generated = Sequences(found["decoded"], found["decoded_lengths"])  # type: ignore
+            generated = Sequences(found["decoded"], found["decoded_lengths"])
         shown = task.show(batch, found["outputs"].astype(np.float32), generated)
         if "attention" not in found:
             return shown
@@ -138,5 +139,5 @@ class Sampler:
 
 
 def _prompt(text: Text) -> Batch:
-    tokens = text.encode(text.prompt)[None]
-    return Batch(Sequences(tokens, np.full(1, tokens.shape[1], np.int32)), ())  # type: ignore
+    tokens = jnp.asarray(text.encode(text.prompt))[None]
+    return Batch(Sequences(tokens, jnp.full(1, tokens.shape[1], jnp.int32)), ())

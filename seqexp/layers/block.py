@@ -12,10 +12,10 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Activation, activation_kinds, activations
-from seqexp.cells.sizes import require_flag, require_number
+from seqexp.cells.sizes import require_flag
 from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.dropout import keep_mask, require_rate
-from seqexp.layers.mlp import MLP, MLPKind
+from seqexp.layers.mlp import MLP
 from seqexp.layers.norms import Norm, make_norm
 from seqexp.recurrences.masking import where_mask
 from seqexp.types import Array, Carry, KeyArray, Layer, SeqexpError
@@ -47,8 +47,7 @@ class Block(nnx.Module):
         residual: add what enters to what the mixer and the MLP give.
         convolution: how many steps a causal depthwise convolution, followed by SiLU, reads before
             the mixer; None for none.
-        mlp: "gelu", "relu", "geglu", "swiglu", or None for none.
-        mlp_expansion: its inner width is so many times P.
+        mlp: makes an `MLP` from `(in_features, features, rngs=...)`; None for none.
         dropout: rate of what the mixer and the MLP give, before it is added.
         rngs: draws the parameters.
 
@@ -65,14 +64,12 @@ class Block(nnx.Module):
         norm: Norm,
         residual: bool,
         convolution: int | None,
-        mlp: MLPKind | None,
-        mlp_expansion: float,
+        mlp: Callable[..., MLP] | None,
         dropout: float,
         rngs: nnx.Rngs,
     ):
         require_rate("dropout", dropout)
         require_flag(residual=residual)
-        require_number("mlp_expansion", mlp_expansion, above=0)
         self.in_features = in_features
         self.residual = residual
         self.dropout = dropout
@@ -89,8 +86,7 @@ class Block(nnx.Module):
                 f"a {type(self.mixer).__name__} layer of {features} units gives out {width} "
                 "features, so a block of it can have no residual: set residual=false"
             )
-        within = partial(MLP, width, width, expansion=mlp_expansion, rngs=rngs)
-        self.mlp = None if mlp is None else within(kind=mlp)
+        self.mlp = None if mlp is None else mlp(width, width, rngs=rngs)
         self.mlp_norm = None if mlp is None else make_norm(norm, width, rngs)
 
     @property

@@ -11,12 +11,12 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Activation
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_flag, require_sizes
 from seqexp.layers.heads import ConvolvedHeads, head_width, join_heads
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import chunked, matrix_state
 from seqexp.recurrences.masking import where_mask
-from seqexp.types import Array, KeyArray, SeqexpError
+from seqexp.types import Array, KeyArray
 
 
 class DeltaCarry(NamedTuple):
@@ -146,8 +146,5 @@ def largest_beta(negative_eigenvalues: bool) -> float:
     Raises:
         SeqexpError: if it is neither true nor false.
     """
-    if type(negative_eigenvalues) is not bool:
-        raise SeqexpError(
-            f"negative_eigenvalues must be true or false, not {negative_eigenvalues!r}"
-        )
+    require_flag(negative_eigenvalues=negative_eigenvalues)
     return 2.0 if negative_eigenvalues else 1.0

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float
 
-from seqexp.cells.sizes import require_whole
+from seqexp.cells.sizes import require_number, require_whole
 from seqexp.layers.convolution import CausalConvolution
-from seqexp.types import Array, SeqexpError
+from seqexp.types import Array
 
 
 def head_width(features: int, heads: int, expansion: float = 1.0) -> int:
@@ -25,8 +25,7 @@ def head_width(features: int, heads: int, expansion: float = 1.0) -> int:
     (3, 5)
     """
     require_whole(heads=heads)
-    if type(expansion) not in (int, float) or not 0 < expansion < float("inf"):
-        raise SeqexpError(f"an expansion must be a number above 0, not {expansion!r}")
+    require_number("expansion", expansion, above=0)
     return ceil(expansion * features / heads)
 
 

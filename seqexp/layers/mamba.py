@@ -12,14 +12,14 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Activation
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes, require_whole
 from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import selective_scan
 from seqexp.recurrences.discretize import log_steps, require_discretization
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import project
-from seqexp.types import Array, KeyArray, SeqexpError
+from seqexp.types import Array, KeyArray
 
 
 class MambaCarry(NamedTuple):
@@ -47,7 +47,7 @@ class Mamba(nnx.Module):
         features: P.
         expansion: E is so many times P, rounded up.
         state: N.
-        width: K, of the convolution.
+        convolution: K, how many steps it reads.
         rank: R; None for P / 16, rounded up.
         dt_min: the smallest step at the start.
         dt_max: the largest.
@@ -66,7 +66,7 @@ class Mamba(nnx.Module):
         *,
         expansion: float = 2,
         state: int = 16,
-        width: int = 4,
+        convolution: int = 4,
         rank: int | None = None,
         dt_min: float = 0.001,
         dt_max: float = 0.1,
@@ -74,12 +74,9 @@ class Mamba(nnx.Module):
     ):
         require_sizes(in_features, features)
         require_discretization("zoh", dt_min, dt_max)
-        if type(expansion) not in (int, float) or not 0 < expansion < math.inf:
-            raise SeqexpError(f"expansion must be a number above 0, not {expansion!r}")
+        require_number("expansion", expansion, above=0)
         rank = math.ceil(features / 16) if rank is None else rank
-        for name, size in (("state", state), ("rank", rank)):
-            if type(size) is not int or size < 1:
-                raise SeqexpError(f"{name} must be a whole number of at least 1, not {size!r}")
+        require_whole(state=state, rank=rank, convolution=convolution)
         self.in_features = in_features
         self.out_features = features
         self.state = state
@@ -87,7 +84,9 @@ class Mamba(nnx.Module):
         inner = math.ceil(expansion * features)
         draw = jax.nn.initializers.lecun_normal()
         self.input_kernel = nnx.Param(draw(rngs.params(), (in_features, 2 * inner)))
-        self.convolution = CausalConvolution(inner, inner, width=width, depthwise=True, rngs=rngs)
+        self.convolution = CausalConvolution(
+            inner, inner, width=convolution, depthwise=True, rngs=rngs
+        )
         self.selection_kernel = nnx.Param(draw(rngs.params(), (inner, rank + 2 * state)))
         bound = rank**-0.5
         self.step_kernel = nnx.Param(

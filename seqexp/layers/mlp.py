@@ -47,7 +47,7 @@ class MLP(nnx.Module):
     ):
         if kind not in get_args(MLPKind):
             raise SeqexpError(f"unknown mlp {kind!r}: use one of {', '.join(get_args(MLPKind))}")
-        require_number("mlp_expansion", expansion, above=0)
+        require_number("expansion", expansion, above=0)
         require_whole(in_features=in_features, features=features)
         self.in_features = in_features
         self.out_features = features

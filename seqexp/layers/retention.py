@@ -9,14 +9,14 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float, Int
 
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_flag, require_sizes
 from seqexp.layers.heads import head_width, join_heads, split_heads
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import chunked, matrix_state
 from seqexp.recurrences.attention import rotated
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.normalize import normalize
-from seqexp.types import Array, KeyArray, SeqexpError
+from seqexp.types import Array, KeyArray
 
 
 class RetentionCarry(NamedTuple):
@@ -67,8 +67,7 @@ class Retention(nnx.Module):
     ):
         require_sizes(in_features, features)
         chunked.require_chunk(chunk)
-        if type(rotary) is not bool:
-            raise SeqexpError(f"rotary must be true or false, not {rotary!r}")
+        require_flag(rotary=rotary)
         self.in_features = in_features
         self.out_features = features
         self.heads = heads

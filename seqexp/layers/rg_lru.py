@@ -12,14 +12,14 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import SIGMOID, Activation
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes, require_whole
 from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import linear
 from seqexp.recurrences.bounded_sqrt import bounded_sqrt
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import project
-from seqexp.types import Array, KeyArray, SeqexpError
+from seqexp.types import Array, KeyArray
 
 C = 8.0
 """c, how strongly the gate speeds up forgetting."""
@@ -50,7 +50,7 @@ class RGLRU(nnx.Module):
         in_features: D.
         features: P.
         expansion: W is so many times P, rounded up to a multiple of `blocks`.
-        width: K, of the convolution.
+        convolution: K, how many steps it reads.
         blocks: squares in W_r and W_i; 1 for full matrices.
         rngs: draws the parameters.
 
@@ -66,15 +66,13 @@ class RGLRU(nnx.Module):
         features: int,
         *,
         expansion: float = 4 / 3,
-        width: int = 4,
+        convolution: int = 4,
         blocks: int = 1,
         rngs: nnx.Rngs,
     ):
         require_sizes(in_features, features)
-        if type(blocks) is not int or blocks < 1:
-            raise SeqexpError(f"blocks must be a whole number of at least 1, not {blocks!r}")
-        if type(expansion) not in (int, float) or not 0 < expansion < math.inf:
-            raise SeqexpError(f"expansion must be a number above 0, not {expansion!r}")
+        require_whole(blocks=blocks, convolution=convolution)
+        require_number("expansion", expansion, above=0)
         self.in_features = in_features
         self.out_features = features
         block = math.ceil(math.ceil(expansion * features) / blocks)
@@ -82,7 +80,9 @@ class RGLRU(nnx.Module):
         draw = jax.nn.initializers.lecun_normal()
         self.input_kernel = nnx.Param(draw(rngs.params(), (in_features, 2 * inner)))
         self.input_bias = nnx.Param(jnp.zeros(2 * inner))
-        self.convolution = CausalConvolution(inner, inner, width=width, depthwise=True, rngs=rngs)
+        self.convolution = CausalConvolution(
+            inner, inner, width=convolution, depthwise=True, rngs=rngs
+        )
         in_blocks = jax.nn.initializers.lecun_normal(batch_axis=0)
         self.gate_kernel = nnx.Param(in_blocks(rngs.params(), (blocks, block, 2 * block)))
         self.gate_bias = nnx.Param(jnp.zeros((blocks, 2 * block)))

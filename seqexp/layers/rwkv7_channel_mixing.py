@@ -11,11 +11,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float
 
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import project
 from seqexp.recurrences.token_shift import lerp, shifted
-from seqexp.types import Array, KeyArray, SeqexpError
+from seqexp.types import Array, KeyArray
 
 
 class RWKV7ChannelMixing(nnx.Module):
@@ -40,8 +40,7 @@ class RWKV7ChannelMixing(nnx.Module):
 
     def __init__(self, in_features: int, features: int, *, expansion: float = 4.0, rngs: nnx.Rngs):
         require_sizes(in_features, features)
-        if type(expansion) not in (int, float) or not 0 < expansion < float("inf"):
-            raise SeqexpError(f"expansion must be a number above 0, not {expansion!r}")
+        require_number("expansion", expansion, above=0)
         self.in_features = in_features
         self.out_features = features
         self.share = nnx.Param(1 - jnp.arange(in_features) / in_features)

@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Bool, Float
 
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.layers.entrance import Entrance
 from seqexp.layers.glu import GLU, Glu
 from seqexp.recurrences import linear, state_space
@@ -178,9 +178,7 @@ def _turned(vectors: np.ndarray, rows: Float[Array, "N H"]) -> tuple[Array, Arra
 
 
 def _require_blocks(state: int, blocks: int) -> None:
-    for name, size in (("state", state), ("blocks", blocks)):
-        if type(size) is not int or size < 1:
-            raise SeqexpError(f"{name} must be a whole number of at least 1, not {size!r}")
+    require_whole(state=state, blocks=blocks)
     if state % (2 * blocks):
         raise SeqexpError(
             f"{blocks} blocks of conjugate pairs need a state that is a multiple of {2 * blocks}, "

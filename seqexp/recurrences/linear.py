@@ -8,12 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool
 
+from seqexp.recurrences.complex_pairs import Pair, times
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import previous
 from seqexp.types import Array, SeqexpError
-
-Pair = tuple[Array, Array]
-"""Complex numbers, as their real and imaginary parts: complex dtypes compile much slower."""
 
 Way = Literal["sequential", "associative"]
 V = TypeVar("V", Array, Pair)
@@ -181,10 +179,7 @@ def _split(a):
 
 
 def _times(x, y):
-    if isinstance(x, tuple):
-        (a, b), (c, d) = x, y
-        return a * c - b * d, a * d + b * c
-    return x * y
+    return times(x, y) if isinstance(x, tuple) else x * y
 
 
 def _plus(x, y):

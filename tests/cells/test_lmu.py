@@ -86,7 +86,7 @@ def test_extreme_inputs_give_finite_outputs_and_gradients(steps):
     "options, message",
     [
         ({"order": 0}, "order must be a whole number of at least 1, not 0"),
-        ({"theta": 0.5}, "theta must be a number of steps from 1 up, not 0.5"),
+        ({"theta": 0.5}, "theta must be a number of at least 1, not 0.5"),
     ],
 )
 def test_impossible_options_are_refused(options, message):

@@ -137,7 +137,7 @@ PAPERS = [
     (LEM, {"time_step": 0.5}, of_lem, D),
     (ExpRNN, {}, of_exprnn, D),
     (SLSTM, {"heads": 2}, of_slstm, D),
-    full(SLSTM, {"heads": 1, "forget": "exp"}, of_slstm, D),
+    full(SLSTM, {"heads": 1, "forget": "exponential"}, of_slstm, D),
     full(SLSTM, {"heads": 3}, of_slstm, D),
 ]
 
@@ -273,8 +273,8 @@ def test_an_orthogonal_network_starts_with_rotations(start, bound):
         (IndRNN, {"recurrent_limit": 0}, "recurrent_limit must be a number above 0, not 0"),
         (QRNN, {"window": 3}, "window must be 1 or 2, not 3"),
         (AntisymmetricRNN, {"step_size": -1}, "step_size must be a number above 0, not -1"),
-        (AntisymmetricRNN, {"diffusion": -1}, "diffusion must be a number at least 0, not -1"),
-        (CoRNN, {"damping": float("nan")}, "damping must be a number at least 0, not nan"),
+        (AntisymmetricRNN, {"diffusion": -1}, "diffusion must be a number of at least 0, not -1"),
+        (CoRNN, {"damping": float("nan")}, "damping must be a number of at least 0, not nan"),
         (LEM, {"time_step": 2}, "time_step must be a number above 0 and at most 1, not 2"),
         (ExpRNN, {"recurrent_init": "eye"}, "unknown recurrent_init 'eye': use henaff or cayley"),
         (SLSTM, {"heads": 0}, "heads must be a whole number of at least 1, not 0"),
@@ -342,7 +342,11 @@ def test_zoneout_keeps_states_and_never_an_earlier_input():
 @pytest.mark.full
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [(SLSTM, {"heads": 3, "forget": "exp"}), (QRNN, {"window": 1}), (AntisymmetricRNN, GATED)],
+    [
+        (SLSTM, {"heads": 3, "forget": "exponential"}),
+        (QRNN, {"window": 1}),
+        (AntisymmetricRNN, GATED),
+    ],
 )
 @pytest.mark.parametrize("steps", [1, 5])
 @pytest.mark.parametrize("scale", [1e3, 0.0])

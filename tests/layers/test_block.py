@@ -24,7 +24,6 @@ PLAIN = {
     "residual": False,
     "convolution": None,
     "mlp": None,
-    "mlp_expansion": 2,
     "dropout": 0.0,
 }
 
@@ -53,7 +52,9 @@ def test_without_parts_it_is_its_mixer():
 
 
 def test_all_parts_are_put_together_as_the_equation_says():
-    block = make(norm="rms", residual=True, convolution=2, mlp="swiglu")
+    block = make(
+        norm="rms", residual=True, convolution=2, mlp=partial(MLP, kind="swiglu", expansion=2)
+    )
     u = XS @ block.project.kernel[...] + block.project.bias[...]
     entered = unroll(block.convolution, rms(u, block.norm.scale[...]))
     v = u + unroll(block.mixer, entered / (1 + np.exp(-entered)))
@@ -111,12 +112,21 @@ def test_gates_of_the_mixer_are_those_of_a_step_of_the_whole():
     assert block.activation_kinds["update"].keeps
 
 
+GLU: Any = {"kind": "glu", "expansion": 2}
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
         ({"norm": "batch"}, "unknown norm 'batch': use none, layer or rms"),
-        ({"mlp": "glu"}, "unknown mlp 'glu': use one of gelu, relu, geglu, swiglu"),
-        ({"mlp": "gelu", "mlp_expansion": 0}, "mlp_expansion must be a number above 0, not 0"),
+        (
+            {"mlp": partial(MLP, **GLU)},
+            "unknown mlp 'glu': use one of gelu, relu, geglu, swiglu",
+        ),
+        (
+            {"mlp": partial(MLP, kind="gelu", expansion=0)},
+            "expansion must be a number above 0, not 0",
+        ),
         ({"dropout": -1}, "dropout must be at least 0 and below 1, not -1"),
         ({"convolution": 0}, "width must be a whole number of at least 1, not 0"),
         (

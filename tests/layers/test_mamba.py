@@ -25,7 +25,7 @@ def silu(x):
 
 def test_outputs_are_those_of_the_equations():
     E, N, R = 6, 5, 2
-    options = {"expansion": 1.5, "state": N, "rank": R, "width": 3}
+    options = {"expansion": 1.5, "state": N, "rank": R, "convolution": 3}
     xs = np.random.default_rng(0).normal(size=(T, B, D))
     with jax.enable_x64(True):
         layer = drawn(lambda: make(**options))
@@ -84,7 +84,7 @@ def test_parameters_are_counted_by_hand():
         ({"expansion": 0}, "expansion must be a number above 0, not 0"),
         ({"state": 0}, "state must be a whole number of at least 1, not 0"),
         ({"rank": 1.5}, "rank must be a whole number of at least 1, not 1.5"),
-        ({"width": 0}, "width must be a whole number of at least 1, not 0"),
+        ({"convolution": 0}, "convolution must be a whole number of at least 1, not 0"),
         ({"dt_min": 0}, "steps need 0 < dt_min <= dt_max"),
     ],
 )

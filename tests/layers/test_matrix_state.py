@@ -317,7 +317,7 @@ def test_heads_are_wide_enough_for_any_width():
     assert [head_width(p, 4) for p in (1, 4, 5, 64)] == [1, 1, 2, 16]
     with pytest.raises(SeqexpError, match="heads must be a whole number of at least 1, not 0"):
         head_width(4, 0)
-    with pytest.raises(SeqexpError, match="an expansion must be a number above 0, not -1"):
+    with pytest.raises(SeqexpError, match="expansion must be a number above 0, not -1"):
         head_width(4, 2, -1)
 
 

@@ -34,8 +34,8 @@ OPTIONS = {
     "S5, bilinear": of(S5, state=2, discretization="bilinear", glu="none"),
     "S4D, bilinear": of(S4D, H, state=4, discretization="bilinear", glu="half"),
     "S4D of few states": of(S4D, state=2),
-    "RGLRU in blocks": of(RGLRU, blocks=3, expansion=1, width=1),
-    "Mamba of one step": of(Mamba, width=1, state=1, expansion=1),
+    "RGLRU in blocks": of(RGLRU, blocks=3, expansion=1, convolution=1),
+    "Mamba of one step": of(Mamba, convolution=1, state=1, expansion=1),
     "Mamba, wide": of(Mamba, rank=3, expansion=1.3),
 }
 

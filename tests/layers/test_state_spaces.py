@@ -188,7 +188,8 @@ def test_s4d_starts_as_published(init):
 @pytest.mark.parametrize("blocks", [1, full(2)])
 def test_rg_lru_is_its_equations(blocks):
     layer = drawn(
-        lambda: RGLRU(D, H, expansion=1.25, blocks=blocks, width=3, rngs=nnx.Rngs(0)), np.float64
+        lambda: RGLRU(D, H, expansion=1.25, blocks=blocks, convolution=3, rngs=nnx.Rngs(0)),
+        np.float64,
     )
     W = 5 if blocks == 1 else 6  # 1.25 times 4, in two blocks of 3
     enter, enter_bias, leave, leave_bias, Lambda = (

@@ -131,7 +131,7 @@ def exprnn(p, xs):
 def slstm(p, xs, forget):
     """Beck et al. 2024, equations 8 to 14, without the stabilisation of 15 to 17, which changes no
     output; R is a full matrix, zero where the heads do not meet."""
-    opened = np.exp if forget == "exp" else sigmoid
+    opened = np.exp if forget == "exponential" else sigmoid
     c = n = h = np.zeros(len(p["b_z"]))
     hs = []
     for x in xs:

@@ -22,8 +22,8 @@ def test_inspection_changes_nothing_and_goes_on_where_it_was(tmp_path, monkeypat
     assert seqexp(*group, f"runs_dir={tmp_path / 'off'}") == 0
     write, written = RunRecord.log_inspection, []
 
-    def killed(record, line, arrays):
-        write(record, line, arrays)
+    def killed(record, line, *others, **options):
+        write(record, line, *others, **options)
         written.append(line["step"])
         if len(written) == 3:  # Of the first member's second evaluation, not of the other's.
             raise KeyboardInterrupt
