@@ -6,6 +6,7 @@ options stand in OPTIONS. A wrapper that `seqexp.layers` exports must have an en
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -110,6 +111,7 @@ def bare_cells() -> dict[str, Callable[[], Cell]]:
     return makers
 
 
+@functools.cache
 def wrapped_cells(full: bool) -> dict[str, Callable[[], Cell]]:
     """Each wrapper over each class of FIRST with its defaults. If `full`, over their options
     instead, and over the defaults of the other classes what drops the update, and all the rest at

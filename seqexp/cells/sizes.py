@@ -43,6 +43,7 @@ def require_number(
         and (at_least is None or value >= at_least)
         and (at_most is None or value <= at_most)
     ):
-        bounds = {"above": above, "of at least": at_least, "of at most": at_most}
-        words = " and ".join(f" {word} {x:g}" for word, x in bounds.items() if x is not None)
-        raise SeqexpError(f"{name} must be a number{words}, not {value!r}")
+        bounds = {"above": above, "at least": at_least, "at most": at_most}
+        words = " and ".join(f"{word} {x:g}" for word, x in bounds.items() if x is not None)
+        within = f" of {words}" if words.startswith("at") else f" {words}" if words else ""
+        raise SeqexpError(f"{name} must be a number{within}, not {value!r}")
