@@ -29,7 +29,11 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 NUMBERS = ("recurrences", "cells", "layers", "training")
-"""Folders whose tests are of numbers that a compiler makes: CI tries them as users compile, too."""
+"""Folders whose tests are of numbers that a compiler makes: CI tries the quick ones on the newest
+JAX, too, compiled as users compile."""
+
+ROUNDING = ("recurrences", "training")
+"""Folders whose exhaustive tests are compiled as users compile: bitwise, or of float32."""
 
 
 CHECKED = ("types", "recurrences", "cells", "layers", "models")
@@ -72,6 +76,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.full)
         if item.path.parent.name in NUMBERS:
             item.add_marker(pytest.mark.numbers)
+        if item.path.parent.name in ROUNDING:
+            item.add_marker(pytest.mark.rounding)
 
 
 TESTS = itertools.count(1)

@@ -14,7 +14,7 @@ from seqexp.laws import models
 from seqexp.training import Program
 from seqexp.training.mesh import group_mesh
 from seqexp.types import Features, SeqexpError, Sequences, TaskSpec, Tokens
-from tests.full import ARCHITECTURES, full, one_of_each_kind
+from tests.full import ARCHITECTURES, QUICK, full
 from tests.test_configs import fits, menu, point
 from tests.toys.translation import Translation
 from tests.training.small import HYPERS, assert_bitwise, trained
@@ -125,8 +125,8 @@ def _assert_law_4(experiment, devices=3):
 
 
 @pytest.mark.full
-@pytest.mark.numbers
-@pytest.mark.parametrize("task", one_of_each_kind(menu("task")))
+@pytest.mark.rounding
+@pytest.mark.parametrize("task", [*QUICK, "digit_strings", "mackey_glass"])
 def test_law_4_a_member_alone_is_a_member_of_a_group_on_every_kind_of_task(task):
     # Two buckets where there are any: each is a program of its own to compile.
     has_buckets = point(f"task={task}").config["task"].get("buckets", 1) not in (None, 1)
@@ -139,7 +139,7 @@ def _translating(model: str):
 
 
 @pytest.mark.full
-@pytest.mark.numbers
+@pytest.mark.rounding
 @pytest.mark.parametrize("model", ARCHITECTURES)
 def test_law_4_a_member_alone_is_a_member_of_a_group_for_every_make_of_model(model):
     experiment = _small("digits", model)
@@ -153,7 +153,7 @@ ATTENTIVE = ("encoder_decoder", "transformer")
 
 
 @pytest.mark.full
-@pytest.mark.numbers
+@pytest.mark.rounding
 @pytest.mark.parametrize("model", ATTENTIVE)
 def test_law_4_attention_rounds_otherwise_on_one_device_than_on_several(model):
     """Not bitwise yet: the same operations in the same fusions, and a gradient rounded otherwise

@@ -43,12 +43,12 @@ MISTAKES = {
     "a bracket left open": (["task.length=[1,2"], "an [ without its ]"),
     "a layer as a choice": (
         ["layer=gru"],
-        "no key layer: files of layer/ are named by others: model=stack model.layers=[gru,",
+        "no key layer: files of layer/ are named by others: model=stack model.layers=[antisymm",
     ),
     "layers of a model of one cell": (["model.layers=[gru]"], "no key model.layers: model has"),
     "a layer that is none": (
         ["model=stack", "model.layers=[lstm,gur]"],
-        "model.layers: no layer 'gur'; there are gru, irnn, lstm, rnn",
+        "model.layers: no layer 'gur'; there are antisymmetric, attention,",
     ),
     "an empty list of layers": (["model=stack", "model.layers=[]"], "model.layers is empty"),
     "an unknown key of a layer": (
@@ -60,7 +60,7 @@ MISTAKES = {
     "a key that is there": (["+model.dropout=0.1"], "write it without +"),
     "a removed model": (
         ["model=null"],
-        "first choose one of model=bag_of_words, enc",
+        "first choose one of model=antisymmetric, bag_of_words, ",
     ),
     "an interpolation of nothing": (["model.features=${foo}"], "model.features: Interpolation key"),
     "an unknown option": (["--nonsense"], "no option --nonsense"),

@@ -11,6 +11,7 @@ from flax import nnx
 from seqexp.layers import Attention
 from seqexp.recurrences import attention as recurrence
 from seqexp.types import SeqexpError
+from tests.full import full
 from tests.references.attention import attention
 from tests.variants import drawn, quick_jit
 
@@ -49,7 +50,7 @@ def test_outputs_are_those_of_the_equations(options):
         np.testing.assert_allclose(ys[:, row], right, atol=1e-10)
 
 
-@pytest.mark.parametrize("window", [None, 5], ids=["all", "window"])
+@pytest.mark.parametrize("window", [full(None), 5], ids=["all", "window"])
 def test_queries_in_blocks_are_queries_at_once(window, monkeypatch):
     made = drawn(lambda: layer(window=window), np.float32)
 

@@ -16,7 +16,7 @@ from seqexp.laws import layers
 from seqexp.layers import Bidirectional, Recurrent, Stack, Variational
 from seqexp.types import Layer
 from tests.full import full
-from tests.variants import IN_FEATURES, bare_cells, cell_classes, everything, wrapped_cells
+from tests.variants import FIRST, IN_FEATURES, bare_cells, everything, wrapped_cells
 
 D, H = IN_FEATURES, 4
 
@@ -43,7 +43,7 @@ def recurrent(make: Callable[[], Any], **options: Any) -> Callable[[], Layer]:
 KINDS: dict[str, Callable[[], Layer]] = {
     **{f"recurrent {name}": recurrent(make) for name, make in bare_cells().items()},
     **{f"recurrent {name}": recurrent(make) for name, make in wrapped_cells(full=False).items()},
-    **{f"reverse {name}": recurrent(bare_cells()[name], reverse=True) for name in cell_classes()},
+    **{f"reverse {name}": recurrent(bare_cells()[name], reverse=True) for name in FIRST},
     "reverse everything": recurrent(lambda: everything(gru()), reverse=True, remat="auto"),
     "checkpointed": recurrent(gru, remat=2),
     "bidirectional": both,
@@ -78,7 +78,14 @@ def problems(make: Callable[[], Layer], **options: Any) -> dict[str, str]:
     return {law: problem for law, problem in found.items() if problem}
 
 
-@pytest.mark.parametrize("name", [name if name in QUICK else full(name) for name in KINDS])
+OF_THE_MENU = {f"recurrent {name}" for name in bare_cells() if "(" not in name}
+"""Cells with their defaults, which are tried as layers of the menu (test_menu_layers.py)."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else full(name) for name in KINDS if name not in OF_THE_MENU - {*QUICK}],
+)
 def test_every_kind_of_layer_keeps_the_laws(name):
     assert problems(KINDS[name]) == {}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -10,20 +12,26 @@ from flax import nnx
 from seqexp.laws import layers
 from seqexp.laws.extremes import EXTREMES
 from seqexp.types import Features, TaskSpec
+from tests.full import ARCHITECTURES, full
 from tests.test_configs import menu, point
 
 QUICK = ("unroll is step",)
-"""What each layer is tried for by the quick tests, padded and not, with every gradient: what is its
-steps looks not ahead, nor into padding. All laws are tried by the exhaustive tests."""
+"""What the quick tests try, padded and not, with every gradient: what is its steps looks not ahead,
+nor into padding. All laws are tried by the exhaustive tests."""
 SMALLER = {"tcn": "{tcn: {levels: 2}}"}
 """Layers that have parts to repeat."""
 SPEC = TaskSpec(Features(3), "step", 2, 8, causal=True)
 
 
-def layer_of(name: str, features: int = 4):
+@functools.cache
+def maker(name: str):
+    """What makes a model of one layer; its features are for the caller to change."""
     layers = f"model.layers=[{SMALLER.get(name, name)}]"
-    composed = point("model=stack", layers, f"model.features={features}")
-    return composed.build().model(SPEC, rngs=nnx.Rngs(0)).layers[0]
+    return point("model=stack", layers, "model.features=4").build().model
+
+
+def layer_of(name: str, features: int = 4):
+    return maker(name)(SPEC, features=features, rngs=nnx.Rngs(0)).layers[0]
 
 
 def problems(name: str, laws, dtype=None) -> dict[str, str]:
@@ -33,7 +41,9 @@ def problems(name: str, laws, dtype=None) -> dict[str, str]:
     return {law: problem for law, problem in found.items() if problem}
 
 
-@pytest.mark.parametrize("name", menu("layer"))
+@pytest.mark.parametrize(
+    "name", [name if name in ARCHITECTURES else full(name) for name in menu("layer")]
+)
 def test_every_layer_keeps_the_laws_in_float64(name):
     assert problems(name, QUICK, np.float64) == {}
 

@@ -69,8 +69,11 @@ def weights_of(net: EncoderDecoder, s: np.ndarray, hs: np.ndarray) -> np.ndarray
     return softmax(np.array([s @ W @ h for h in hs]))
 
 
-@pytest.mark.parametrize("kind", [SPEC, full(SPEECH)], ids=["tokens", "features"])
-@pytest.mark.parametrize("attention", [full("additive"), "multiplicative", None])
+@pytest.mark.parametrize(
+    ("attention", "kind"),
+    [full("additive", SPEECH), full("multiplicative", SPEC), (None, SPEC)],
+    ids=["additive-features", "multiplicative-tokens", "None-tokens"],
+)
 def test_outputs_are_those_of_the_equations_one_row_and_step_at_a_time(attention, kind):
     net, of = model(kind, attention=attention), batch(kind)
     outputs = np.asarray(jax.jit(lambda net: net(of.inputs, of.prefix).outputs)(net))

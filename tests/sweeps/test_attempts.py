@@ -12,7 +12,6 @@ import pytest
 from seqexp.runs.attempts import NOTE
 from seqexp.runs.store import read_json
 from seqexp.sweeps import execute, group_run
-from tests.full import full
 from tests.sweeps.tiny import TINY, runs, start
 from tests.test_configs import point
 
@@ -76,8 +75,8 @@ def test_what_died_twice_is_given_up_and_the_others_are_trained(tmp_path, killed
     assert [outcome.status for outcome in execute(_points(tmp_path))] == ["failed", "skipped"]
 
 
-@pytest.mark.parametrize("rerun", [full("stale"), full("always")])
-def test_a_rerun_tries_again_what_died_twice(tmp_path, killed, rerun):
+@pytest.mark.full
+def test_a_rerun_tries_again_what_died_twice(tmp_path, killed):
     """A user or a scheduler may have killed it, and want of memory have nothing to do with it."""
     killed("measure_costs")
     for _ in range(2):
@@ -86,7 +85,7 @@ def test_a_rerun_tries_again_what_died_twice(tmp_path, killed, rerun):
             pytest.fail("it was to be killed")
     killed.no_more()
     assert execute(_points(tmp_path)[:1])[0].status == "failed"
-    assert execute(_points(tmp_path, f"rerun={rerun}")[:1])[0].status == "finished"
+    assert execute(_points(tmp_path, "rerun=stale")[:1])[0].status == "finished"
     assert not list((tmp_path / "a").glob(f"*/{NOTE}"))
 
 

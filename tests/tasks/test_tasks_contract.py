@@ -31,7 +31,7 @@ from seqexp.types import (
     Task,
     Tokens,
 )
-from tests.full import tasks
+from tests.full import full, tasks
 from tests.own_files import own_files
 
 CONFIGS = sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
@@ -215,7 +215,7 @@ def test_metrics_of_parts_pool_to_those_of_the_whole(loaded):
         np.testing.assert_allclose(pooled, whole[name], rtol=1e-5)
 
 
-@pytest.mark.parametrize("filling", [math.nan, math.inf, -1e30])
+@pytest.mark.parametrize("filling", [math.nan, full(math.inf), full(-1e30)])
 def test_padding_weighs_nothing_in_metrics_and_gradients(loaded, filling):
     """Against zeros within the arrays: two steps and three examples more, and wild values."""
     outputs = outputs_for(loaded)

@@ -109,7 +109,7 @@ def test_a_loaded_run_scores_as_it_was_recorded(swept):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("toy", "model"), [*PAIRS, ("ctc", "gru")])
+@pytest.mark.parametrize(("toy", "model"), [PAIRS[1], ("ctc", "gru")])
 def test_all_laws_hold(toy, model, capsys):
     asked = ["--config-dir", CONF, *task(toy), f"model={model}", *MODELS]
     assert check.main(asked) == 0, capsys.readouterr().out
@@ -205,7 +205,7 @@ def test_a_free_answer_is_generated_for_one_input(swept):
 @pytest.mark.full
 @pytest.mark.parametrize(
     ("toy", "model", "score", "steps"),
-    [("translation", "encoder_decoder", 0.95, 800), ("ctc", "gru", 0.05, 800)],
+    [("ctc", "gru", 0.05, 800)],
 )
 def test_the_toys_can_be_learned(toy, model, score, steps, tmp_path):
     """So targets, prefix, decoding and judge belong together."""
