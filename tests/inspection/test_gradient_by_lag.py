@@ -26,6 +26,7 @@ from seqexp.inspection import (
 from seqexp.inspection.gradient_by_lag import CHECKPOINTED
 from seqexp.models import BagOfWords
 from seqexp.types import Features, SeqexpError, TaskSpec
+from tests.full import full
 from tests.inspection.systems import Cache, Linear, Weighed, Whole, batch, linear, model
 from tests.variants import quick_jit
 
@@ -172,9 +173,9 @@ BIDIRECTIONAL: dict[str, Any] = {"cell": GRU, "bidirectional": True, "depth": 2}
 @pytest.mark.parametrize(
     ("answer", "options"),
     [
-        ("step", {"cell": LSTM, "depth": 2, "norm": "layer", "residual": True}),
+        full("step", {"cell": LSTM, "depth": 2, "norm": "layer", "residual": True}),
         ("sequence", BIDIRECTIONAL),
-        pytest.param("step", BIDIRECTIONAL, marks=pytest.mark.full),
+        full("step", BIDIRECTIONAL),
         ("sequence", {"cell": partial(LSTM, projection=2), "pooling": "mean"}),
         ("step", {"layers": [Cache, Linear]}),
     ],

@@ -41,9 +41,10 @@ def problems(name: str, laws, dtype=None) -> dict[str, str]:
     return {law: problem for law, problem in found.items() if problem}
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in ARCHITECTURES else full(name) for name in menu("layer")]
-)
+NAMES = [name if name in ARCHITECTURES else full(name) for name in menu("layer")]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_layer_keeps_the_laws_in_float64(name):
     assert problems(name, QUICK, np.float64) == {}
 
@@ -62,7 +63,7 @@ def test_every_layer_keeps_the_laws_at_its_limits(name):
     assert {law: problem for law, problem in found.items() if problem} == {}
 
 
-@pytest.mark.parametrize("name", menu("layer"))
+@pytest.mark.parametrize("name", NAMES)
 def test_any_width_can_be_built_for_what_matches_widths(name):
     for features in (1, 7):
         assert nnx.eval_shape(lambda features=features: layer_of(name, features)).out_features > 0
