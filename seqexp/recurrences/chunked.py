@@ -10,7 +10,8 @@ value is taken away: the solution of a triangular system (the WY form of Yang et
 https://arxiv.org/abs/2406.06484). Every exponent is a difference of sums and at most 0, so nothing
 overflows, however strong the decay.
 
-The backward pass keeps the state between chunks and computes the rest of a chunk again.
+The backward pass keeps the state between chunks, T / C of [B, N, K, V], and computes the rest of a
+chunk again.
 """
 
 from __future__ import annotations
