@@ -10,8 +10,8 @@ from flax import nnx
 
 from seqexp.laws import models
 from seqexp.types import Features, Sequences, TaskSpec, Tokens
-from tests.full import full
-from tests.test_configs import fits, menu, point
+from tests.full import ARCHITECTURES, full
+from tests.test_configs import fits, point
 
 T = 5
 SPECS = {
@@ -25,7 +25,6 @@ CORE = ("bag_of_words", "encoder_decoder", "gru", "lstm", "stack", "transformer"
 """Models that differ in more than their layers, whose laws are tested by themselves
 (tests/layers/test_menu_layers.py): tried with every kind of task and law."""
 CASES = [(model, kind) for model in CORE for kind, spec in SPECS.items() if fits(model, spec)]
-OTHERS = [model for model in menu("model") if model not in CORE]
 ONE_AND_TWO = ["steps are the whole", "padding never matters", "a sequence alone is the same"]
 
 
@@ -61,8 +60,8 @@ def test_every_law_of_models_in_float64(model, kind, law):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("model", OTHERS)
-def test_decoding_by_any_other_model_is_the_whole(model):
+@pytest.mark.parametrize("model", [model for model in ARCHITECTURES if model not in CORE])
+def test_decoding_by_any_other_make_is_the_whole(model):
     assert broken(model, "tokens to steps", "steps are the whole") is None
 
 
