@@ -30,7 +30,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 NUMBERS = ("recurrences", "cells", "layers", "training")
 """Folders whose tests are of numbers that a compiler makes: CI tries the quick ones on the newest
-JAX, too, compiled as users compile."""
+JAX, too."""
 
 ROUNDING = ("recurrences", "training")
 """Folders whose exhaustive tests are compiled as users compile: bitwise, or of float32."""

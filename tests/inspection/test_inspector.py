@@ -79,7 +79,7 @@ def test_every_kind_of_answer_is_inspected(task, require_files):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("model", ["bag_of_words", "deltanet", "s5", "stack", "transformer"])
+@pytest.mark.parametrize("model", ["bag_of_words", "s5", "transformer"])
 def test_every_make_of_model_is_inspected_or_says_why_not(model):
     overrides = [f"model={model}", "task=digits"]
     if not fits(model, point(*overrides).build().task.spec):

@@ -11,6 +11,7 @@ from flax import nnx
 
 from seqexp.laws import layers
 from seqexp.laws.extremes import EXTREMES
+from seqexp.layers import Recurrent
 from seqexp.types import Features, TaskSpec
 from tests.full import ARCHITECTURES, full
 from tests.test_configs import menu, point
@@ -52,6 +53,8 @@ def test_every_layer_keeps_the_laws_in_float64(name):
 @pytest.mark.full
 @pytest.mark.parametrize("name", menu("layer"))
 def test_every_layer_keeps_every_other_law(name):
+    if name != "gru" and isinstance(nnx.eval_shape(lambda: layer_of(name)), Recurrent):
+        pytest.skip("what runs one cell runs every cell (tests/cells): tried with the GRU")
     assert problems(name, layers.LAWS.keys() - set(QUICK), np.float64) == {}
 
 
