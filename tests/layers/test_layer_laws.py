@@ -80,6 +80,8 @@ def problems(make: Callable[[], Layer], **options: Any) -> dict[str, str]:
 
 OF_THE_MENU = {f"recurrent {name}" for name in bare_cells() if "(" not in name}
 """Cells with their defaults, which are tried as layers of the menu (test_menu_layers.py)."""
+OPTIONS = {f"recurrent {name}" for name in bare_cells()} - OF_THE_MENU
+"""Cells with an option, which is of their steps alone: they are tried for one law."""
 
 
 @pytest.mark.parametrize(
@@ -88,8 +90,7 @@ OF_THE_MENU = {f"recurrent {name}" for name in bare_cells() if "(" not in name}
 )
 def test_every_kind_of_layer_keeps_the_laws(name):
     of = layers.case(jax.eval_shape(KINDS[name]))
-    # Of the other laws a cell's option, as what drops something of it, knows nothing.
-    laws = ["unroll is step"] if "(" in name else layers.LAWS
+    laws = ["unroll is step"] if name in OPTIONS else layers.LAWS
     assert {law: problem for law in laws if (problem := layers.LAWS[law](of))} == {}
 
 
