@@ -14,7 +14,7 @@ CACHE = Path(__file__).parents[1] / ".pytest_cache"
 
 flags = ["--xla_force_host_platform_device_count=2"]
 if not os.environ.get("SEQEXP_TEST_AS_USERS_COMPILE"):
-    # Small programs compile in half the time so; `make test-full` and CI compile as users do.
+    # Small programs compile in half the time so; what rounding can fail is compiled as users do.
     flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_backend_optimization_level=1"]
 UNKNOWN = refused(flags, CACHE)
 given = os.environ.get("XLA_FLAGS", "").split()
@@ -30,7 +30,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 NUMBERS = ("recurrences", "cells", "layers", "training")
 """Folders whose tests are of numbers that a compiler makes: CI tries the quick ones on the newest
-JAX, too."""
+JAX, compiled as users compile."""
 
 ROUNDING = ("recurrences", "training")
 """Folders whose exhaustive tests are compiled as users compile: bitwise, or of float32."""

@@ -151,23 +151,6 @@ QUICK = ("adding", "dyck_2", "japanese_vowels", "jsb_chorales", "multi30k", "tex
 """The tasks that the quick tests try: each differs in how its data comes or is judged."""
 
 
-ALIKE = (
-    "adding_longer",
-    "copy_memory_longer",
-    "cycle_navigation",
-    "delayed_recall",
-    "dyck_1",
-    "italy_power_demand",
-    "list_ops",
-    "lorenz",
-    "n_back",
-    "permuted_mnist",
-    "temporal_order",
-)
-"""Tasks whose data is made, drawn and judged by the code of another one; what is theirs alone has
-tests of its own."""
-
-
 def tasks(names: Iterable[str]) -> list[Any]:
-    """Tasks of the menu that are not alike as parameters."""
-    return [name if name in QUICK else full(name) for name in names if name not in ALIKE]
+    """Tasks of the menu as parameters."""
+    return [name if name in QUICK else full(name) for name in names]

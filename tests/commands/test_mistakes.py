@@ -10,6 +10,7 @@ import pytest
 from seqexp.data.download import DATA_DIR
 from tests.full import full
 from tests.sweeps.tiny import TINY, runs, seqexp
+from tests.test_configs import menu
 
 MISTAKES = {
     "an unknown key": (["model.hidden=3"], "hidden"),
@@ -43,12 +44,13 @@ MISTAKES = {
     "a bracket left open": (["task.length=[1,2"], "an [ without its ]"),
     "a layer as a choice": (
         ["layer=gru"],
-        "no key layer: files of layer/ are named by others: model=stack model.layers=[antisymm",
+        "no key layer: files of layer/ are named by others: "
+        f"model=stack model.layers=[{','.join(menu('layer'))}]",
     ),
     "layers of a model of one cell": (["model.layers=[gru]"], "no key model.layers: model has"),
     "a layer that is none": (
         ["model=stack", "model.layers=[lstm,gur]"],
-        "model.layers: no layer 'gur'; there are antisymmetric, attention,",
+        f"model.layers: no layer 'gur'; there are {', '.join(menu('layer'))}",
     ),
     "an empty list of layers": (["model=stack", "model.layers=[]"], "model.layers is empty"),
     "an unknown key of a layer": (
@@ -60,7 +62,7 @@ MISTAKES = {
     "a key that is there": (["+model.dropout=0.1"], "write it without +"),
     "a removed model": (
         ["model=null"],
-        "first choose one of model=antisymmetric, bag_of_words, ",
+        f"first choose one of model={', '.join(menu('model'))}",
     ),
     "an interpolation of nothing": (["model.features=${foo}"], "model.features: Interpolation key"),
     "an unknown option": (["--nonsense"], "no option --nonsense"),

@@ -69,7 +69,7 @@ def test_norms_are_those_of_a_step_of_training_and_states_those_of_the_model():
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("task", ["dyck_2", "mackey_glass", "multi30k"])
+@pytest.mark.parametrize("task", ["digit_strings", "dyck_2", "mackey_glass", "multi30k"])
 def test_every_kind_of_answer_is_inspected(task, require_files):
     model = "encoder_decoder" if task == "multi30k" else "gru"
     require_files(point(f"model={model}", f"task={task}").build().task)

@@ -81,7 +81,7 @@ def problems(make: Callable[[], Layer], **options: Any) -> dict[str, str]:
 OF_THE_MENU = {f"recurrent {name}" for name in bare_cells() if "(" not in name}
 """Cells with their defaults, which are tried as layers of the menu (test_menu_layers.py)."""
 OPTIONS = {f"recurrent {name}" for name in bare_cells()} - OF_THE_MENU
-"""Cells with an option, which is of their steps alone: they are tried for one law."""
+"""Cells with an option of their steps, which can break that the steps are the whole."""
 
 
 @pytest.mark.parametrize(

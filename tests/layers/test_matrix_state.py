@@ -295,7 +295,7 @@ OPTIONS = {
 @pytest.mark.full
 @pytest.mark.parametrize("name", OPTIONS)
 def test_options_keep_the_laws(name):
-    """That the steps are the whole, of which the other laws follow but for `stepwise`."""
+    """The laws that an option of the steps can break: the steps are the whole, in either form."""
     of = case(jax.eval_shape(OPTIONS[name]))
     for law in ("unroll is step", "stepwise is the layer"):
         assert LAWS[law](of) is None

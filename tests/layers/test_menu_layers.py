@@ -11,7 +11,6 @@ from flax import nnx
 
 from seqexp.laws import layers
 from seqexp.laws.extremes import EXTREMES
-from seqexp.layers import Recurrent
 from seqexp.types import Features, TaskSpec
 from tests.full import ARCHITECTURES, full
 from tests.test_configs import menu, point
@@ -53,18 +52,11 @@ def test_every_layer_keeps_the_laws_in_float64(name):
 @pytest.mark.full
 @pytest.mark.parametrize("name", menu("layer"))
 def test_every_layer_keeps_every_other_law(name):
-    if name != "gru" and isinstance(nnx.eval_shape(lambda: layer_of(name)), Recurrent):
-        pytest.skip("what runs one cell runs every cell (tests/cells): tried with the GRU")
     assert problems(name, layers.LAWS.keys() - set(QUICK), np.float64) == {}
 
 
-ALIKE = ("gla", "irnn", "mgu", "min_lstm", "retnet", "s4d", "sliding_window", "ugrnn")
-"""Layers whose limits are those of another one: kda, rnn, gru, min_gru, linear_attention, s5 and
-attention."""
-
-
 @pytest.mark.full
-@pytest.mark.parametrize("name", [name for name in menu("layer") if name not in ALIKE])
+@pytest.mark.parametrize("name", menu("layer"))
 def test_every_layer_keeps_the_laws_at_its_limits(name):
     layer = layer_of(name)
     found = {law: broken(layer) for law, broken in EXTREMES.items()}

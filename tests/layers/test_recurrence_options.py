@@ -43,7 +43,7 @@ OPTIONS = {
 @pytest.mark.full
 @pytest.mark.parametrize("name", OPTIONS)
 def test_options_keep_the_laws(name):
-    """That the steps are the whole, of which the other laws follow but for `stepwise`."""
+    """The laws that an option of the steps can break: the steps are the whole, in either form."""
     with jax.enable_x64(True):
         case = layers.case(jax.eval_shape(OPTIONS[name]), np.float64)
         for law in ("unroll is step", "stepwise is the layer"):

@@ -118,9 +118,10 @@ def test_padding_never_matters(name):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("name", "pooling"), [*((name, "last") for name in SPECS), ("class", "mean"), ("class", "max")]
-)
+POOLED = [*((name, "last") for name in SPECS), ("class", "mean"), ("class", "max")]
+
+
+@pytest.mark.parametrize(("name", "pooling"), POOLED)
 def test_decoding_step_by_step_equals_reading_the_whole(name, pooling):
     spec = SPECS[name]
     net = model(spec, cell=LSTM, pooling=pooling)
@@ -136,8 +137,7 @@ def test_decoding_step_by_step_equals_reading_the_whole(name, pooling):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("pooling", ["last"])
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize(("name", "pooling"), POOLED)
 def test_decoding_goes_on_behind_a_prefill_of_sequences_of_different_lengths(name, pooling):
     spec = SPECS[name]
     net = model(spec, cell=LSTM, pooling=pooling)

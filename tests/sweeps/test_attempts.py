@@ -76,7 +76,8 @@ def test_what_died_twice_is_given_up_and_the_others_are_trained(tmp_path, killed
 
 
 @pytest.mark.full
-def test_a_rerun_tries_again_what_died_twice(tmp_path, killed):
+@pytest.mark.parametrize("rerun", ["stale", "always"])
+def test_a_rerun_tries_again_what_died_twice(tmp_path, killed, rerun):
     """A user or a scheduler may have killed it, and want of memory have nothing to do with it."""
     killed("measure_costs")
     for _ in range(2):
@@ -85,7 +86,7 @@ def test_a_rerun_tries_again_what_died_twice(tmp_path, killed):
             pytest.fail("it was to be killed")
     killed.no_more()
     assert execute(_points(tmp_path)[:1])[0].status == "failed"
-    assert execute(_points(tmp_path, "rerun=stale")[:1])[0].status == "finished"
+    assert execute(_points(tmp_path, f"rerun={rerun}")[:1])[0].status == "finished"
     assert not list((tmp_path / "a").glob(f"*/{NOTE}"))
 
 

@@ -293,7 +293,7 @@ def test_a_word_table_is_better_than_a_copy(real):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("model", "beam"), [("encoder_decoder", 2)])
+@pytest.mark.parametrize(("model", "beam"), [("encoder_decoder", 2), ("gru", None)])
 def test_a_model_learns_to_translate(corpus, model, beam):
     """A small lexicon, in a few hundred steps."""
     from seqexp.training import Program
