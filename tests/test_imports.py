@@ -30,7 +30,7 @@ ALLOWED = {
     "watch": {"runs"},
     # Of runs only what defines the records: which settings make an identity.
     "analysis": {"types", "runs"},
-    "sweeps": {"types", "training", "laws", "costs", "matching", "inspection", "runs"},
+    "sweeps": {"types", "data", "training", "laws", "costs", "matching", "inspection", "runs"},
     "commands": None,
 }
 # Errors, which all may import, the ground floor, and files beside it: `seqexp.load`,
@@ -48,6 +48,8 @@ LIBRARIES = {
     "plotly": {"analysis"},
     "requests": {"data"},
     "rich": {"data", "sweeps", "commands"},
+    "submitit": {"sweeps"},
+    "ray": {"sweeps"},
 }
 
 

@@ -16,6 +16,9 @@ from seqexp.runs.record import MANIFEST, RUN, is_finished
 from seqexp.runs.store import read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.data import Data
+from seqexp.sweeps.executors import executor_of, settings_of
+from seqexp.sweeps.executors.follow import train_elsewhere
+from seqexp.sweeps.executors.settings import Local
 from seqexp.sweeps.group_run import run_group
 from seqexp.sweeps.groups import Group, Planned, plan
 from seqexp.sweeps.no_effect import told
@@ -29,11 +32,12 @@ from seqexp.training.compiled import drop_programs
 from seqexp.types import SeqexpError
 
 
-def execute(points: Sequence[Point]) -> list[Outcome]:
-    """Train every point that is not finished yet.
+def execute(points: Sequence[Point], patient: bool = False) -> list[Outcome]:
+    """Train every point that is not finished yet, here or where the executor does.
 
     Args:
         points: of one study.
+        patient: where another process trains one, wait until it is done, or given up for dead.
 
     Returns:
         The outcome of each point, in order. A failure is an outcome, not an exception.
@@ -46,9 +50,14 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
     for key in ("study", "runs_dir", "rerun", "logger", "inspect"):
         if any(point.config.get(key) != first.get(key) for point in points):
             raise SeqexpError(f"{key} must be the same for all points of a sweep")
+    if any(point.executor != points[0].executor for point in points):
+        raise SeqexpError("executor must be the same for all points of a sweep")
+    settings = settings_of(points[0].executor)
+    executor = executor_of(settings)
     rerun = first["rerun"]
     data = Data()
-    groups, ids = plan(match_widths(points, data), data)
+    matched = match_widths(points, data)
+    groups, ids = plan(matched, data)
     mirror = Mirror.of(first["logger"])
     Settings.of(first.get("inspect"))
     outcomes: dict[str, Outcome] = {}
@@ -68,7 +77,18 @@ def execute(points: Sequence[Point]) -> list[Outcome]:
             progress.say(f"rerun=always goes on; to begin it anew, delete {again.path}")
         if steps:
             with Locks(study) as locks:
-                outcomes |= _train(to_train, seen, locks, mirror, progress, again)
+                if executor is None or isinstance(settings, Local):
+                    outcomes |= _train(to_train, seen, locks, mirror, progress, again, patient)
+                else:
+
+                    def ended(members: Sequence[Planned]) -> None:
+                        if again:
+                            again.trained(m.info.id for m in members if is_finished(m.directory))
+
+                    by_id = dict(zip(ids, matched, strict=True))
+                    outcomes |= train_elsewhere(
+                        to_train, by_id, executor, study, locks, settings.cpus, progress, ended
+                    )
     if again and all(outcome.status != "elsewhere" for outcome in outcomes.values()):
         again.ended()
     if len(points) > 1 or outcomes[ids[0]].status != "elsewhere":
@@ -102,6 +122,7 @@ def _train(
     mirror: Mirror,
     progress: SweepProgress,
     again: Rerun | None,
+    patient: bool,
 ) -> dict[str, Outcome]:
     """Train each group's members, except those that other processes train.
 
@@ -129,6 +150,8 @@ def _train(
             outcomes |= {member.info.id: elsewhere(member, by) for member, by in share.elsewhere}
             left.append((group, [member for member, _ in share.elsewhere]))
         to_train = left
+        if patient:
+            sharing.wait_for([member for _, members in to_train for member in members])
     return outcomes
 
 

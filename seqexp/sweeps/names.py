@@ -14,7 +14,10 @@ from seqexp.sweeps.point import Point
 def run_names(points: Sequence[Point]) -> list[str]:
     """Of each point the name of its run: "gru digits lr=0.002 seed 0"."""
     called = labels_of(points, result_of)
-    return [label.run(p.config["seed"]) for label, p in zip(called, points, strict=True)]
+    return [
+        point.name or label.run(point.config["seed"])
+        for label, point in zip(called, points, strict=True)
+    ]
 
 
 def group_names(points: Sequence[Point]) -> list[str]:

@@ -29,6 +29,8 @@ class Point:
         task: the name of the task's file in conf/task.
         choices: the file chosen in each group of the menu, null for none.
         match: what its width was solved for, and what it reached; None for a width as configured.
+        executor: of the config, of which it is no part: where a run trains is none of its own.
+        name: of its run, if a sweep has named it already.
     """
 
     config: dict[str, Any]
@@ -36,6 +38,8 @@ class Point:
     task: str
     choices: Mapping[str, str | None] = field(default_factory=dict)
     match: dict[str, Any] | None = None
+    executor: dict[str, Any] | None = None
+    name: str | None = None
 
     @classmethod
     def of(cls, config: DictConfig, choices: Mapping[str, str]) -> Point:
@@ -55,10 +59,12 @@ class Point:
             group: choice
             for group, choice in choices.items()
             if not group.startswith("hydra/")
+            and group != "executor"
             and ("@" not in group or group.split("@")[1] not in choices)
         }
         whole = typed(plain, unresolved, choices)
-        return cls(whole, choices["model"], choices["task"], own_choices)
+        executor = whole.pop("executor")
+        return cls(whole, choices["model"], choices["task"], own_choices, executor=executor)
 
     @property
     def hyper(self) -> Hyper:

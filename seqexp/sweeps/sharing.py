@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from seqexp.runs.locks import Holder, Locks
+from seqexp.runs.locks import POLL, SILENT, Holder, Locks
 from seqexp.runs.record import RUN
 from seqexp.runs.store import read_json
 from seqexp.sweeps.groups import Planned
@@ -17,6 +18,10 @@ from seqexp.types import SeqexpError
 
 Stamp = tuple[int, int] | None
 """Of a record that was written: each time it is another file; None where there is none."""
+
+
+PATIENCE = 1.5 * SILENT
+"""Seconds that a job waits for what another process trains: one that died counts as dead before."""
 
 
 class Share(NamedTuple):
@@ -52,6 +57,14 @@ class Sharing:
         if found:
             whose = ", ".join(f"{n} by {holder}" for holder, n in Counter(found).items())
             progress.say(f"left to other processes, which train them now: {whose}")
+
+    def wait_for(self, members: Sequence[Planned]) -> None:
+        """Wait until no other process that lives has any of these, at most `PATIENCE` seconds."""
+        since = time.monotonic()
+        while time.monotonic() - since < PATIENCE and any(
+            self._locks.holder(member.info.id) for member in members
+        ):
+            time.sleep(POLL)
 
     @contextmanager
     def taken(self, members: Sequence[Planned]) -> Iterator[Share]:

@@ -10,6 +10,7 @@ from seqexp.inspection.settings import Settings
 from seqexp.matching.budgets import Budget
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.arguments import Argument, Signature, fit_node, fit_targets, signature_of
+from seqexp.sweeps.executors.settings import settings_class, settings_of
 from seqexp.sweeps.nearest import suggestion
 from seqexp.training import Experiment, Hyper, Optimizer
 from seqexp.training.mesh import AUTO
@@ -40,6 +41,8 @@ NODES = {
 }
 assert AUTO == "auto"
 
+_OPTIONAL = ("logger", "match", "inspect", "executor")
+
 WHOLE = Signature(
     {
         "seed": Argument(int),
@@ -48,7 +51,7 @@ WHOLE = Signature(
         "rerun": Argument(RERUN),
         "peak_memory": Argument(bool),
         **{name: Argument(Mapping) for name in ("model", "task", "optimizer", "trainer")},
-        **{name: Argument(Mapping | None, False, None) for name in ("logger", "match", "inspect")},
+        **{name: Argument(Mapping | None, False, None) for name in _OPTIONAL},
     }
 )
 
@@ -85,6 +88,9 @@ def typed(
     for key, value in fitted.items():
         if key in NODES and value is not None:
             value = fit_node(value, NODES[key], key, keys)
+        if key == "executor" and value is not None:
+            value = fit_node(value, _own(settings_class(value), name=str), key, keys)
+            settings_of(value)
         fitted[key] = fit_targets(value, key, keys)
     return {"logger": None, **fitted, **others}
 

@@ -45,13 +45,13 @@ def match_widths(points: Sequence[Point], data: Data) -> list[Point]:
         data: loads a task's data, for the axes that need it.
 
     Returns:
-        The points in order; one without `match` is as it was.
+        The points in order; one without `match`, or that is solved already, is as it was.
 
     Raises:
         SeqexpError: naming every model whose `match` is mistaken, or, if none is, every model that
             cannot meet its budget, with the nearest that it can.
     """
-    asked = {canonical(question(point)): point for point in points if point.config.get("match")}
+    asked = {canonical(question(point)): point for point in points if _is_open(point)}
     if not asked:
         return list(points)
     called = labels_of(list(asked.values()), _without_match)
@@ -67,9 +67,14 @@ def match_widths(points: Sequence[Point], data: Data) -> list[Point]:
         solved = _each(labels, solve)
     _print(solved.values(), terminal)
     return [
-        _at(point, solved[canonical(question(point))]) if point.config.get("match") else point
+        _at(point, solved[canonical(question(point))]) if _is_open(point) else point
         for point in points
     ]
+
+
+def _is_open(point: Point) -> bool:
+    """Whether a width is asked for, and not solved yet."""
+    return bool(point.config.get("match")) and point.match is None
 
 
 def question(point: Point) -> dict[str, Any]:

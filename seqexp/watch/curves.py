@@ -7,8 +7,8 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seqexp.runs.growing import GrowingLines
 from seqexp.runs.schema import Goal, is_number
-from seqexp.watch.growing import GrowingLines
 
 SPLITS = ("train", "valid")
 PREFIXES = tuple(f"{split}/" for split in SPLITS)

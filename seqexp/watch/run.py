@@ -9,11 +9,11 @@ from typing import Any
 
 from seqexp.errors import SeqexpError
 from seqexp.runs import attempts, inspections
+from seqexp.runs.growing import LastRecord
 from seqexp.runs.locks import is_held
 from seqexp.runs.schema import FILES, MANIFEST, METRICS, PICTURES, RUN, SAMPLES, Malformed, Run
 from seqexp.runs.store import read_json
 from seqexp.watch.curves import Curves
-from seqexp.watch.growing import LastRecord
 
 STATUSES = ("running", "waiting", "finished", "diverged", "failed", "unreadable")
 """How far a run is. Of one that is "waiting" the record is open, but no process trains it: its

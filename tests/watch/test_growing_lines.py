@@ -7,9 +7,9 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqexp.runs.growing import GrowingLines
 from seqexp.runs.store import read, truncate_after
 from seqexp.watch.curves import Curves
-from seqexp.watch.growing import GrowingLines
 
 
 @settings(deadline=None, derandomize=True, max_examples=30)

@@ -1,0 +1,162 @@
+"""Jobs as actors of Ray."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from seqexp.data.extras import needs
+from seqexp.runs import jobs
+from seqexp.sweeps.executors.settings import Ray
+from seqexp.sweeps.executors.worker import work
+from seqexp.types import SeqexpError, first_line
+
+NAMESPACE = "seqexp"
+LOG = "log.txt"
+"""What a job prints, in its folder."""
+
+PASSED_ON = ("SEQEXP_", "JAX_", "XLA_", "WANDB_", "HF_")
+"""What variables of the environment begin with that jobs get as this process has them."""
+
+MEMORY = 0.9
+"""The part of a device's memory that the groups on it share."""
+
+
+class OnRay:
+    """Starts each job as an actor that outlives this process, where the cluster does.
+
+    Args:
+        settings: of the jobs.
+    """
+
+    name: jobs.Executor = "ray"
+    poll_seconds = 2.0
+
+    def __init__(self, settings: Ray) -> None:
+        self._settings = settings
+        self.members_per_job = settings.members_per_job
+        self.tries = settings.tries
+        self.farewell = (
+            "the jobs ended with this process, which had started Ray: the same command goes on"
+            if settings.address is None
+            else "the jobs go on in Ray: the same command follows them"
+        )
+        self._ends: dict[str, Any] = {}
+
+    @contextmanager
+    def opened(self, study: Path) -> Iterator[None]:
+        """See `Executor`."""
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        with needs("ray"):
+            import ray
+        of = self._settings
+        mine = not ray.is_initialized()
+        if mine:
+            try:
+                with warnings.catch_warnings():
+                    # JAX warns of any fork; what is forked here executes another program at once.
+                    warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+                    ray.init(
+                        address=of.address or "local",
+                        namespace=NAMESPACE,
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                        include_dashboard=False if of.address is None else None,
+                    )
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                raise SeqexpError(
+                    f"executor=ray: no Ray at {of.address or 'this machine'}: {first_line(error)}"
+                ) from error
+        try:
+            self._require_room(ray)
+            yield
+        finally:
+            self._ends.clear()
+            if mine:
+                ray.shutdown()
+
+    def _require_room(self, ray: Any) -> None:
+        """Raise SeqexpError where no node is large enough: its jobs would wait forever."""
+        of = self._settings
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        fit = [n for n in nodes if n.get("CPU", 0) >= of.cpus and n.get("GPU", 0) >= of.gpus]
+        if not fit:
+            most = ", ".join(f"{n.get('CPU', 0):g} and {n.get('GPU', 0):g}" for n in nodes)
+            raise SeqexpError(
+                f"executor=ray: a job asks for {of.cpus} cores and {of.gpus} GPUs, and Ray's nodes "
+                f"have {most}"
+            )
+
+    def submit(self, folders: Sequence[Path]) -> list[str]:
+        """See `Executor`."""
+        import ray
+
+        of = self._settings
+        environment = {k: v for k, v in os.environ.items() if k.startswith(PASSED_ON)}
+        if of.gpus:
+            share = MEMORY / of.groups_per_device
+            environment.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{share:.3f}")
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        options: dict[str, Any] = {
+            "lifetime": "detached",
+            "num_cpus": of.cpus,
+            "num_gpus": of.gpus / of.groups_per_device,
+            "max_restarts": 0,
+            "runtime_env": {"env_vars": environment},
+        }
+        handles = []
+        for folder in folders:
+            handle = f"{folder.absolute()}#{os.urandom(4).hex()}"
+            actor = ray.remote(Worker).options(**options, name=handle).remote()
+            self._ends[handle] = (actor, actor.work.remote(str(folder.absolute())))
+            handles.append(handle)
+        return handles
+
+    def gone(self, handles: Sequence[str]) -> Mapping[str, str]:
+        """See `Executor`."""
+        import ray
+        from ray.exceptions import RayError
+
+        found = {}
+        for handle in handles:
+            if handle not in self._ends:
+                try:
+                    actor = ray.get_actor(handle, namespace=NAMESPACE)
+                except ValueError:
+                    found[handle] = "Ray doesn't know its actor any more"
+                    continue
+                # Its calls run in order, so this one ends when its work has.
+                self._ends[handle] = (actor, actor.done.remote())
+            actor, end = self._ends[handle]
+            ready, _ = ray.wait([end], timeout=0)
+            if ready:
+                found[handle] = "it ended without a result"
+                try:
+                    ray.get(end)
+                except RayError as error:
+                    found[handle] = f"Ray: {first_line(error)}"
+                with suppress(Exception):  # It holds its cores until then.
+                    ray.kill(actor)
+        return found
+
+
+class Worker:
+    """An actor that does one job."""
+
+    def work(self, job: str) -> None:
+        """Do it; what is printed goes to its folder."""
+        log = os.open(Path(job) / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for stream in (1, 2):
+            os.dup2(log, stream)
+        os.close(log)
+        work(job)
+
+    def done(self) -> None:
+        """Returns once it is done."""

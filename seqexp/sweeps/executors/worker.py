@@ -1,0 +1,53 @@
+"""What runs where an executor starts a job: it plans its points, skips what is finished, trains."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seqexp.sweeps.executors.cores import own_cores
+from seqexp.sweeps.executors.work import Work, write_result, write_started
+from seqexp.types import SeqexpError, reason
+
+
+def work(job: str) -> None:
+    """Train the points of a job, on its own cores; the result goes to its folder.
+
+    Whatever goes wrong is written there too. Only a process that dies writes nothing.
+
+    Args:
+        job: its folder.
+    """
+    folder = Path(job)
+    try:
+        asked = Work.read(folder)
+        write_started(folder)
+        with _as_if_called_there(asked), own_cores(asked.cpus):
+            from seqexp.sweeps.execute import execute
+            from seqexp.training.start import start_jax
+
+            start_jax()
+            write_result(folder, execute(asked.points, patient=True))
+    except Exception as error:  # Of whatever kind: the sweep is told.
+        write_result(folder, error=reason(error))
+        if not isinstance(error, SeqexpError):
+            raise
+
+
+@contextmanager
+def _as_if_called_there(asked: Work) -> Iterator[None]:
+    """Within, relative paths and modules are found as where the sweep was called, and its command
+    is this process's."""
+    try:
+        os.chdir(asked.folder)
+    except OSError as error:
+        raise SeqexpError(
+            f"the sweep was called in {asked.folder}, which isn't on this machine "
+            f"({error.strerror}): call it in a folder that all machines share"
+        ) from error
+    sys.path += [path for path in asked.paths if path not in sys.path]
+    sys.argv = list(asked.command)
+    yield
