@@ -21,6 +21,7 @@ usage: seqexp COMMAND ...
   conform mamba                                 does an architecture, your own too, keep the laws?
   report  runs/STUDY [...] [--wandb]            table, figures and page from the records
   inspect runs/STUDY[/RUN] [level=light]        look into models: states, gradients, memory
+  status  runs/STUDY [--all] [--json]           what of a sweep is done, trains, waits, failed
   watch   runs/STUDY [--port PORT]              a page that follows a sweep while it trains
   data    list|fetch|verify|path [NAME ...]     data sets: what there is, download, check, where
   doctor                                        does what a run needs work on this machine?
@@ -134,7 +135,8 @@ def _command(name: str) -> Callable[[list[str]], int] | None:
         from seqexp.commands import train
 
         return getattr(train, name)
-    if name in ("check", "conform", "cost", "report", "inspect", "watch", "data", "doctor"):
+    others = ("check", "conform", "cost", "report", "inspect", "status", "watch", "data", "doctor")
+    if name in others:
         import importlib
 
         return importlib.import_module(f"seqexp.commands.{name}").main

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqexp.commands.options import parse
-from seqexp.errors import SeqexpError
-from seqexp.runs.schema import RUN
+from seqexp.commands.study_folder import study_folder
 from seqexp.watch import open_server
 from seqexp.watch.server import PORT
 
@@ -47,15 +46,4 @@ def _parse(arguments: Sequence[str]) -> tuple[Path, int | None]:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--port", type=int)
     found, names = parse(parser, arguments, "watch")
-    if len(names) != 1:
-        raise SeqexpError("name one study: seqexp watch --help shows how to call it")
-    folder = Path(names[0])
-    if (folder / RUN).exists():
-        raise SeqexpError(f"{folder} is a run: name its study, {folder.parent}")
-    if folder.exists() and not folder.is_dir():
-        raise SeqexpError(f"{folder} is a file: name the folder of a study")
-    if not folder.exists() and ":" in names[0]:
-        raise SeqexpError(f"no study in {folder}: what is followed is a folder of this machine")
-    if not folder.exists() and (Path("runs") / folder).is_dir():
-        raise SeqexpError(f"no study in {folder}: did you mean {Path('runs') / folder}?")
-    return folder, found.port
+    return study_folder(names, "watch"), found.port

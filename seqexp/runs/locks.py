@@ -230,7 +230,12 @@ class Locks:
 
 
 def is_held(study: Path, name: str) -> bool:
-    """Whether somebody who lives holds a lock of a study, as far as reading alone can tell.
+    """Whether somebody who lives holds a lock of a study, as far as reading alone can tell."""
+    return holder_of(study, name) is not None
+
+
+def holder_of(study: Path, name: str) -> Holder | None:
+    """Who holds a lock of a study, as far as reading alone can tell; None for nobody who lives.
 
     Ages are told by this machine's clock, and nothing of a dead holder is removed.
     """
@@ -240,10 +245,10 @@ def is_held(study: Path, name: str) -> bool:
                 with open(path) as file:
                     holder, touched = _parsed(file.read()), os.fstat(file.fileno()).st_mtime
                 if not holder.is_gone(time.time() - touched):
-                    return True
+                    return holder
     except OSError:
         pass  # Not held, released meanwhile, or not to be read.
-    return False
+    return None
 
 
 def _renamed(arriving: Path, lock: Path, token: str) -> bool:

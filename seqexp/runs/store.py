@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -113,12 +114,17 @@ def truncate_after(path: Path, step: int) -> None:
         write_atomic(path, b"".join(kept))
 
 
-def write_json_atomic(path: Path, value: Mapping[str, Any]) -> None:
+def write_json_atomic(path: Path, value: Mapping[str, Any], *, shared: bool = False) -> None:
     """Write a JSON file that a reader sees either as it was or as it is now, never half of it.
 
     NaN and infinities, however deep, become null, and "nonfinite" lists their paths ("a/b").
+
+    Args:
+        path: of the file.
+        value: what it holds.
+        shared: whether other processes may write it at the same time: the last one counts.
     """
-    write_atomic(path, (dumps(value, indent=2) + "\n").encode("utf-8"))
+    write_atomic(path, (dumps(value, indent=2) + "\n").encode("utf-8"), shared=shared)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -148,9 +154,11 @@ def _bytes_of(path: Path) -> bytes | None:
         raise Damaged(f"{path} can't be read ({error.strerror})") from error
 
 
-def write_atomic(path: Path, *parts: bytes) -> None:
-    """Replace a file by the given bytes, which are on the disk before the old ones go."""
-    temporary = path.with_name(f".{path.name}.tmp")
+def write_atomic(path: Path, *parts: bytes, shared: bool = False) -> None:
+    """Replace a file by the given bytes, which are on the disk before the old ones go; `shared` as
+    in `write_json_atomic`."""
+    own = f".{uuid.uuid4().hex}" if shared else ""
+    temporary = path.with_name(f".{path.name}{own}.tmp")
     try:
         with open(temporary, "wb") as file:
             for part in parts:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqexp.inspection.settings import Settings
-from seqexp.runs import attempts
+from seqexp.runs import attempts, plans
 from seqexp.runs.gaps import gaps
 from seqexp.runs.locks import Locks
 from seqexp.runs.manifest import source_hash
@@ -77,6 +77,8 @@ def execute(points: Sequence[Point], patient: bool = False) -> list[Outcome]:
             progress.say(f"rerun=always goes on; to begin it anew, delete {again.path}")
         if steps:
             with Locks(study) as locks:
+                with suppress(OSError):  # Training will say so.
+                    plans.write(study, [run for group in groups for run in group.in_plan])
                 if executor is None or isinstance(settings, Local):
                     outcomes |= _train(to_train, seen, locks, mirror, progress, again, patient)
                 else:

@@ -15,6 +15,7 @@ from seqexp.costs.counting import training_flops
 from seqexp.costs.figures import Figures
 from seqexp.runs.identity import canonical, group_identity, identity
 from seqexp.runs.known import KnownRuns
+from seqexp.runs.plans import PlannedRun
 from seqexp.runs.record import RunInfo, run_directory, study_directory
 from seqexp.sweeps.arguments import explicit_nulls
 from seqexp.sweeps.data import Data
@@ -73,6 +74,15 @@ class Group:
     load: Callable[[], Splits]
     members: tuple[Planned, ...]
     without_effect: tuple[str, ...] = ()
+
+    @property
+    def in_plan(self) -> list[PlannedRun]:
+        """Its members, as the plan of a sweep names them."""
+        steps = self.experiment.steps
+        return [
+            PlannedRun(member.directory.name, member.info.id, member.info.name, self.name, steps)
+            for member in self.members
+        ]
 
 
 def device_kind() -> str:

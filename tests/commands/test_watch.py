@@ -48,7 +48,7 @@ def test_it_serves_until_it_is_interrupted_and_needs_no_jax(tmp_path):
         (["file"], "file is a file: name the folder of a study"),
         (["runs/study/a"], "runs/study/a is a run: name its study, runs/study"),
         (["study"], "no study in study: did you mean runs/study?"),
-        (["wandb:me/project/study"], "what is followed is a folder of this machine"),
+        (["wandb:me/project/study"], "name a folder of this machine"),
     ],
 )
 def test_mistakes_are_one_line(arguments, said, tmp_path, monkeypatch, capsys):

@@ -196,3 +196,16 @@ def test_a_killed_writer_loses_nothing_that_it_wrote(tmp_path: Path) -> None:
     assert all(record["text"] == "x" * 3000 for record in records)
     run = store.read_json(tmp_path / "run.json")
     assert run is not None and run["step"] >= acknowledged
+
+
+def test_a_file_that_two_write_at_once_is_that_of_the_last(tmp_path, monkeypatch):
+    path, replace = tmp_path / "a.json", os.replace
+
+    def meanwhile(*arguments):
+        monkeypatch.setattr(os, "replace", replace)
+        store.write_json_atomic(path, {"by": 2}, shared=True)
+        replace(*arguments)
+
+    monkeypatch.setattr(os, "replace", meanwhile)
+    store.write_json_atomic(path, {"by": 1}, shared=True)
+    assert store.read_json(path) == {"by": 1} and list(tmp_path.iterdir()) == [path]
