@@ -13,6 +13,7 @@ import pandas as pd
 
 from seqexp.analysis.axes import COMPARED
 from seqexp.analysis.load import Study
+from seqexp.analysis.machines import apart
 from seqexp.analysis.pareto import Goal
 from seqexp.analysis.records import UNREADABLE
 from seqexp.analysis.reproducibility import Spread, measurements, spreads
@@ -30,7 +31,8 @@ class Contender(NamedTuple):
         model: the name of its model's config.
         seeds: `[n]` those of its finished runs, ascending.
         losses: `[n]` their test scores, negated where more is better: less is better here.
-        costs: `[n, K]` what they cost, an axis of `COMPARED` a column; NaN where not known.
+        costs: `[n, K]` what they cost, an axis of `COMPARED` a column; NaN where not known, and
+            for times that are not compared, see `apart`.
         diverged: how many of its runs diverged.
         failed: how many failed.
         errors: `[K]` the relative standard errors of the medians of its costs; 0 for those that
@@ -91,19 +93,26 @@ def chosen_runs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
 def field(study: Study, table: pd.DataFrame) -> dict[str, list[Contender]]:
     """The contenders on each task, see `chosen_runs`."""
-    runs, known = chosen_runs(study, table), spreads(study)
-    return {str(task): contenders(mine, known) for task, mine in runs.groupby("task_label")}
+    runs, known, mixed = chosen_runs(study, table), spreads(study), apart(study)
+    return {
+        str(task): contenders(mine, known, timed=task not in mixed)
+        for task, mine in runs.groupby("task_label")
+    }
 
 
-def contenders(runs: pd.DataFrame, known: Mapping[str, Spread]) -> list[Contender]:
+def contenders(
+    runs: pd.DataFrame, known: Mapping[str, Spread], *, timed: bool = True
+) -> list[Contender]:
     """The contenders on one task in the order of their labels.
 
     Args:
         runs: of the task, see `chosen_runs`.
         known: of each measured cost its spread, see `spreads`.
+        timed: whether times are compared.
     """
     sign = -1 if goal(runs) == "max" else 1
     axes = [axis.key for axis in COMPARED]
+    counted = np.array([not axis.spread for axis in COMPARED])
     found = []
     for label, mine in runs.groupby("label"):
         finished = (
@@ -111,6 +120,7 @@ def contenders(runs: pd.DataFrame, known: Mapping[str, Spread]) -> list[Contende
         )
         ends = list(mine["status"])
         costs = finished[axes].fillna(mine[axes].median()).to_numpy(float)
+        costs = np.where(counted | timed, costs, np.nan)
         found.append(
             Contender(
                 name=str(mine["contender"].iloc[0]),

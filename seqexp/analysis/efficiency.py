@@ -9,6 +9,7 @@ import pandas as pd
 
 from seqexp.analysis.contenders import chosen_runs
 from seqexp.analysis.load import Study
+from seqexp.analysis.machines import apart
 from seqexp.analysis.records import TRAINED
 
 MEASURES = ("step", "examples", "tokens", "flops", "seconds")
@@ -42,13 +43,15 @@ def evaluations(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row a run and evaluation: `run`, `task`, `label`, `contender`, `seed`, `status`, the
-        `MEASURES` up to then, `valid`, and `loss`, which is `valid` negated where more is better.
+        `MEASURES` up to then (no seconds where times are not compared, see `apart`), `valid`, and
+        `loss`, which is `valid` negated where more is better.
     """
     runs = chosen_runs(study, table)
     runs = runs.assign(metric="valid/" + runs["score"].astype(str), task=runs["task_label"])
     kept = ["run", "task", "label", "contender", "seed", "status", "goal", "metric"]
     curves = study.curves.drop(columns="seconds").merge(runs[[*kept, *COSTS]], on=["run", "metric"])
     curves = _measured(curves.dropna(subset=["value"]).rename(columns={"value": "valid"}))
+    curves["seconds"] = curves["seconds"].mask(curves["task"].isin([*apart(study)]))
     curves["loss"] = curves["valid"].where(curves["goal"] != "max", -curves["valid"])
     columns = [*kept[:6], *MEASURES, "valid", "loss", "goal"]
     curves = curves.sort_values(["task", "label", "seed", "run", "step"], ignore_index=True)

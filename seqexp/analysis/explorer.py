@@ -18,7 +18,7 @@ from seqexp.analysis.notation import spoken
 from seqexp.analysis.pareto import front
 from seqexp.analysis.rates import over_rates
 from seqexp.analysis.statistics import estimate
-from seqexp.analysis.table import recorded
+from seqexp.analysis.table import compared
 from seqexp.runs.naming import SHORT
 
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
@@ -94,7 +94,7 @@ def _comparison(
     runs: pd.DataFrame, rows: pd.DataFrame, told: Mapping[str, str], goals: Mapping[str, str]
 ) -> dict[str, Any]:
     """The models with each test metric and each cost, over their finished seeds, and the fronts."""
-    axes = recorded(COMPARED, rows)
+    axes = compared(rows)
     finished = runs.loc[runs["status"] == "finished"]
     score = rows["score"].iloc[0] if len(rows) else None
     keys = [str(key) for key in finished if str(key).startswith("test/")]

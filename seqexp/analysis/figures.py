@@ -17,12 +17,13 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from seqexp.analysis import canvas
-from seqexp.analysis.axes import COMPARED, Axis
+from seqexp.analysis.axes import Axis
 from seqexp.analysis.curves import TIMES, Time, band, thinned
 from seqexp.analysis.looks import MUTED, PAPER, Look, model_looks
 from seqexp.analysis.notation import spoken
 from seqexp.analysis.pareto import SURE, Goal
 from seqexp.analysis.rates import over_rates
+from seqexp.analysis.table import compared
 
 LEARNING_SIZE = (360, 216)
 COST_SIZE = (266, 194)
@@ -76,7 +77,7 @@ def cost_figures(
     """The test score of a task's chosen models against each cost that is known; see above."""
     rows = rows.loc[rows["chosen"] & (rows["n"] > 0)]
     figures = []
-    for axis in COMPARED:
+    for axis in compared(rows):
         known = rows.dropna(subset=[axis.key])
         if len(known):
             task, score = _judged(known)

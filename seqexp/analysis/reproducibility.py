@@ -11,6 +11,7 @@ import numpy as np
 
 from seqexp.analysis.axes import TABLED, measured
 from seqexp.analysis.load import Study
+from seqexp.analysis.machines import machine
 
 ENOUGH = 8
 """With so many degrees of freedom a study tells the spread of its own measurements."""
@@ -39,9 +40,10 @@ def spreads(study: Study) -> dict[str, Spread]:
 
         sigma^2 = sum_p sum_i (log c_pi - mean_i log c_pi)^2 / sum_p (n_p - 1)
 
-    over all programs p of the study that were measured n_p > 1 times. The quartiles of a ledger are
-    no substitute: within one measurement a step varies less than from one measurement to the next.
-    Where the study holds fewer than `ENOUGH` repetitions, the spread that the axis states.
+    over all programs p of the study that were measured n_p > 1 times on machines that are alike.
+    The quartiles of a ledger are no substitute: within one measurement a step varies less than from
+    one measurement to the next. Where the study holds fewer than `ENOUGH` repetitions, the spread
+    that the axis states.
     """
     programs: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for files in study.files.values():
@@ -71,10 +73,11 @@ def _distinct(costs: Iterable[float | None]) -> np.ndarray:
 
 
 def _program(task: str, cost: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    """What is counted of a run's program: programs that agree in all of it are taken for one."""
+    """What is counted of a run's program, and what ran it: programs that agree in all of it are
+    taken for one."""
     counted = {
         key: value
         for key, value in cost.items()
         if key not in TEXTS and not any(part in key for part in MEASURED)
     }
-    return json.dumps([task, manifest.get("device_kind"), counted], sort_keys=True)
+    return json.dumps([task, machine(manifest), counted], sort_keys=True)

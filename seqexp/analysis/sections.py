@@ -26,6 +26,7 @@ from seqexp.analysis.figures import Figure
 from seqexp.analysis.findings import Findings
 from seqexp.analysis.headlines import headlines
 from seqexp.analysis.load import Study
+from seqexp.analysis.machines import apart, not_compared
 from seqexp.analysis.model_table import legend, model_table
 from seqexp.analysis.notation import interval
 from seqexp.analysis.page import (
@@ -131,6 +132,8 @@ def task(found: Findings, figures: TaskFigures) -> Section:
     chosen, others = rows.loc[rows["chosen"]], rows.loc[~rows["chosen"]]
     body = [paragraph(" ".join(judged), "quiet"), model_table(chosen, looks)]
     body += _missing(chosen)
+    if machines := apart(found.study).get(name):
+        body.append(paragraph(not_compared(machines), "note"))
     if has_front(rows):
         body.append(f'<p class="note"><span class="dot">•</span>{ON_FRONT}</p>')
     if len(others):

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from seqexp.analysis.axes import COMPARED
 from seqexp.analysis.bootstrap import RESAMPLES
 from seqexp.analysis.comparisons import compare
 from seqexp.analysis.contenders import Contender
@@ -17,7 +16,7 @@ from seqexp.analysis.fronts import fronts
 from seqexp.analysis.load import Study
 from seqexp.analysis.notation import interval, spoken
 from seqexp.analysis.records import STATUSES
-from seqexp.analysis.table import recorded
+from seqexp.analysis.table import compared
 from seqexp.analysis.wording import costs_in_words, endings, listed, not_in_mean, several, share
 
 SURE = 0.9
@@ -143,7 +142,7 @@ def _lead(best: str, second: str, rivals: Sequence[Contender]) -> str:
 
 def _dominance(rows: pd.DataFrame, rivals: Sequence[Contender]) -> str:
     """Which models dominate which others, cost by cost, in nearly all resamples of the seeds."""
-    axes = {axis.key: axis.name for axis in recorded(COMPARED, rows)}
+    axes = {axis.key: axis.name for axis in compared(rows)}
     pairs = fronts(rivals).dominates.dropna()
     pairs = pairs.loc[pairs["axis"].isin(list(axes))]
     if pairs.empty:
@@ -182,11 +181,13 @@ def _losses(row: dict[Any, Any]) -> str:
 
 def _fronts(rows: pd.DataFrame) -> str:
     """Which models are on the Pareto front against which costs."""
-    axes = recorded(COMPARED, rows)
+    axes = compared(rows)
     if len(rows) == 1:
         return "There is no other model to compare its cost with."
+    mixed = "Times are not compared: they were measured on different machines."
+    without_times = mixed if False in set(rows["timed"]) else ""
     if not axes:
-        return "No costs were recorded."
+        return without_times or "No costs were recorded."
     costs = {axis.key: axis.name for axis in axes}
     members: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for row in rows.to_dict("records"):
@@ -202,4 +203,4 @@ def _fronts(rows: pd.DataFrame) -> str:
     if len(dominated) > TOLD:
         dominated = [f"the {len(dominated)} others"]
     on_none = f" On none: {listed(dominated)}." if dominated else ""
-    return f"On the Pareto front: {'; '.join(parts)}.{on_none}"
+    return f"On the Pareto front: {'; '.join(parts)}.{on_none} {without_times}".rstrip()

@@ -14,6 +14,7 @@ from seqexp.analysis.bootstrap import bootstrap, interquartile_mean
 from seqexp.analysis.contenders import field
 from seqexp.analysis.fronts import ALL, fronts
 from seqexp.analysis.load import Study
+from seqexp.analysis.machines import apart, not_compared
 from seqexp.analysis.notation import count, digits, interval, shortened, spoken
 from seqexp.analysis.pareto import front
 from seqexp.analysis.records import STATUSES, TRAINED
@@ -43,10 +44,11 @@ def tabulate(study: Study) -> pd.DataFrame:
     (of others it is the label). Whether it is on the Pareto front of the test score against a cost
     is in `front/<cost>`, and in what share of the resamples of all seeds it is, in
     `front_probability/<cost>`, see `fronts`. `error/<cost>` is the relative standard error of a
-    cost that is measured.
+    cost that is measured. `timed` is False for a task whose times are not compared, see `apart`.
     """
     table = pd.DataFrame([_row(runs) for _, runs in study.runs.groupby(["task_label", "label"])])
     table["chosen"] = _chosen(table)
+    table["timed"] = ~table["task"].isin([*apart(study)])
     for axis in COMPARED:
         table[f"front/{axis.key}"] = False
     for axis in COMPARED:
@@ -60,6 +62,8 @@ def tabulate(study: Study) -> pd.DataFrame:
     for task, rows in table.loc[table["chosen"] & (table["n"] > 0)].groupby("task"):
         errors = {one.label: one.errors for one in rivals[str(task)]}
         for k, axis in enumerate(COMPARED):
+            if axis.spread and not rows["timed"].all():
+                continue
             cost, test = rows[axis.key].to_numpy(), rows["test"].to_numpy()
             error = np.array([errors[label][k] for label in rows["label"]])
             on_front = front(cost, test, rows["goal"].iloc[0], error)
@@ -115,6 +119,13 @@ def recorded(axes: Iterable[Axis], rows: pd.DataFrame) -> list[Axis]:
     return [axis for axis in axes if len(rows.dropna(subset=[axis.key]))]
 
 
+def compared(rows: pd.DataFrame) -> list[Axis]:
+    """The costs that the rows of a task are compared on: those known of any, but for times of
+    machines that differ."""
+    timed = False not in set(rows["timed"])
+    return [axis for axis in recorded(COMPARED, rows) if timed or not axis.spread]
+
+
 def _row(runs: pd.DataFrame) -> dict[str, Any]:
     finished, trained = (runs.loc[runs["status"].isin(ends)] for ends in (["finished"], [*TRAINED]))
     # Validation chooses, whatever the test split says: an unscored seed is among those that count.
@@ -149,6 +160,7 @@ def to_text(
     table: pd.DataFrame,
     width: int | None = None,
     baselines: Callable[[str], Mapping[str, float]] = lambda task: {},
+    machines: Mapping[str, Mapping[str, int]] | None = None,
 ) -> str:
     """The table for a terminal, with notes on its marks below.
 
@@ -158,6 +170,7 @@ def to_text(
         table: see `tabulate`.
         width: columns of the terminal, in which long names lose their middle; None for any number.
         baselines: of a task the scores that need no model, by name; they stand below its models.
+        machines: of each task whose times are not compared, see `apart`.
     """
     parts, notes = [], []
     rows_of = Counter(table["task"])
@@ -171,6 +184,8 @@ def to_text(
         parts += [f"{task} ({judged_by(rows)})", _aligned([HEADINGS, *cells], width)]
         left_out = missing(rows).items()
         parts += [f"  not in the mean of {_cut(label, 40)}: {seeds}" for label, seeds in left_out]
+        if machines and (measured_on := machines.get(str(task))):
+            parts.append(f"  {not_compared(measured_on)}")
         parts.append("")
     if has_front(table):
         notes.append(f"* {ON_FRONT}")

@@ -15,6 +15,7 @@ import pandas as pd
 from seqexp.analysis.contenders import goal
 from seqexp.analysis.efficiency import spent
 from seqexp.analysis.load import Study
+from seqexp.analysis.machines import apart
 from seqexp.analysis.pareto import Goal
 from seqexp.analysis.records import LOST, STATUSES, TRAINED, UNREADABLE
 from seqexp.analysis.table import by_preference, families, losses, lost_share
@@ -171,11 +172,12 @@ def trials(study: Study, table: pd.DataFrame, baselines: Mapping[str, float]) ->
 
     Returns:
         A row a task, model and number of trials: `task`, `label`, `name`, `trials`, what so many
-        take in the mean, training `seconds` and `flops`, and `expected_best`. Models of which no
-        run finished have none.
+        take in the mean, training `seconds` (none where times are not compared, see `apart`) and
+        `flops`, and `expected_best`. Models of which no run finished have none.
     """
     rows = []
     tried = _tried(study, table).merge(spent(study), on="run", how="left")
+    tried["seconds"] = tried["seconds"].mask(tried["task"].isin([*apart(study)]))
     for _, runs in tried.loc[tried["status"].isin([*TRAINED, *LOST])].groupby(["task", "label"]):
         key = tuple(runs[["task", "label", "name"]].iloc[0])
         sign = -1 if goal(runs) == "max" else 1

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from seqexp.analysis import load
 from seqexp.analysis.findings import findings
+from seqexp.analysis.machines import apart
 from seqexp.analysis.report import write_report
 from seqexp.analysis.table import tabulate, to_text
 from seqexp.commands.configs import config_folder
@@ -73,7 +74,8 @@ def report_on(
     study = load(*studies)
     found = findings(study, tabulate(study))
     # First what no full disk can take away.
-    print(to_text(found.table, terminal_width(), found.study.baselines), flush=True)
+    told = to_text(found.table, terminal_width(), study.baselines, apart(study))
+    print(told, flush=True)
     if study.problems:
         first, count = study.problems[0], len(study.problems)
         more = f", and {count - 1} more" if count > 1 else ""

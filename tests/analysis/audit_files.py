@@ -66,7 +66,7 @@ class Files:
         row |= {"valid": valid[0], "valid_half": valid[1]}
         row |= {"test_targets": s.targets, "test_sampling_half": s.sampling}
         row |= {status: s.count(status) for status in STATUSES} | s.cost
-        row |= {"chosen": str(s.chosen)}
+        row |= {"chosen": str(s.chosen), "timed": "True"}  # all on one machine
         for key in COSTS:
             compared = s.chosen and s.n > 0
             row[f"front/{key}"] = str(
