@@ -57,10 +57,15 @@ class Started(subprocess.Popen[str]):
         return said, ""
 
 
-def start(*arguments: str) -> Started:
-    """Start a command in a process of its own, with cores exposed as it does by itself."""
+def start(*arguments: str, **variables: str) -> Started:
+    """Start a command in a process of its own, with cores exposed as it does by itself.
+
+    Args:
+        arguments: of the command.
+        variables: of its environment, beside those of this process.
+    """
     kept = [f for f in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in f]
-    environment = {**os.environ, "XLA_FLAGS": " ".join(kept)}
+    environment = {**os.environ, "XLA_FLAGS": " ".join(kept), **variables}
     return Started([sys.executable, "-c", PROGRAM, *arguments], environment)
 
 

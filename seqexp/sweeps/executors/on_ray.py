@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +60,7 @@ class OnRay:
         of = self._settings
         mine = not ray.is_initialized()
         if mine:
+            _require_answer(of.address)
             try:
                 with warnings.catch_warnings():
                     # JAX warns of any fork; what is forked here executes another program at once.
@@ -145,6 +147,19 @@ class OnRay:
                 with suppress(Exception):  # It holds its cores until then.
                     ray.kill(actor)
         return found
+
+
+def _require_answer(address: str | None) -> None:
+    """Raise SeqexpError where nothing answers at an address: Ray would try for minutes."""
+    host, _, port = (address or "").rpartition("://")[2].rpartition(":")
+    if not host or not port.isdigit():
+        return  # Of this machine, or for Ray to find.
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=20).close()
+    except OSError as error:
+        raise SeqexpError(
+            f"executor=ray: no Ray at {address}: {error.strerror or first_line(error)}"
+        ) from error
 
 
 class Worker:

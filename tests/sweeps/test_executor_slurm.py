@@ -1,0 +1,65 @@
+"""SLURM for real, where it is installed: one node on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from seqexp.runs import jobs
+from tests.sweeps import slurm_cluster
+from tests.sweeps.on_cluster import LONG, kill, local, process_of, training, until
+from tests.sweeps.tiny import deterministic, start
+
+pytest.importorskip("submitit", reason="submitit is not installed: pip install 'seqexp[slurm]'")
+
+pytestmark = pytest.mark.full
+
+
+def test_without_slurm_submitting_is_refused(tmp_path):
+    sweep = start(*LONG, f"runs_dir={tmp_path}", "executor=submitit", PATH="/nowhere")
+    said, _ = sweep.communicate()
+    assert sweep.returncode == 2
+    assert "executor=submitit: " in said and "a machine that submits to SLURM?" in said
+
+
+@pytest.mark.skipif(slurm_cluster.missing() is not None, reason=str(slurm_cluster.missing()))
+def test_jobs_that_are_cancelled_killed_or_requeued_lose_nothing(tmp_path):
+    there = [*LONG, f"runs_dir={tmp_path}", "executor=submitit", "executor.minutes=5"]
+    study = tmp_path / "a"
+    with slurm_cluster.slurm(tmp_path / "slurm") as environment:
+
+        def of_slurm(*command: str) -> str:
+            return subprocess.run(
+                command, env={**os.environ, **environment}, check=True, capture_output=True,
+                text=True,
+            ).stdout  # fmt: skip
+
+        sweep = start(*there, **environment)
+        until(lambda: training(study, "rnn on digits"), sweep)
+        killed = training(study, "rnn on digits")
+        assert killed is not None
+        os.kill(process_of(study, killed), signal.SIGKILL)
+        until(lambda: training(study, "gru on digits"), sweep)
+        cancelled = training(study, "gru on digits")
+        assert cancelled is not None
+        of_slurm("scancel", cancelled.handle)
+        kill(sweep)
+
+        again = start(*there, **environment)
+        until(lambda: training(study, "gru on digits", but=cancelled), again)
+        warned = training(study, "gru on digits", but=cancelled)
+        assert warned is not None
+        # As SLURM does before a job's time is up: it is queued again, under its number.
+        of_slurm("scancel", "--signal=USR2", warned.handle)
+        until(lambda: "PENDING" in of_slurm("squeue", "-h", "-o", "%T"), again)
+        # SLURM holds a job that was queued again for two minutes.
+        of_slurm("scontrol", "update", f"JobId={warned.handle}", "StartTime=now")
+        said, _ = again.communicate()
+        assert again.returncode == 0, said
+        assert "failed" not in said
+        assert {job.state for job in jobs.read(study)} == {"ended"}
+        assert warned.handle in [job.handle for job in jobs.read(study)]
+    assert deterministic(local(tmp_path / "local")) == deterministic(study)

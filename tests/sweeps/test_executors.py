@@ -1,0 +1,201 @@
+"""Jobs elsewhere, by an executor that runs them in this process: what a sweep makes of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from seqexp.runs import jobs
+from seqexp.sweeps import execute
+from seqexp.sweeps.executors import cores, follow, work
+from seqexp.sweeps.executors.worker import work as do
+from seqexp.sweeps.groups import plan
+from seqexp.types import SeqexpError
+from tests.sweeps.tiny import TINY, deterministic, runs, seqexp
+from tests.test_configs import point
+
+pytestmark = pytest.mark.usefixtures("free")
+
+EXECUTE = sys.modules[execute.__module__]
+
+
+class Beside:
+    """Does the jobs in this process when it is asked which are gone.
+
+    Attributes:
+        asked: how often each job was started, by its key.
+        deaths: how often each job dies, by its group's name.
+    """
+
+    name = "ray"
+    poll_seconds = 0.0
+    farewell = "the jobs go on"
+
+    def __init__(self, members_per_job=None, tries=3, deaths=None, interrupted=False):
+        self.members_per_job, self.tries = members_per_job, tries
+        self.deaths, self.interrupted = dict(deaths or {}), interrupted
+        self.asked: list[str] = []
+        self.waiting: dict[str, Path] = {}
+
+    @contextmanager
+    def opened(self, study):
+        yield
+
+    def submit(self, folders):
+        self.asked += [folder.name for folder in folders]
+        first = len(self.asked) - len(folders)
+        handles = [f"{folder}#{first + i}" for i, folder in enumerate(folders)]
+        self.waiting |= dict(zip(handles, folders, strict=True))
+        return handles
+
+    def gone(self, handles):
+        if self.interrupted and handles:
+            raise KeyboardInterrupt
+        gone = {}
+        for handle in handles:
+            folder = self.waiting.pop(handle, None) or Path(handle.partition("#")[0])
+            if (folder / work.RESULT).exists():
+                continue
+            model = work.Work.read(folder).points[0].model
+            if self.deaths.get(model, 0):
+                self.deaths[model] -= 1
+                gone[handle] = "the node lost its power"
+            else:
+                do(str(folder))
+        return gone
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(follow, "GRACE", -1.0)
+
+
+@pytest.fixture
+def use(monkeypatch):
+    def use(executor: Beside) -> Beside:
+        found = EXECUTE.executor_of
+        monkeypatch.setattr(
+            EXECUTE, "executor_of", lambda s: executor if s.name == "ray" else found(s)
+        )
+        return executor
+
+    return use
+
+
+def sweep(place: Path, *more: str) -> int:
+    return seqexp("sweep", *TINY, "model=rnn,gru", f"runs_dir={place}", "study=a", *more)
+
+
+def test_records_are_those_of_the_local_executor(tmp_path, use, capsys):
+    assert sweep(tmp_path / "here", "seed=0,1") == 0
+    here = capsys.readouterr().err
+    beside = use(Beside())
+    assert sweep(tmp_path / "there", "seed=0,1", "executor=ray") == 0
+    there = capsys.readouterr().err
+    one, other = tmp_path / "here" / "a", tmp_path / "there" / "a"
+    assert len(beside.asked) == 2 and deterministic(one) == deterministic(other)
+    assert {i: r["name"] for i, r in runs(one).items()} == {
+        i: r["name"] for i, r in runs(other).items()
+    }
+    # The same closing table, too.
+    assert here.splitlines()[-5:] == there.splitlines()[-5:]
+    assert {job.state for job in jobs.read(other)} == {"ended"}
+    assert sweep(tmp_path / "there", "seed=0,1", "executor=ray") == 0
+    assert len(beside.asked) == 2 and "4 skipped" in capsys.readouterr().err
+
+
+def test_an_executor_is_no_part_of_a_run():
+    ids = [plan([point(*TINY, f"executor={e}")])[1] for e in ("local", "submitit", "ray")]
+    assert ids[0] == ids[1] == ids[2]
+    (one,) = plan([point(*TINY, "executor=ray")])[0][0].members
+    assert "executor" not in one.info.config and "executor" not in one.info.choices
+
+
+def test_large_groups_are_split_into_equal_jobs(tmp_path, use):
+    beside = use(Beside(members_per_job=3))
+    assert (
+        seqexp(
+            "sweep", *TINY, "model=rnn", "seed=0,1,2,3", f"runs_dir={tmp_path}", "study=a",
+            "executor=ray",
+        )
+        == 0
+    )  # fmt: skip
+    assert sorted(len(job.runs) for job in jobs.read(tmp_path / "a")) == [2, 2]
+    assert len(beside.asked) == 2 and len(runs(tmp_path / "a")) == 4
+
+
+def test_a_job_that_dies_is_started_again_and_fails_after_so_many_tries(tmp_path, use, capsys):
+    beside = use(Beside(tries=2, deaths={"rnn": 1, "gru": 5}))
+    assert sweep(tmp_path, "executor=ray") == 1
+    said = capsys.readouterr().err
+    assert "rnn on digits is started again (2 of 2): the node lost its power" in said
+    assert "its job died 2 times, the last time: the node lost its power" in said
+    assert "1 finished, 1 failed" in said and len(beside.asked) == 4
+    (failed,) = [job for job in jobs.read(tmp_path / "a") if job.state == "failed"]
+    assert failed.group == "gru on digits" and failed.tries == 2 and "lost its power" in failed.why
+    beside.deaths.clear()
+    assert sweep(tmp_path, "executor=ray") == 0  # Started anew by the user: from the first try.
+    assert {job.state for job in jobs.read(tmp_path / "a")} == {"ended"}
+
+
+def test_jobs_of_a_sweep_that_was_interrupted_are_followed(tmp_path, use, capsys):
+    first = use(Beside(interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        execute([point(*TINY, f"runs_dir={tmp_path}", "study=a", "executor=ray")])
+    assert len(first.asked) == 1 and not runs(tmp_path / "a")
+    assert "the jobs go on" in capsys.readouterr().err
+    second = use(Beside())
+    (outcome,) = execute([point(*TINY, f"runs_dir={tmp_path}", "study=a", "executor=ray")])
+    assert outcome.status == "finished" and second.asked == []
+    assert "1 jobs of an earlier sweep are followed" in capsys.readouterr().err
+
+
+def test_a_job_that_other_code_would_do_is_refused_and_not_tried_again(
+    tmp_path, use, capsys, monkeypatch
+):
+    beside = use(Beside())
+    monkeypatch.setattr(work, "source_hash", iter(["one", "one", "another"] * 9).__next__)
+    assert sweep(tmp_path, "model=rnn", "executor=ray") == 1
+    assert "planned by other code" in capsys.readouterr().err and len(beside.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["executor=ray", "executor.cpus=0"], "executor.cpus must be a whole number of at least 1"),
+        (["executor=ray", "executor.groups_per_device=2"], "needs gpus=1, not gpus=0"),
+        (["executor=submitit", "executor.minutes=1"], "must be less than the time limit"),
+        (["executor=submitit", "executor.memory_gb=-1"], "memory_gb must be a number above 0"),
+        (["executor=submitit", "+executor.partitions=a"], "did you mean executor.partition?"),
+        (["executor.name=slurm"], "no executor 'slurm'"),
+    ],
+)
+def test_what_an_executor_cannot_be_is_refused(overrides, message):
+    with pytest.raises(SeqexpError) as refused:
+        point(*TINY, *overrides)
+    assert message in str(refused.value)
+
+
+def test_jobs_of_one_machine_have_cores_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    there = os.sched_getaffinity(0)
+    if len(there) < 2:
+        pytest.skip("one core")
+    first = cores._locked(min(there))
+    assert first is not None
+    with cores.own_cores(1):
+        assert os.sched_getaffinity(0) == {sorted(there)[1]}
+    assert os.sched_getaffinity(0) == there
+    others = [cores._locked(core) for core in there if core != min(there)]
+    with pytest.raises(SeqexpError, match="other jobs leave 0"), cores.own_cores(1):
+        pass
+    for file in (first, *others):
+        assert file is not None
+        file.close()
+    with cores.own_cores(None):
+        assert os.sched_getaffinity(0) == there
