@@ -105,7 +105,7 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     """
     data = data or Data()
     ids: list[str] = []
-    groups: dict[str, list[Planned]] = {}
+    groups: dict[str, dict[str, Planned]] = {}
     experiments: dict[str, Experiment] = {}
     checked: dict[str, tuple[Experiment, int]] = {}
     left_to_us: set[str] = set()
@@ -143,13 +143,12 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
         if key != wanted:
             left_to_us.add(key)
         idle.setdefault(key, {}).update(dict.fromkeys(differences(point.config, settled.config)))
-        members = groups.setdefault(key, [])
-        if planned.info.id not in [member.info.id for member in members]:
-            members.append(planned)
+        groups.setdefault(key, {}).setdefault(planned.info.id, planned)
     if wrong:
         lines = [f"{', '.join(sorted(set(names)))}: {message}" for message, names in wrong.items()]
         raise SeqexpError("; ".join(lines))
-    called = group_names([members[0].point for members in groups.values()])
+    found = {key: tuple(members.values()) for key, members in groups.items()}
+    called = group_names([members[0].point for members in found.values()])
     planned_groups = [
         Group(
             name=name,
@@ -157,10 +156,10 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
             batch_devices=members[0].point.config["trainer"]["batch_devices"],
             auto=key in left_to_us,
             load=partial(data.load, members[0].point.config["task"], experiments[key]),
-            members=tuple(members),
+            members=members,
             without_effect=tuple(idle[key]),
         )
-        for name, (key, members) in zip(called, groups.items(), strict=True)
+        for name, (key, members) in zip(called, found.items(), strict=True)
     ]
     return planned_groups, ids
 
