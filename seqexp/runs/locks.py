@@ -92,6 +92,9 @@ class Locks:
 
     Args:
         study: the study's folder, which the context makes where it is missing.
+
+    Attributes:
+        dead: by the name of the lock, the last holder that was found dead, and lost it.
     """
 
     def __init__(self, study: Path) -> None:
@@ -99,6 +102,7 @@ class Locks:
         # Clocks of machines differ: ages are told by that of the file system.
         self._clock = self._folder / f".{uuid.uuid4().hex}.clock"
         self._held: dict[str, Path] = {}
+        self.dead: dict[str, Holder] = {}
         self._ended = threading.Event()
         self._heart: threading.Thread | None = None
 
@@ -182,6 +186,7 @@ class Locks:
                 self._clock.touch()
                 if not holder.is_gone(self._clock.stat().st_mtime - touched):
                     return holder
+                self.dead[name] = holder
                 path.unlink(missing_ok=True)
         except IsADirectoryError as error:
             raise SeqexpError(

@@ -139,6 +139,9 @@ def _train(
         for group, members in to_train:
             with sharing.taken(members) as share:
                 outcomes |= share.closed
+                for member in share.mine:
+                    if (by := locks.dead.pop(member.info.id, None)) is not None:
+                        progress.say(f"{member.info.name} is taken over: {by} has died")
                 if share.mine:
                     failed = run_group(group, share.mine, mirror, progress, locks.holds)
                     drop_programs()

@@ -81,6 +81,7 @@ def test_a_lock_of_a_process_that_is_gone_is_taken_over_at_once(tmp_path, dead):
     _left(tmp_path, pid=dead)
     with Locks(tmp_path) as mine:
         assert mine.take("a") is None
+        assert mine.dead["a"].pid == dead
 
 
 def test_a_killed_process_is_dead_before_anybody_has_waited_for_it(tmp_path):
