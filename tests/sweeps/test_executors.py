@@ -137,7 +137,12 @@ def test_a_job_that_dies_is_started_again_and_fails_after_so_many_tries(tmp_path
     assert "its job died 2 times, the last time: the node lost its power" in said
     assert "1 finished, 1 failed" in said and len(beside.asked) == 4
     (failed,) = [job for job in jobs.read(tmp_path / "a") if job.state == "failed"]
-    assert failed.group == "gru on digits" and failed.tries == 2 and "lost its power" in failed.why
+    assert (
+        failed.group == "gru on digits"
+        and failed.tries == 2
+        and failed.why
+        and "lost its power" in failed.why
+    )
     beside.deaths.clear()
     assert sweep(tmp_path, "executor=ray") == 0  # Started anew by the user: from the first try.
     assert {job.state for job in jobs.read(tmp_path / "a")} == {"ended"}
