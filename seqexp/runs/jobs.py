@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ class Job:
     Attributes:
         key: names it, and its file.
         executor: which handed it over.
+        folder: the name of its own folder, beside the file: each time that it is submitted another.
         handle: by which the cluster knows it.
         group: the name, for people, of the group that it trains.
         runs: their ids.
@@ -38,6 +39,7 @@ class Job:
 
     key: str
     executor: Executor
+    folder: str
     handle: str
     group: str
     runs: tuple[str, ...]
@@ -69,6 +71,15 @@ def read(study: Path) -> list[Job]:
     return sorted(jobs, key=lambda job: (job.submitted_at, job.key))
 
 
+def read_some(study: Path, keys: Iterable[str]) -> list[Job]:
+    """The jobs with these keys, as far as they are there and can be read."""
+    found = []
+    for key in keys:
+        with suppress(OSError, Damaged, KeyError, TypeError, ValueError):
+            found.append(_job(read_json(study / JOBS / f"{key}.json") or {}))
+    return found
+
+
 def _job(value: Mapping[str, Any]) -> Job:
     """Raises one of Python's own errors for what `write` would not have written."""
     if value["format"] != FORMAT or not isinstance(value["runs"], list):
@@ -76,7 +87,7 @@ def _job(value: Mapping[str, Any]) -> Job:
     kept: dict[str, Any] = {key: value[key] for key in Job.__dataclass_fields__}
     kept["runs"] = tuple(kept["runs"])
     job = Job(**kept)
-    texts = job.key, job.handle, job.group, job.submitted_at, *job.runs
+    texts = job.key, job.folder, job.handle, job.group, job.submitted_at, *job.runs
     if not all(isinstance(text, str) for text in texts) or not isinstance(job.tries, int):
         raise ValueError(value)
     if job.executor not in get_args(Executor) or job.state not in get_args(State):

@@ -40,7 +40,13 @@ def timed(folder: Path, *points: tuple[int, float]) -> None:
 
 
 def job(study: Path, key: str, *runs: str, **changes: Any) -> None:
-    first = {"executor": "submitit", "handle": "17_0", "group": "lstm", "state": "submitted"}
+    first = {
+        "executor": "submitit",
+        "folder": "1-a",
+        "handle": "17_0",
+        "group": "lstm",
+        "state": "submitted",
+    }
     first |= {"submitted_at": "2026-11-01T12:00:00+00:00", "tries": 2, "why": None}
     jobs.write(study, Job(**{"key": key, "runs": runs, **first, **changes}))
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
+import threading
+import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from seqexp.runs import jobs
+from seqexp.runs import attempts, jobs
+from seqexp.runs.locks import Locks
 from seqexp.sweeps import execute
 from seqexp.sweeps.executors import cores, follow, work
 from seqexp.sweeps.executors.worker import work as do
@@ -28,12 +33,13 @@ class Beside:
     """Does the jobs in this process when it is asked which are gone.
 
     Attributes:
-        asked: how often each job was started, by its key.
+        asked: the folders of the jobs that were submitted.
         deaths: how often each job dies, by its group's name.
     """
 
     name = "ray"
     poll_seconds = 0.0
+    outlives = True
     farewell = "the jobs go on"
 
     def __init__(self, members_per_job=None, tries=3, deaths=None, interrupted=False):
@@ -47,9 +53,8 @@ class Beside:
         yield
 
     def submit(self, folders):
-        self.asked += [folder.name for folder in folders]
-        first = len(self.asked) - len(folders)
-        handles = [f"{folder}#{first + i}" for i, folder in enumerate(folders)]
+        handles = [str(folder) for folder in folders]
+        self.asked += handles
         self.waiting |= dict(zip(handles, folders, strict=True))
         return handles
 
@@ -58,7 +63,8 @@ class Beside:
             raise KeyboardInterrupt
         gone = {}
         for handle in handles:
-            folder = self.waiting.pop(handle, None) or Path(handle.partition("#")[0])
+            folder = Path(handle)
+            self.waiting.pop(handle, None)
             if (folder / work.RESULT).exists():
                 continue
             model = work.Work.read(folder).points[0].model
@@ -178,6 +184,7 @@ def test_a_job_that_other_code_would_do_is_refused_and_not_tried_again(
         (["executor=submitit", "executor.memory_gb=-1"], "memory_gb must be a number above 0"),
         (["executor=submitit", "+executor.partitions=a"], "did you mean executor.partition?"),
         (["executor.name=slurm"], "no executor 'slurm'"),
+        (["executor=submitit", "executor.parameters=[a]"], "executor.parameters"),
     ],
 )
 def test_what_an_executor_cannot_be_is_refused(overrides, message):
@@ -186,8 +193,9 @@ def test_what_an_executor_cannot_be_is_refused(overrides, message):
     assert message in str(refused.value)
 
 
-def test_jobs_of_one_machine_have_cores_of_their_own(tmp_path, monkeypatch):
+def test_jobs_of_one_machine_have_cores_of_their_own(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(cores, "POLL", 0.01)
     there = os.sched_getaffinity(0)
     if len(there) < 2:
         pytest.skip("one core")
@@ -196,11 +204,85 @@ def test_jobs_of_one_machine_have_cores_of_their_own(tmp_path, monkeypatch):
     with cores.own_cores(1):
         assert os.sched_getaffinity(0) == {sorted(there)[1]}
     assert os.sched_getaffinity(0) == there
-    others = [cores._locked(core) for core in there if core != min(there)]
-    with pytest.raises(SeqexpError, match="other jobs leave 0"), cores.own_cores(1):
-        pass
-    for file in (first, *others):
-        assert file is not None
-        file.close()
+    # A job that asks for more waits until there are so many, and locks none meanwhile.
+    waiter = threading.Thread(target=_run_on, args=(len(there),))
+    waiter.start()
+    while "waiting for" not in capfd.readouterr().err:
+        time.sleep(0.01)
+    first.close()
+    waiter.join()
     with cores.own_cores(None):
         assert os.sched_getaffinity(0) == there
+
+
+def _run_on(count: int) -> None:
+    with cores.own_cores(count):
+        pass
+
+
+def test_work_comes_back_as_it_was_and_is_its_owners_alone(tmp_path):
+    one = replace(point(*TINY), name="a name")
+    odd = replace(one, config={**one.config, "model": {"_target_": "a.B", "cap": math.inf}})
+    given = work.Work.of([one, odd], 2)
+    given.write(tmp_path / "jobs" / "one")
+    assert work.Work.read(tmp_path / "jobs" / "one") == given
+    assert (tmp_path / "jobs" / "one").stat().st_mode & 0o077 == 0
+
+
+def test_a_mistake_in_a_users_own_code_leaves_its_traceback(tmp_path, use, capsys, monkeypatch):
+    use(Beside())
+    place = [f"runs_dir={tmp_path}", "study=a", "executor=ray"]
+    healthy, inside = EXECUTE.plan, []
+
+    def plan(*arguments):
+        inside.append(1)
+        if len(inside) > 1:
+            raise KeyError("no such thing")
+        return healthy(*arguments)
+
+    monkeypatch.setattr(EXECUTE, "plan", plan)
+    (outcome,) = execute([point(*TINY, *place)])
+    assert outcome.status == "failed" and "KeyError: 'no such thing'" in outcome.detail
+    (written,) = (tmp_path / "a" / jobs.JOBS).glob("*/error.txt")
+    assert str(written) in outcome.detail and "Traceback" in written.read_text()
+
+
+def test_what_another_sweep_trains_is_left_to_it(tmp_path, use, capsys):
+    """Its jobs are of a Ray of its own, of which this sweep can know nothing."""
+
+    class Alone(Beside):
+        looks = 0
+
+        def gone(self, handles):
+            # Nobody here knows them; the other sweep ends while this one looks a third time.
+            self.looks += 1
+            if self.looks == 3:
+                locks.release(ids[0])
+                do(*handles)
+            return {handle: "not known" for handle in handles}
+
+    place = [f"runs_dir={tmp_path}", "study=a", "executor=ray"]
+    _, ids = plan([point(*TINY, *place)])
+    use(Beside(interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        execute([point(*TINY, *place)])
+    with Locks(tmp_path / "a") as locks:
+        assert locks.take(ids[0]) is None
+        second = use(Alone())
+        (outcome,) = execute([point(*TINY, *place)])
+    assert outcome.status == "finished" and second.asked == []
+    assert "1 jobs of an earlier sweep are followed" in capsys.readouterr().err
+
+
+def test_jobs_that_end_with_the_sweep_did_not_die(tmp_path, use):
+    place = [f"runs_dir={tmp_path}", "study=a", "executor=ray"]
+    _, (id,) = plan([point(*TINY, *place)])
+    ending = Beside(interrupted=True)
+    ending.outlives = False
+    use(ending)
+    (tmp_path / "a" / id).mkdir(parents=True)
+    attempts.write(tmp_path / "a" / id, attempts.Attempt(0, 1, "measuring costs", None))
+    with pytest.raises(KeyboardInterrupt):
+        execute([point(*TINY, *place)])
+    assert attempts.read(tmp_path / "a" / id) is None
+    assert [job.state for job in jobs.read(tmp_path / "a")] == ["ended"]

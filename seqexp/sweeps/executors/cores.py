@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from seqexp.types import SeqexpError
+POLL = 0.5
+"""Seconds between two tries, and up to twice that."""
 
 
 @contextmanager
@@ -19,38 +23,43 @@ def own_cores(count: int | None) -> Iterator[None]:
 
     Jobs that run side by side would otherwise spread over all cores, each as slow as the others
     make it. A machine's jobs agree by locked files in its temporary folder, which the system
-    unlocks when a process ends, however it does. Nothing changes where the scheduler has bound the
-    process to no more cores than these.
+    unlocks when a process ends, however it does; one that finds too few cores free waits. Where a
+    machine has fewer cores than these, or the scheduler gives fewer, it is all of them.
 
     Args:
-        count: of the cores; None for all that there are.
-
-    Raises:
-        SeqexpError: jobs of ours have all cores but fewer than these.
+        count: of the cores; None for all that there are, whoever else uses them.
     """
     if count is None or not hasattr(os, "sched_setaffinity"):
         yield
         return
     before = os.sched_getaffinity(0)
-    if len(before) <= count:
-        yield
-        return
-    with ExitStack() as held:
-        mine: set[int] = set()
-        for core in sorted(before):
-            if len(mine) < count and (file := _locked(core)):
-                held.enter_context(file)
-                mine.add(core)
-        if len(mine) < count:
-            raise SeqexpError(
-                f"a job asks for {count} cores, and of {len(before)} here other jobs leave "
-                f"{len(mine)}: let the scheduler start fewer at once"
-            )
+    with _held(sorted(before), min(count, len(before))) as mine:
         os.sched_setaffinity(0, mine)
         try:
             yield
         finally:
             os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def _held(cores: Sequence[int], count: int) -> Iterator[set[int]]:
+    """So many of these cores, as soon as they are free; those that are locked while it waits for
+    more are given back, so that no two processes wait for each other."""
+    told = False
+    while True:
+        with ExitStack() as held:
+            mine: set[int] = set()
+            for core in cores:
+                if len(mine) < count and (file := _locked(core)):
+                    held.enter_context(file)
+                    mine.add(core)
+            if len(mine) == count:
+                yield mine
+                return
+        if not told:
+            print(f"waiting for {count} cores: other jobs have them", file=sys.stderr, flush=True)
+            told = True
+        time.sleep(POLL * (1 + random.random()))
 
 
 def _locked(core: int) -> IO[bytes] | None:

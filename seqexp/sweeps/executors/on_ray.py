@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,11 +24,18 @@ NAMESPACE = "seqexp"
 LOG = "log.txt"
 """What a job prints, in its folder."""
 
-PASSED_ON = ("SEQEXP_", "JAX_", "XLA_", "WANDB_", "HF_")
-"""What variables of the environment begin with that jobs get as this process has them."""
+PASSED_ON = ("SEQEXP_", "JAX_", "XLA_")
+"""What variables of the environment begin with that jobs get as this process has them. Ray writes
+these into its logs."""
+
+SECRET = ("WANDB_", "HF_")
+"""The same of those that may be secrets: they are handed over by a call, which Ray doesn't log."""
 
 MEMORY = 0.9
 """The part of a device's memory that the groups on it share."""
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class OnRay:
@@ -43,6 +52,7 @@ class OnRay:
         self._settings = settings
         self.members_per_job = settings.members_per_job
         self.tries = settings.tries
+        self.outlives = settings.address is not None
         self.farewell = (
             "the jobs ended with this process, which had started Ray: the same command goes on"
             if settings.address is None
@@ -62,7 +72,7 @@ class OnRay:
         if mine:
             _require_answer(of.address)
             try:
-                with warnings.catch_warnings():
+                with warnings.catch_warnings(), _same_handlers():
                     # JAX warns of any fork; what is forked here executes another program at once.
                     warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
                     ray.init(
@@ -102,6 +112,7 @@ class OnRay:
 
         of = self._settings
         environment = {k: v for k, v in os.environ.items() if k.startswith(PASSED_ON)}
+        secret = {k: v for k, v in os.environ.items() if k.startswith(SECRET)}
         if of.gpus:
             share = MEMORY / of.groups_per_device
             environment.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{share:.3f}")
@@ -115,9 +126,10 @@ class OnRay:
         }
         handles = []
         for folder in folders:
-            handle = f"{folder.absolute()}#{os.urandom(4).hex()}"
+            handle = folder.name
             actor = ray.remote(Worker).options(**options, name=handle).remote()
-            self._ends[handle] = (actor, actor.work.remote(str(folder.absolute())))
+            end = actor.work.remote(str(folder.absolute()), secret)
+            self._ends[handle] = (actor, end)
             handles.append(handle)
         return handles
 
@@ -149,6 +161,21 @@ class OnRay:
         return found
 
 
+@contextmanager
+def _same_handlers() -> Iterator[None]:
+    """Behind it, signals are handled as before: Ray would end the process with a stack of C++."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+
 def _require_answer(address: str | None) -> None:
     """Raise SeqexpError where nothing answers at an address: Ray would try for minutes."""
     host, _, port = (address or "").rpartition("://")[2].rpartition(":")
@@ -165,13 +192,19 @@ def _require_answer(address: str | None) -> None:
 class Worker:
     """An actor that does one job."""
 
-    def work(self, job: str) -> None:
-        """Do it; what is printed goes to its folder."""
+    def work(self, job: str, secret: Mapping[str, str]) -> None:
+        """Do it; what is printed goes to its folder. Then the actor ends, and holds no cores."""
+        from ray.actor import exit_actor
+
+        os.environ.update(secret)
         log = os.open(Path(job) / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for stream in (1, 2):
             os.dup2(log, stream)
         os.close(log)
-        work(job)
+        try:
+            work(job)
+        finally:
+            exit_actor()
 
     def done(self) -> None:
         """Returns once it is done."""

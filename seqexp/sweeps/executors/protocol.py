@@ -22,6 +22,7 @@ class Executor(Protocol):
         members_per_job: a larger group is split; None for never.
         tries: how often a job is started, if it dies.
         poll_seconds: between two looks.
+        outlives: whether jobs go on when the sweep ends.
         farewell: what to say of the jobs when the sweep is interrupted.
     """
 
@@ -29,6 +30,7 @@ class Executor(Protocol):
     members_per_job: int | None
     tries: int
     poll_seconds: float
+    outlives: bool
     farewell: str
 
     def opened(self, study: Path) -> AbstractContextManager[None]:

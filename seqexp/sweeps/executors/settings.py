@@ -60,7 +60,7 @@ class Submitit:
     parallel: int = 256
     tries: int = 3
     setup: list[str] = field(default_factory=list)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] | None = None
     name: ClassVar[str] = "submitit"
 
     def __post_init__(self) -> None:

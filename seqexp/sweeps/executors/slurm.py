@@ -34,6 +34,7 @@ class Slurm:
 
     name: jobs.Executor = "submitit"
     poll_seconds = 5.0
+    outlives = True
     farewell = "the jobs go on in SLURM: the same command follows them, scancel ends them"
 
     def __init__(self, settings: Submitit) -> None:
@@ -49,6 +50,7 @@ class Slurm:
         with needs("slurm"):
             import submitit
         of = self._settings
+        _require_room(of.cpus)
         self._logs = study.absolute() / jobs.JOBS / LOGS
         try:
             self._executor = submitit.SlurmExecutor(folder=self._logs, max_num_timeout=REQUEUED)
@@ -71,7 +73,11 @@ class Slurm:
             cpus_per_task=of.cpus,
             signal_delay_s=of.signal_seconds,
             array_parallelism=of.parallel,
-            additional_parameters={"requeue": True, "open_mode": "append", **of.parameters},
+            additional_parameters={
+                "requeue": True,
+                "open_mode": "append",
+                **(of.parameters or {}),
+            },
             **{name: value for name, value in optional.items() if value is not None},
         )
         yield
@@ -125,6 +131,17 @@ class Resumable:
         # Locks are released and the attempt is no death: it will go on.
         endings.end()
         return DelayedSubmission(Resumable(), job)
+
+
+def _require_room(cpus: int) -> None:
+    """Raise SeqexpError where no node has so many cores: a job would wait forever."""
+    told = _asked("sinfo", "-h", "-o", "%c") or ""
+    cores = [int(words) for word in told.split() if (words := word.rstrip("+")).isdigit()]
+    if cores and cpus > max(cores) and "+" not in told:
+        raise SeqexpError(
+            f"executor=submitit: a job asks for {cpus} cores, and SLURM's largest node has "
+            f"{max(cores)}"
+        )
 
 
 def _asked(*command: str) -> str | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from seqexp.runs.locks import Holder
 from seqexp.runs.manifest import source_hash
-from seqexp.runs.store import read_json, write_json_atomic
+from seqexp.runs.store import read_json, write_atomic, write_json_atomic
 from seqexp.sweeps.outcome import Outcome
 from seqexp.sweeps.point import Point
 from seqexp.types import SeqexpError
@@ -55,21 +56,22 @@ class Work:
         )
 
     def write(self, job: Path) -> None:
-        """Into the folder of a job that has not started; what an earlier one left there goes.
-
-        The file can be read by its owner alone: a config may hold what is not for others.
-        """
-        job.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in (STARTED, RESULT):
-            (job / name).unlink(missing_ok=True)
-        write_json_atomic(job / WORK, asdict(self))
+        """Into the folder of a job, made here; for its owner alone: a config may hold what is not
+        for others."""
+        job.parent.mkdir(parents=True, exist_ok=True)
+        job.mkdir(mode=0o700)
+        # As Python writes it, infinities too.
+        write_atomic(job / WORK, json.dumps(asdict(self)).encode("utf-8"))
 
     @classmethod
     def read(cls, job: Path) -> Work:
         """The work of a job. Raises SeqexpError where it is not there, or is of other code."""
-        found = read_json(job / WORK)
-        if found is None:
-            raise SeqexpError(f"no {job / WORK} here: is it on a disk that all machines share?")
+        try:
+            found = json.loads((job / WORK).read_bytes())
+        except FileNotFoundError:
+            raise SeqexpError(
+                f"no {job / WORK} here: is it on a disk that all machines share?"
+            ) from None
         if found["source"] != source_hash():
             raise SeqexpError(
                 f"the sweep was planned by other code (source {found['source']}) than is installed "
@@ -105,9 +107,11 @@ class Result:
 
     @classmethod
     def read(cls, job: Path) -> Result | None:
-        """The result in a job's folder; None where there is none (yet)."""
-        found: dict[str, Any] | None = read_json(job / RESULT)
-        if found is None:
-            return None
-        outcomes = [Outcome(**{**o, "directory": Path(o["directory"])}) for o in found["outcomes"]]
-        return cls(tuple(outcomes), found["error"])
+        """The result in a job's folder; None where there is none (yet), or none to be read."""
+        with suppress(SeqexpError, KeyError, TypeError):
+            if (found := read_json(job / RESULT)) is not None:
+                told = [
+                    {**each, "directory": Path(each["directory"])} for each in found["outcomes"]
+                ]
+                return cls(tuple(Outcome(**each) for each in told), found["error"])
+        return None

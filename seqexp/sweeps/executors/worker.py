@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,10 +32,13 @@ def work(job: str) -> None:
 
             start_jax()
             write_result(folder, execute(asked.points, patient=True))
-    except Exception as error:  # Of whatever kind: the sweep is told.
+    except SeqexpError as error:
         write_result(folder, error=reason(error))
-        if not isinstance(error, SeqexpError):
-            raise
+    except Exception as error:  # Of whatever kind: the sweep is told.
+        path = folder / "error.txt"
+        lines = "".join(traceback.format_exception(error))
+        path.write_text(lines, encoding="utf-8", errors="backslashreplace")
+        write_result(folder, error=f"{reason(error)}; {path} says where it came from")
 
 
 @contextmanager
