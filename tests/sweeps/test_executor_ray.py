@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +75,23 @@ def test_a_cluster_that_is_not_there_is_refused(tmp_path):
     sweep = start(*LONG, f"runs_dir={tmp_path}", "executor=ray", "executor.address=127.0.0.1:1")
     said, _ = sweep.communicate()
     assert sweep.returncode == 2 and "executor=ray: no Ray at 127.0.0.1:1" in said, said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sweep_ends_its_own_ray_in_order(tmp_path, number):
+    study = tmp_path / "a"
+    sweep = start(*LONG, f"runs_dir={tmp_path}", "executor=ray", WANDB_API_KEY="a secret of ours")
+    until(lambda: training(study, "rnn on digits"), sweep)
+    job = training(study, "rnn on digits")
+    assert job is not None
+    pid = process_of(study, job)
+    sweep.send_signal(number)
+    said, _ = sweep.communicate()
+    assert sweep.returncode == 128 + number, said
+    assert "the jobs ended with this process, which had started Ray" in said
+    assert "the same command goes on from here" in said
+    until(lambda: not os.path.exists(f"/proc/{pid}"))
+    assert not list(study.glob("*/attempt.json"))  # It was no death of theirs.
+    assert {job.state for job in jobs.read(study)} == {"ended"}
+    logs = Path(tempfile.gettempdir()).glob("ray/session_latest/logs/*")
+    assert not any(b"a secret of ours" in path.read_bytes() for path in logs if path.is_file())

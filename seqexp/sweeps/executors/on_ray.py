@@ -92,7 +92,8 @@ class OnRay:
         finally:
             self._ends.clear()
             if mine:
-                ray.shutdown()
+                with _same_handlers(blocked=True):
+                    ray.shutdown()
 
     def _require_room(self, ray: Any) -> None:
         """Raise SeqexpError where no node is large enough: its jobs would wait forever."""
@@ -162,18 +163,24 @@ class OnRay:
 
 
 @contextmanager
-def _same_handlers() -> Iterator[None]:
-    """Behind it, signals are handled as before: Ray would end the process with a stack of C++."""
+def _same_handlers(blocked: bool = False) -> Iterator[None]:
+    """Behind it, signals are handled as before: Ray would end the process with a stack of C++.
+
+    Args:
+        blocked: until then, they wait; what is started meanwhile would inherit that.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS if blocked else ())
     try:
         yield
     finally:
         for number, handler in before.items():
             if handler is not None:
                 signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _require_answer(address: str | None) -> None:
