@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from seqexp.runs import jobs
@@ -28,25 +29,40 @@ LONG = [
 """Some ten seconds of training a job, in which it is killed."""
 
 
-def until(found: Callable[[], object], sweep: Started | None = None, seconds: float = 300) -> None:
-    """Wait until something is so, while a sweep runs."""
+def until(found: Callable[[], object]) -> None:
+    """Wait until something is so."""
     since = time.monotonic()
     while not found():
-        said = "" if sweep is None or sweep.poll() is None else sweep.communicate()[0]
-        assert not said, said
-        assert time.monotonic() - since < seconds, "it never came"
+        assert time.monotonic() - since < 900, "it never came"
         time.sleep(0.05)
 
 
-def training(study: Path, group: str, but: Job | None = None) -> Job | None:
-    """The job of a group that has recorded a step, other than one before; None for none."""
-    for job in jobs.read(study):
-        other = but is None or job.handle != but.handle
-        if job.group == group and other and job.state == "submitted":
-            started = (folder_of(study, job) / STARTED).exists()
-            if started and all((study / run / TIMING).exists() for run in job.runs):
-                return job
-    return None
+def caught(study: Path, group: str, sweep: Started, but: Job | None = None) -> Job | None:
+    """Wait for a group's job, other than one before, to have recorded a step; None where it has
+    come to its end by then, as it may on a busy machine: there is nothing left to kill."""
+
+    def found() -> list[Job]:
+        of_group = [job for job in jobs.read(study) if job.group == group]
+        return [job for job in of_group if but is None or job.handle != but.handle]
+
+    def is_training(job: Job) -> bool:
+        started = (folder_of(study, job) / STARTED).exists()
+        return started and all((study / run / TIMING).exists() for run in job.runs)
+
+    def is_over(job: Job) -> bool:
+        return job.state != "submitted" or (folder_of(study, job) / RESULT).exists()
+
+    until(
+        lambda: sweep.poll() is not None or any(is_training(j) or is_over(j) for j in found()),
+    )
+    return next((job for job in found() if is_training(job) and not is_over(job)), None)
+
+
+def kill_job(study: Path, job: Job | None) -> None:
+    """Kill the process that does a job, if one still does."""
+    if job is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process_of(study, job), signal.SIGKILL)
 
 
 def process_of(study: Path, job: Job) -> int:
