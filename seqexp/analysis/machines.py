@@ -9,6 +9,7 @@ from typing import Any
 from seqexp.analysis.axes import TABLED, measured
 from seqexp.analysis.load import Study
 from seqexp.analysis.wording import several
+from seqexp.runs.manifest import machine_of
 
 
 def machine(manifest: Mapping[str, Any]) -> str | None:
@@ -20,13 +21,12 @@ def machine(manifest: Mapping[str, Any]) -> str | None:
     Returns:
         None where the manifest does not tell.
     """
-    cpu, device = manifest.get("cpu"), manifest.get("device_kind")
-    cpu = cpu if isinstance(cpu, dict) else {}
-    model, usable = cpu.get("model"), cpu.get("usable")
-    if not (model or usable or device):
+    found = machine_of(manifest)
+    if found is None:
         return None
-    name = str(model or "a processor without a name")
-    name = name if device in (None, "cpu") else f"{device} on {name}"
+    name = str(found.cpu or "a processor without a name")
+    name = name if found.device_kind in (None, "cpu") else f"{found.device_kind} on {name}"
+    usable = found.usable
     return f"{name}, {several(usable, 'usable core')}" if isinstance(usable, int) else name
 
 

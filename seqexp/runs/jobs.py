@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,23 +61,20 @@ def write(study: Path, job: Job) -> None:
 
 def read(study: Path) -> list[Job]:
     """The jobs of a study in the order in which they were submitted; a damaged file is none."""
-    jobs = []
+    jobs: list[Job] = []
     with suppress(OSError):
         for path in (study / JOBS).iterdir():
             # A name that begins with a dot is of a file that is being written.
             if path.suffix == ".json" and not path.name.startswith("."):
-                with suppress(Damaged, KeyError, TypeError, ValueError):
-                    jobs.append(_job(read_json(path) or {}))
+                jobs += filter(None, [read_one(study, path.stem)])
     return sorted(jobs, key=lambda job: (job.submitted_at, job.key))
 
 
-def read_some(study: Path, keys: Iterable[str]) -> list[Job]:
-    """The jobs with these keys, as far as they are there and can be read."""
-    found = []
-    for key in keys:
-        with suppress(OSError, Damaged, KeyError, TypeError, ValueError):
-            found.append(_job(read_json(study / JOBS / f"{key}.json") or {}))
-    return found
+def read_one(study: Path, key: str) -> Job | None:
+    """The job with this key; None where there is none, or its file is damaged."""
+    with suppress(OSError, Damaged, KeyError, TypeError, ValueError):
+        return _job(read_json(study / JOBS / f"{key}.json") or {})
+    return None
 
 
 def _job(value: Mapping[str, Any]) -> Job:

@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -69,6 +70,29 @@ def manifest(
         "command": redact_arguments(sys.argv),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What times depend on; None for what a manifest doesn't tell.
+
+    Attributes:
+        cpu: the model of the processor.
+        usable: its cores that the process may use.
+        device_kind: that trains.
+    """
+
+    cpu: str | None
+    usable: int | None
+    device_kind: str | None
+
+
+def machine_of(manifest: Mapping[str, Any]) -> Machine | None:
+    """The machine of a manifest; None where it tells nothing of it."""
+    cpu = manifest.get("cpu")
+    cpu = cpu if isinstance(cpu, dict) else {}
+    found = Machine(cpu.get("model"), cpu.get("usable"), manifest.get("device_kind"))
+    return None if found == Machine(None, None, None) else found
 
 
 # Once a process: what counts is the code as it was imported, not what an editor does to it later.

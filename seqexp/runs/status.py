@@ -15,6 +15,7 @@ from seqexp.errors import SeqexpError
 from seqexp.runs import attempts, jobs, plans
 from seqexp.runs.jobs import Job
 from seqexp.runs.locks import LOCKS, Holder, holder_of
+from seqexp.runs.manifest import Machine, machine_of
 from seqexp.runs.plans import PlannedRun
 from seqexp.runs.schema import MANIFEST, METRICS, RUN, TIMING, Malformed, Run, is_number
 from seqexp.runs.store import parse_lines, read_json
@@ -48,7 +49,7 @@ class RunStatus:
         since: when the run was begun, or gone on with, in ISO format.
         seconds_left: of training, at the speed of the last interval between evaluations; None
             where that is not known.
-        machine: which trains it, as its manifest says: `{"cpu", "usable", "device_kind"}`.
+        machine: which trains it, as its manifest says.
         job: of a cluster, that it was handed to last.
     """
 
@@ -65,7 +66,7 @@ class RunStatus:
     pid: int | None = None
     since: str | None = None
     seconds_left: float | None = None
-    machine: Mapping[str, Any] | None = None
+    machine: Machine | None = None
     job: Job | None = None
 
 
@@ -204,7 +205,7 @@ def _status(
             host=holder.host,
             pid=holder.pid or None,
             since=began.get("started_at"),
-            machine=_machine(began),
+            machine=machine_of(began),
         )
     if job is not None and job.state == "failed":
         return told("failed", job.why or "its job failed", step=step)
@@ -253,11 +254,3 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
     resumed = first.get("resumed")
     last = resumed[-1] if isinstance(resumed, list) and resumed else first
     return last if isinstance(last, dict) else {}
-
-
-def _machine(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
-    cpu = manifest.get("cpu")
-    cpu = cpu if isinstance(cpu, dict) else {}
-    found = {"cpu": cpu.get("model"), "usable": cpu.get("usable")}
-    found["device_kind"] = manifest.get("device_kind")
-    return found if any(value is not None for value in found.values()) else None

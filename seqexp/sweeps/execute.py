@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from seqexp.inspection.settings import Settings
@@ -17,8 +18,7 @@ from seqexp.runs.store import read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.executors import executor_of, settings_of
-from seqexp.sweeps.executors.follow import train_elsewhere
-from seqexp.sweeps.executors.settings import Local
+from seqexp.sweeps.executors.follow import Follower
 from seqexp.sweeps.group_run import run_group
 from seqexp.sweeps.groups import Group, Planned, plan
 from seqexp.sweeps.no_effect import told
@@ -52,8 +52,7 @@ def execute(points: Sequence[Point], patient: bool = False) -> list[Outcome]:
             raise SeqexpError(f"{key} must be the same for all points of a sweep")
     if any(point.executor != points[0].executor for point in points):
         raise SeqexpError("executor must be the same for all points of a sweep")
-    settings = settings_of(points[0].executor)
-    executor = executor_of(settings)
+    executor = executor_of(settings_of(points[0].executor))
     rerun = first["rerun"]
     data = Data()
     matched = match_widths(points, data)
@@ -79,18 +78,12 @@ def execute(points: Sequence[Point], patient: bool = False) -> list[Outcome]:
             with Locks(study) as locks:
                 with suppress(OSError):  # Training will say so.
                     plans.write(study, [run for group in groups for run in group.in_plan])
-                if executor is None or isinstance(settings, Local):
+                if executor is None:
                     outcomes |= _train(to_train, seen, locks, mirror, progress, again, patient)
                 else:
-
-                    def ended(members: Sequence[Planned]) -> None:
-                        if again:
-                            again.trained(m.info.id for m in members if is_finished(m.directory))
-
-                    by_id = dict(zip(ids, matched, strict=True))
-                    outcomes |= train_elsewhere(
-                        to_train, by_id, executor, study, locks, settings.cpus, progress, ended
-                    )
+                    done = partial(_trained_again, again)
+                    follower = Follower(executor, study, locks, progress, done)
+                    outcomes |= follower.train(to_train, dict(zip(ids, matched, strict=True)))
     if again and all(outcome.status != "elsewhere" for outcome in outcomes.values()):
         again.ended()
     if len(points) > 1 or outcomes[ids[0]].status != "elsewhere":
@@ -148,16 +141,19 @@ def _train(
                     for member in share.mine:
                         id = member.info.id
                         outcomes[id] = outcome_of(member, failed.get(id))
-                if again:
-                    again.trained(
-                        member.info.id for member in share.mine if is_finished(member.directory)
-                    )
+                _trained_again(again, share.mine)
             outcomes |= {member.info.id: elsewhere(member, by) for member, by in share.elsewhere}
             left.append((group, [member for member, _ in share.elsewhere]))
         to_train = left
         if patient:
             sharing.wait_for([member for _, members in to_train for member in members])
     return outcomes
+
+
+def _trained_again(again: Rerun | None, members: Sequence[Planned]) -> None:
+    """Of these, what is finished need not be trained once more by this rerun, if it is one."""
+    if again is not None:
+        again.trained(member.info.id for member in members if is_finished(member.directory))
 
 
 def _unfinished(

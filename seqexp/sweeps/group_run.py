@@ -17,12 +17,13 @@ from seqexp.costs.memory_there import host_room
 from seqexp.laws import check_quickly
 from seqexp.runs import attempts, endings
 from seqexp.runs.attempts import NOTE, Attempt
-from seqexp.runs.record import COST, METRICS
+from seqexp.runs.manifest import Machine, machine_of, manifest
+from seqexp.runs.record import COST, MANIFEST, METRICS
 from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.description import describe
 from seqexp.sweeps.foreign import has_own_code
-from seqexp.sweeps.groups import Group, Planned
+from seqexp.sweeps.groups import Group, Planned, device_kind
 from seqexp.sweeps.opening import Opened, keep_traceback, open_members
 from seqexp.sweeps.progress import SweepProgress
 from seqexp.sweeps.random_costs import with_peak_resident
@@ -125,8 +126,8 @@ def _train_group(group: Group, opened: Sequence[Opened], progress: SweepProgress
     fresh = program.take(program.init())
     progress.advance(sum(member.step for member in opened))
     _attempt("measuring costs", group, opened, progress)
-    program, ledger = _with_costs(program, fresh, opened, splits)
-    _each(opened, lambda m, member: member.run.write_cost(ledger.to_json()))
+    program, ledger, kept = _with_costs(program, fresh, opened, splits)
+    _each(opened, lambda m, member: member.run.write_cost((kept[m] or ledger).to_json()))
     progress.say(f"{group.name}: {describe(group, ledger)}")
     for line in not_known(ledger):
         progress.say(f"{group.name}: {line}")
@@ -174,19 +175,29 @@ def _each(opened: Sequence[Opened], write: Callable[[int, Opened], None]) -> Non
 
 def _with_costs(
     program: Program, fresh: Sequence[MemberState], opened: Sequence[Opened], splits: Splits
-) -> tuple[Program, CostLedger]:
-    """The program at the slice width that the ledger of the group names, and that ledger: the one
-    it was measured with before, or measured now."""
+) -> tuple[Program, CostLedger, list[CostLedger | None]]:
+    """The program at the slice width that the ledger of the group names, and that ledger: one that
+    was measured on this machine before, or is measured now. Last the ledgers of the members that
+    were measured on another machine, on which they began; these stay as they are."""
     widths = slice_widths(program.members, program.mesh)
-    ledger = next(filter(None, map(_known_costs, opened)), None)
-    if ledger is None:
+    here = machine_of(manifest(device_kind(), {}))
+    known = [(_known_costs(member), _begun_on(member) == here) for member in opened]
+    elsewhere = [None if mine else ledger for ledger, mine in known]
+    ledger = next((ledger for ledger, mine in known if ledger is not None and mine), None)
+    if ledger is None and None in elsewhere:
         program, ledger = measure_costs(program, fresh, splits, widths)
     else:  # It was compared with the memory that is left before it was measured, and has run.
+        ledger = ledger or next(filter(None, elsewhere))
         program = program.at_width(min(ledger.slice_width or 1, widths[-1]))
     first = opened[0].planned.point
     if first.config["peak_memory"] and ledger.peak_resident_bytes is None:
         ledger = with_peak_resident(ledger, first, max(bucket.length for bucket in program.batches))
-    return program, ledger
+    return program, ledger, elsewhere
+
+
+def _begun_on(member: Opened) -> Machine | None:
+    """The machine on which a member began, and which measured what it costs."""
+    return machine_of(read_json(member.run.directory / MANIFEST) or {})
 
 
 def _known_costs(member: Opened) -> CostLedger | None:

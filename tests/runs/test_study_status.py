@@ -15,6 +15,7 @@ from seqexp.runs import jobs, plans
 from seqexp.runs.attempts import Attempt, write
 from seqexp.runs.jobs import Job
 from seqexp.runs.locks import LOCKS, holder_of, is_held
+from seqexp.runs.manifest import Machine
 from seqexp.runs.plans import PlannedRun
 from seqexp.runs.status import RunStatus, look
 from tests.watch.growing_study import STARTED, add, hold, write_run
@@ -91,7 +92,7 @@ def test_where_a_run_trains_and_how_long_it_will_take(tmp_path):
     hold(tmp_path, "a")
     run = of(tmp_path)["a"]
     assert (run.host, run.pid, run.since) == (socket.gethostname(), os.getpid(), STARTED)
-    assert run.machine == {"cpu": "Quick 9", "usable": 4, "device_kind": None}
+    assert run.machine == Machine("Quick 9", 4, None)
     assert (run.step, run.steps, run.seconds_left) == (None, 100, None)
     timed(folder, (10, 2.0))
     assert of(tmp_path)["a"].seconds_left == 18.0
@@ -105,7 +106,7 @@ def test_where_a_run_trains_and_how_long_it_will_take(tmp_path):
     first = {"started_at": STARTED, "cpu": CPU, "resumed": [there]}
     (folder / "manifest.json").write_text(json.dumps(first))
     assert of(tmp_path)["a"].since == there["started_at"]
-    assert of(tmp_path)["a"].machine == {"cpu": None, "usable": None, "device_kind": "gpu"}
+    assert of(tmp_path)["a"].machine == Machine(None, None, "gpu")
 
 
 def test_the_end_of_many_times_is_enough(tmp_path):

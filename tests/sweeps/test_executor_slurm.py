@@ -16,6 +16,8 @@ pytest.importorskip("submitit", reason="submitit is not installed: pip install '
 
 pytestmark = pytest.mark.full
 
+MISSING = slurm_cluster.missing()
+
 
 def test_without_slurm_submitting_is_refused(tmp_path):
     sweep = start(*LONG, f"runs_dir={tmp_path}", "executor=submitit", PATH="/nowhere")
@@ -24,7 +26,7 @@ def test_without_slurm_submitting_is_refused(tmp_path):
     assert "executor=submitit: " in said and "a machine that submits to SLURM?" in said
 
 
-@pytest.mark.skipif(slurm_cluster.missing() is not None, reason=str(slurm_cluster.missing()))
+@pytest.mark.skipif(MISSING is not None, reason=MISSING or "")
 def test_jobs_that_are_cancelled_killed_or_requeued_lose_nothing(tmp_path):
     there = [*LONG, f"runs_dir={tmp_path}", "executor=submitit", "executor.minutes=5"]
     study = tmp_path / "a"

@@ -38,6 +38,7 @@ class Beside:
     """
 
     name = "ray"
+    cpus = 1
     poll_seconds = 0.0
     outlives = True
     farewell = "the jobs go on"
@@ -140,7 +141,7 @@ def test_a_job_that_dies_is_started_again_and_fails_after_so_many_tries(tmp_path
     assert sweep(tmp_path, "executor=ray") == 1
     said = capsys.readouterr().err
     assert "rnn on digits is started again (2 of 2): the node lost its power" in said
-    assert "its job died 2 times, the last time: the node lost its power" in said
+    assert "its job was started 2 times, the last time: the node lost its power" in said
     assert "1 finished, 1 failed" in said and len(beside.asked) == 4
     (failed,) = [job for job in jobs.read(tmp_path / "a") if job.state == "failed"]
     assert (
@@ -163,7 +164,7 @@ def test_jobs_of_a_sweep_that_was_interrupted_are_followed(tmp_path, use, capsys
     second = use(Beside())
     (outcome,) = execute([point(*TINY, f"runs_dir={tmp_path}", "study=a", "executor=ray")])
     assert outcome.status == "finished" and second.asked == []
-    assert "1 jobs of an earlier sweep are followed" in capsys.readouterr().err
+    assert "jobs of an earlier sweep that are followed: 1" in capsys.readouterr().err
 
 
 def test_a_job_that_other_code_would_do_is_refused_and_not_tried_again(
@@ -271,7 +272,7 @@ def test_what_another_sweep_trains_is_left_to_it(tmp_path, use, capsys):
         second = use(Alone())
         (outcome,) = execute([point(*TINY, *place)])
     assert outcome.status == "finished" and second.asked == []
-    assert "1 jobs of an earlier sweep are followed" in capsys.readouterr().err
+    assert "jobs of an earlier sweep that are followed: 1" in capsys.readouterr().err
 
 
 def test_jobs_that_end_with_the_sweep_did_not_die(tmp_path, use):

@@ -34,8 +34,8 @@ SECRET = ("WANDB_", "HF_")
 MEMORY = 0.9
 """The part of a device's memory that the groups on it share."""
 
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Those that end a command."""
 
 
 class OnRay:
@@ -50,6 +50,7 @@ class OnRay:
 
     def __init__(self, settings: Ray) -> None:
         self._settings = settings
+        self.cpus = settings.cpus
         self.members_per_job = settings.members_per_job
         self.tries = settings.tries
         self.outlives = settings.address is not None

@@ -19,6 +19,7 @@ class Executor(Protocol):
 
     Attributes:
         name: as `executor=` in a config says.
+        cpus: cores of a job.
         members_per_job: a larger group is split; None for never.
         tries: how often a job is started, if it dies.
         poll_seconds: between two looks.
@@ -27,6 +28,7 @@ class Executor(Protocol):
     """
 
     name: jobs.Executor
+    cpus: int
     members_per_job: int | None
     tries: int
     poll_seconds: float

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +38,7 @@ class Slurm:
 
     def __init__(self, settings: Submitit) -> None:
         self._settings = settings
+        self.cpus = settings.cpus
         self.members_per_job = settings.members_per_job
         self.tries = settings.tries
         self._executor: Any = None
@@ -95,7 +95,9 @@ class Slurm:
 
     def gone(self, handles: Sequence[str]) -> Mapping[str, str]:
         """See `Executor`."""
-        listed = _asked("squeue", "-h", "-r", "-u", getpass.getuser(), "-o", "%i")
+        if not handles:
+            return {}
+        listed = _asked("squeue", "-h", "-r", "--me", "-o", "%i")
         if listed is None:
             return {}
         there = set(listed.split())
