@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from hydra import compose
 from hydra.core.config_loader import ConfigLoader
@@ -17,6 +18,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seqexp.types import SeqexpError, first_line
+
+FEW = 3
+"""So many files are named of those that have a key."""
 
 
 def in_one_line(
@@ -115,5 +119,24 @@ def _no_such_key(key: str, name: str, lines: Sequence[str], loader: ConfigLoader
         if inner := [one for one in known if one.endswith(f".{first}")]:
             return f"no key {key}: did you mean {inner[0]}{key.removeprefix(first)}?"
         return f"no key {key}: first choose one of {first}={', '.join(choices(loader, first))}"
+    if first in known and (files := _having(key, loader)):
+        return (
+            f"no key {key}: choose {' or '.join(f'{first}={file}' for file in files)}, which has it"
+        )
     others = [one for one in menu if one in chosen_of and one not in known]
     return f"no key {key}: {suggestion(key, [*known, *others])}"
+
+
+def _having(key: str, loader: ConfigLoader) -> list[str]:
+    """The files of a key's group, few of many, in which that key itself stands."""
+    from seqexp.sweeps.typed_config import dotted
+
+    group, _, inner = key.partition(".")
+    menu: Any = loader
+    found = []
+    for name in choices(loader, group) if inner else ():
+        file = menu.repository.load_config(config_path=f"{group}/{name}").config
+        whole: Any = OmegaConf.to_container(file, resolve=False)
+        if inner in dotted(whole):
+            found.append(name)
+    return found[:FEW]

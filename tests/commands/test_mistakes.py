@@ -47,7 +47,14 @@ MISTAKES = {
         "no key layer: files of layer/ are named by others: "
         f"model=stack model.layers=[{','.join(menu('layer'))}]",
     ),
-    "layers of a model of one cell": (["model.layers=[gru]"], "no key model.layers: model has"),
+    "layers of a model of one cell": (
+        ["model.layers=[gru]"],
+        "no key model.layers: choose model=encoder_decoder or model=rwkv7 or model=stack",
+    ),
+    "an option of another executor": (
+        ["executor.cpus=2"],
+        "no key executor.cpus: choose executor=ray or executor=submitit, which has it",
+    ),
     "a layer that is none": (
         ["model=stack", "model.layers=[lstm,gur]"],
         f"model.layers: no layer 'gur'; there are {', '.join(menu('layer'))}",
