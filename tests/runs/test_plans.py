@@ -13,7 +13,18 @@ from seqexp.runs.locks import Holder
 from seqexp.runs.plans import PlannedRun
 
 A, B, C = (PlannedRun(id, id, f"lstm seed {id}", "lstm on digits", 100) for id in "abc")
-JOB = Job("k", "submitit", "17_0", "lstm", ("a", "b"), "2026-11-01T12:00:00", 1, "submitted", None)
+JOB = Job(
+    key="k",
+    executor="submitit",
+    folder="k-1",
+    handle="17_0",
+    group="lstm",
+    runs=("a", "b"),
+    submitted_at="2026-11-01T12:00:00",
+    tries=1,
+    state="submitted",
+    why=None,
+)
 
 
 def test_the_plans_of_a_study_are_one_list(tmp_path):
