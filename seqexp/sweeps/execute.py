@@ -18,7 +18,7 @@ from seqexp.runs.store import read_json
 from seqexp.runs.wandb_mirror import Mirror
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.executors import executor_of, settings_of
-from seqexp.sweeps.executors.follow import Follower
+from seqexp.sweeps.executors.follow import Follower, settle
 from seqexp.sweeps.group_run import run_group
 from seqexp.sweeps.groups import Group, Planned, plan
 from seqexp.sweeps.no_effect import told
@@ -68,6 +68,8 @@ def execute(points: Sequence[Point], patient: bool = False) -> list[Outcome]:
     # Those that died last time come last: if they die again, the others are trained.
     to_train.sort(key=lambda each: any(attempts.read(m.directory) for m in each[1]))
     steps = sum(group.experiment.steps * len(members) for group, members in to_train)
+    with suppress(OSError):  # As where records can be read alone.
+        settle(study)
     with SweepProgress(steps) as progress:
         asked = [(group.members[0].point.task, group.without_effect) for group in groups]
         if options := told(asked):

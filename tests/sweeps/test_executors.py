@@ -167,6 +167,22 @@ def test_jobs_of_a_sweep_that_was_interrupted_are_followed(tmp_path, use, capsys
     assert "jobs of an earlier sweep that are followed: 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("error", "state"), [(None, "ended"), ("no disk", "failed")])
+def test_how_a_job_ended_is_noted_where_its_sweep_died_before_it_could(tmp_path, use, error, state):
+    use(Beside())
+    assert sweep(tmp_path, "executor=ray") == 0
+    job, *_ = noted = jobs.read(tmp_path / "a")
+    for each in noted:
+        jobs.write(tmp_path / "a", replace(each, state="submitted"))
+    if error:
+        work.write_result(follow.folder_of(tmp_path / "a", job), error=error)
+    # There is nothing left to train, by this executor or another.
+    assert sweep(tmp_path) == 0
+    now = jobs.read_one(tmp_path / "a", job.key)
+    assert (now.state, now.why) == (state, error)
+    assert {each.state for each in jobs.read(tmp_path / "a")} == {"ended", state}
+
+
 def test_a_job_that_other_code_would_do_is_refused_and_not_tried_again(
     tmp_path, use, capsys, monkeypatch
 ):

@@ -224,7 +224,7 @@ class Follower:
         """Of a job that has come to its end, what became of its members."""
         if result.error is not None:
             return self._failed(each, result.error)
-        self._note(replace(each.job, state="ended"))
+        _note(self._study, _as_it_ended(each.job))
         self._on_end(each.members)
         counts = Counter(outcome.status for outcome in result.outcomes)
         told = ", ".join(f"{n} {status}" for status, n in counts.items())
@@ -235,22 +235,16 @@ class Follower:
         """Of a job that failed as a whole, what became of its members."""
         if each.job.tries > 1:
             why = f"its job was started {each.job.tries} times, the last time: {why}"
-        self._note(replace(each.job, state="failed", why=why))
+        _note(self._study, _as_it_ended(each.job, why))
         self._progress.say(f"{each.job.group} failed: {why}")
         return {member.info.id: outcome_of(member, why) for member in each.members}
 
     def _end(self, each: _Followed) -> None:
         """A job that was ended with this process: its attempts are no deaths of their own."""
         with suppress(OSError):
-            self._note(replace(each.job, state="ended"))
+            _note(self._study, _as_it_ended(each.job))
             for member in each.members:
                 attempts.remove(member.directory)
-
-    def _note(self, job: Job) -> None:
-        """Write down what became of a job, unless another sweep has submitted it again since."""
-        noted = jobs.read_one(self._study, job.key)
-        if noted is not None and noted.handle == job.handle:
-            jobs.write(self._study, job)
 
     def _show(self, followed: Sequence[_Followed]) -> None:
         started = [e for e in followed if (folder_of(self._study, e.job) / STARTED).exists()]
@@ -259,9 +253,30 @@ class Follower:
         self._progress.working_on(f"{len(started)} jobs run, {waiting} wait")
 
 
+def settle(study: Path) -> None:
+    """Write down how jobs ended that have a result, where the sweep that submitted them died before
+    it could."""
+    for job in jobs.read(study):
+        result = Result.read(folder_of(study, job)) if job.state == "submitted" else None
+        if result is not None:
+            _note(study, _as_it_ended(job, result.error))
+
+
 def folder_of(study: Path, job: Job) -> Path:
     """The folder of a job, beside its record."""
     return study / jobs.JOBS / job.folder
+
+
+def _as_it_ended(job: Job, error: str | None = None) -> Job:
+    """A job that came to its end, by an error if there is one."""
+    return replace(job, state="ended" if error is None else "failed", why=error)
+
+
+def _note(study: Path, job: Job) -> None:
+    """Write down what became of a job, unless another sweep has submitted it again since."""
+    noted = jobs.read_one(study, job.key)
+    if noted is not None and noted.handle == job.handle:
+        jobs.write(study, job)
 
 
 def _parts(members: Sequence[Planned], most: int | None) -> Iterator[Sequence[Planned]]:
