@@ -18,7 +18,8 @@ from seqexp.analysis.pareto import Goal
 from seqexp.analysis.records import UNREADABLE
 from seqexp.analysis.reproducibility import Spread, measurements, spreads
 from seqexp.analysis.statistics import estimate
-from seqexp.runs.naming import Group, flatten, labels, told
+from seqexp.runs.identity import as_of_today
+from seqexp.runs.naming import Group, flatten, labels, of_model, told
 from seqexp.runs.schema import Run
 
 
@@ -160,4 +161,5 @@ def goal(runs: pd.DataFrame) -> Goal:
 
 
 def _architecture(run: Run) -> dict[str, str]:
-    return told(flatten({"model": run.config.get("model") or {}}), run.to_json())
+    settings = flatten(as_of_today(run.config))
+    return told({k: value for k, value in settings.items() if of_model(k)}, run.to_json())

@@ -17,8 +17,8 @@ import pandas as pd
 from seqexp.analysis.axes import NUMBERS
 from seqexp.analysis.measured import read_measured
 from seqexp.analysis.records import UNREADABLE, Problem, RunFiles, read_run, without_weights
-from seqexp.runs.identity import NOT_RESULT, with_todays_names
-from seqexp.runs.naming import Group, Label, flatten, labels, shared, told
+from seqexp.runs.identity import NOT_RESULT, as_of_today
+from seqexp.runs.naming import Group, Label, flatten, labels, of_model, shared, told
 from seqexp.runs.schema import METRICS, RUN
 from seqexp.types import SeqexpError
 
@@ -203,8 +203,8 @@ def _unnamed(group: Group) -> Label:
 
 
 def architecture(settings: Mapping[str, str]) -> str:
-    """What makes a model, apart from how it is trained: all settings under `model`."""
-    return "; ".join(f"{k}={v}" for k, v in sorted(settings.items()) if k.startswith("model."))
+    """What makes a model, apart from how it is trained: the settings that `of_model` names."""
+    return "; ".join(f"{k}={v}" for k, v in sorted(settings.items()) if of_model(k))
 
 
 def settings_of(read: RunFiles) -> dict[str, str]:
@@ -213,7 +213,7 @@ def settings_of(read: RunFiles) -> dict[str, str]:
 
 
 def _config(read: RunFiles) -> dict[str, Any]:
-    config = with_todays_names(read.run.config)
+    config = as_of_today(read.run.config)
     kept = {key: value for key, value in config.items() if key not in NOT_RESULT}
     return kept | {"device": str(read.manifest.get("device_kind"))}
 

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from seqexp.cells.protocol import TANH, Activation, DropoutMasks
 from seqexp.cells.sizes import require_number, require_sizes, require_whole
 from seqexp.recurrences.hippo import held
-from seqexp.recurrences.products import project
+from seqexp.recurrences.products import exact_product, project
 from seqexp.recurrences.scan import scan
 from seqexp.types import Array, KeyArray, SeqexpError
 
@@ -143,7 +143,7 @@ class LMU(nnx.Module):
         u = u + carry.m @ self.recurrent_memory_encoder[...]
         system = held(self.order, self.theta)
         A, B = (jnp.asarray(part, carry.m.dtype) for part in system)
-        m = carry.m @ A.T + u * B
+        m = exact_product(carry.m, A.T) + u * B
         pre = projected[:, :-1] + seen @ self.recurrent_kernel[...]
         h = jnp.tanh(pre + m @ self.recurrent_memory_kernel[...])
         return LMUCarry(h, m), h

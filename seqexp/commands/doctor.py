@@ -56,6 +56,7 @@ def _print_versions() -> None:
     import jax
 
     from seqexp.runs.manifest import PACKAGES, manifest
+    from seqexp.training.precision import fast_products
     from seqexp.training.settings import changed_settings
 
     kind = jax.local_devices()[0].device_kind
@@ -63,6 +64,11 @@ def _print_versions() -> None:
     print(f"seqexp {facts['version']}, Python {facts['python']}, {facts['platform']}")
     print(", ".join(f"{name} {facts['packages'][name]}" for name in PACKAGES))
     print(f"{len(jax.local_devices())} device(s): {kind}")
+    how = fast_products()
+    if how is None:
+        print("bfloat16: this processor has no fast products, trainer.precision=bfloat16 is slower")
+    else:
+        print(f"bfloat16: products by {how}")
     for setting, value in changed_settings().items():
         print(f"{setting} is {value}: runs made with it have identities of their own")
 

@@ -9,10 +9,13 @@ import jax
 import jax.numpy as jnp
 
 from seqexp.costs.timing import one_run, seconds, summarize
+from seqexp.training.precision import Precision, with_products_in
 from seqexp.types import Array, Batch, Model, SeqexpError, Sequences
 
 
-def decode_seconds(model: Model, inputs: Sequences, x: Array, *, steps: int) -> float | None:
+def decode_seconds(
+    model: Model, inputs: Sequences, x: Array, *, steps: int, precision: Precision = "float32"
+) -> float | None:
     """Median seconds from handing a step its token to having its outputs.
 
     `model.step` is compiled and called from a Python loop that feeds the carry back and waits for
@@ -23,6 +26,7 @@ def decode_seconds(model: Model, inputs: Sequences, x: Array, *, steps: int) -> 
         inputs: B sequences that it has read before, in shape: the carry starts at zeros.
         x: of one step, `[B]` tokens or `[B, D]` features, given at every step.
         steps: how many steps are timed, after one that is not.
+        precision: of products.
 
     Returns:
         None for a model that cannot decode (it refuses with a SeqexpError).
@@ -35,10 +39,10 @@ def decode_seconds(model: Model, inputs: Sequences, x: Array, *, steps: int) -> 
     # Flattening the module anew at each call would cost more than a small model's step.
     arrays, structure = jax.tree.flatten(model)
 
-    @jax.jit
-    def step(arrays: Any, carry: Any, x: Array) -> Any:
+    def one(arrays: Any, carry: Any, x: Array) -> Any:
         return jax.tree.unflatten(structure, arrays).step(carry, x)
 
+    step = jax.jit(with_products_in(precision, one))
     try:
         shapes = jax.eval_shape(model.prefill, inputs)
         carry = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
@@ -55,7 +59,9 @@ def decode_seconds(model: Model, inputs: Sequences, x: Array, *, steps: int) -> 
     return summarize(runs).median
 
 
-def prefill_seconds(model: Model, batch: Batch, *, spend: float) -> float:
+def prefill_seconds(
+    model: Model, batch: Batch, *, spend: float, precision: Precision = "float32"
+) -> float:
     """Median seconds of one compiled forward pass over whole sequences, at evaluation.
 
     Args:
@@ -63,13 +69,14 @@ def prefill_seconds(model: Model, batch: Batch, *, spend: float) -> float:
         batch: its inputs, and prefix where there is one, are read.
         spend: about how many seconds of passes are timed: at least 5 passes and at most 100, after
             two that are not.
+        precision: of products.
     """
     arrays, structure = jax.tree.flatten(model)
 
-    @jax.jit
-    def prefill(arrays: Any, inputs: Sequences, prefix: Sequences | None) -> Array:
+    def whole(arrays: Any, inputs: Sequences, prefix: Sequences | None) -> Array:
         return jax.tree.unflatten(structure, arrays)(inputs, prefix).outputs
 
+    prefill = jax.jit(with_products_in(precision, whole))
     read = arrays, batch.inputs, batch.prefix
     once = seconds(prefill, *read, repeats=1).median
     runs = [one_run(prefill, *read) for _ in range(_repeats(spend / once))]

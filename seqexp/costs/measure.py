@@ -30,6 +30,7 @@ from seqexp.costs.memory_needed import TooLarge, require_program
 from seqexp.costs.timing import Timing, compile_seconds, one_run, seconds
 from seqexp.training import Program
 from seqexp.training.batches import mean_tokens
+from seqexp.training.precision import Precision
 from seqexp.training.step import MemberState
 from seqexp.types import (
     Batch,
@@ -95,7 +96,7 @@ def measure_costs(
     count_model(figures, model, program, splits, held)
     count_training(figures, program, fresh[0], splits)
     count_inference(figures, program, model, held)
-    _inference_times(figures, model, held)
+    _inference_times(figures, model, held, program.experiment.precision)
     return program, CostLedger(**figures.found, reasons=figures.reasons)
 
 
@@ -143,7 +144,7 @@ def _training_times(
     return program
 
 
-def _inference_times(figures: Figures, model: Any, held: Held) -> None:
+def _inference_times(figures: Figures, model: Any, held: Held, precision: Precision) -> None:
     def whole(batch_size: int) -> Batch:
         batch = held.first(batch_size)
 
@@ -154,14 +155,15 @@ def _inference_times(figures: Figures, model: Any, held: Held) -> None:
         return batch._replace(inputs=full(batch.inputs), prefix=prefix)
 
     def prefill() -> tuple[float, float]:
-        took = prefill_seconds(model, whole(1), spend=PREFILL_SECONDS)
+        took = prefill_seconds(model, whole(1), spend=PREFILL_SECONDS, precision=precision)
         return took, held.context_length / took
 
     figures.take("prefill_seconds prefill_tokens_per_second", prefill)
 
     def decode(batch_size: int) -> float:
         batch = whole(batch_size)
-        took = decode_seconds(model, batch.inputs, held.next_step(batch), steps=DECODE_STEPS)
+        how = {"steps": DECODE_STEPS, "precision": precision}
+        took = decode_seconds(model, batch.inputs, held.next_step(batch), **how)
         if took is None:
             raise SeqexpError(CANNOT_DECODE)
         return took

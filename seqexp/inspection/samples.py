@@ -22,6 +22,8 @@ from seqexp.inspection.shown import (
     text_of,
 )
 from seqexp.training.decoding import decoded, sample_text
+from seqexp.training.experiment import Experiment
+from seqexp.training.precision import with_products_in
 from seqexp.training.step import SAMPLE, member_key
 from seqexp.types import Batch, KeyArray, Model, SeqexpError, Sequences, Task, reason
 
@@ -77,13 +79,16 @@ class Sampler:
     """Samples from models of one make, with whatever parameters; compiles at the first.
 
     Args:
-        task: what they are trained on.
+        experiment: that trains them.
         graphdef: the model without its arrays.
         valid: the validation split, whose first examples are shown.
     """
 
-    def __init__(self, task: Task, graphdef: nnx.GraphDef, valid: Sequence[Batch]) -> None:
-        self._task, self._graphdef = task, graphdef
+    def __init__(
+        self, experiment: Experiment, graphdef: nnx.GraphDef, valid: Sequence[Batch]
+    ) -> None:
+        self._task = task = experiment.task
+        self._precision, self._graphdef = experiment.precision, graphdef
         self._text, count = text_of(task), shown_examples(task)
         self._probes: dict[str, tuple[Any, Batch]] = {}
         if self._text is not None:
@@ -121,7 +126,7 @@ class Sampler:
         def found(params: Any, batch: Batch, key: KeyArray) -> Mapping[str, Any]:
             return dict(probe(nnx.merge(self._graphdef, params), batch, key).arrays)
 
-        return jax.jit(found)
+        return jax.jit(with_products_in(self._precision, found))
 
     def _shown(self, found: Mapping[str, Any]) -> Shown:
         """What the task shows of the answers, and what the model attended to."""

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
 from seqexp.recurrences.masking import where_mask
+from seqexp.recurrences.products import exact_product
 from seqexp.types import Array, SeqexpError
 
 CHUNK = 16
@@ -279,6 +280,7 @@ def _solve(matrix: Array, known: Array) -> Array:
         below = (block[:, None] % 2 == 1) & (block[None, :] == block[:, None] - 1)
         joining = jnp.where(below, matrix, jnp.zeros_like(matrix))
         # The first blocks are 1.
-        inverse = inverse - (joining if size == 1 else inverse @ joining @ inverse)
+        joined = joining if size == 1 else exact_product(exact_product(inverse, joining), inverse)
+        inverse = inverse - joined
         size *= 2
-    return inverse @ known
+    return exact_product(inverse, known)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from seqexp.recurrences.products import exact_product
 from seqexp.types import Array
 
 SMALL = 0.25
@@ -30,17 +31,17 @@ def expm(x: Float[Array, "N N"]) -> Float[Array, "N N"]:
     y = x * jnp.exp2(-s)
 
     def squared(power: Array, turn: Array) -> tuple[Array, None]:
-        return jax.lax.cond(turn < s, lambda p: p @ p, lambda p: p, power), None
+        return jax.lax.cond(turn < s, lambda p: exact_product(p, p), lambda p: p, power), None
 
     return jax.lax.scan(squared, _taylor(y), jnp.arange(SQUARINGS))[0]
 
 
 def _taylor(y: Float[Array, "N N"]) -> Float[Array, "N N"]:
     """The first 13 terms of exp(Y), by five products (Paterson and Stockmeyer 1973)."""
-    powers = [jnp.eye(len(y), dtype=y.dtype), y, y @ y]
-    cube = powers[2] @ y
+    powers = [jnp.eye(len(y), dtype=y.dtype), y, exact_product(y, y)]
+    cube = exact_product(powers[2], y)
     total = cube / math.factorial(12)
     for first in (9, 6, 3, 0):
         total = total + sum(p / math.factorial(first + i) for i, p in enumerate(powers))
-        total = total @ cube if first else total
+        total = exact_product(total, cube) if first else total
     return total

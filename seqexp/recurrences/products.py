@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
@@ -70,6 +71,12 @@ def previous(
     # Reading backward, a sequence starts at its own last step, behind which padding stands.
     inside = jnp.concatenate([mask[1:], jnp.zeros_like(mask[:1])])
     return where_mask(inside, shifted, jnp.broadcast_to(first, shifted.shape))
+
+
+def exact_product(left: Float[Array, "*N I K"], right: Float[Array, "*N K J"]) -> Array:
+    """`[..., I, K]` times `[..., K, J]` in full float32 wherever it runs: for a product that is a
+    layer's mathematics rather than its reading, and whose rounding would be raised to powers."""
+    return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
 
 
 def block_product(xs: Float[Array, "B S"], kernel: Float[Array, ...]) -> Float[Array, "B J"]:

@@ -36,6 +36,10 @@ RENAMED = {
 its identity."""
 
 
+ONCE_ABSENT = {"trainer": {"precision": "float32"}}
+"""Options that earlier records lack, by their nodes: with these values they count as missing."""
+
+
 def identity(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
     """The 16 hex digits that name a run.
 
@@ -106,9 +110,16 @@ def canonical(value: Any) -> str:
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def with_todays_names(config: Any) -> Any:
-    """A recorded config, its options under the names that they have today."""
-    return _renamed(config, {t: {old: new for new, old in n.items()} for t, n in RENAMED.items()})
+def as_of_today(config: Any) -> Any:
+    """A recorded config, its options under the names that they have today; those of `ONCE_ABSENT`
+    that it lacks have the values that they had."""
+    names = {t: {old: new for new, old in n.items()} for t, n in RENAMED.items()}
+    renamed = _renamed(config, names)
+    if isinstance(renamed, Mapping):
+        for name, absent in ONCE_ABSENT.items():
+            if isinstance(node := renamed.get(name), Mapping):
+                renamed = {**renamed, name: absent | node}
+    return renamed
 
 
 def _renamed(node: Any, names: Mapping[str, Mapping[str, str]]) -> Any:
@@ -123,11 +134,22 @@ def _renamed(node: Any, names: Mapping[str, Mapping[str, str]]) -> Any:
 
 def _hash(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
     whole = {
-        "config": without_nulls(_renamed(config, RENAMED)),
+        "config": without_nulls(_renamed(without_absent(config), RENAMED)),
         "data_hashes": data_hashes,
         "device_kind": device_kind,
     }
     return hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
+
+
+def without_absent(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A config less the options that earlier records lack, where they change nothing."""
+    kept = dict(config)
+    for name, absent in ONCE_ABSENT.items():
+        if isinstance(node := kept.get(name), Mapping):
+            kept[name] = {
+                key: v for key, v in node.items() if key not in absent or v != absent[key]
+            }
+    return kept
 
 
 def without_nulls(value: Any) -> Any:

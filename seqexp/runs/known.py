@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqexp.runs.identity import (
+    as_of_today,
     canonical,
     recorded_identity,
-    with_todays_names,
     without_nulls,
 )
 from seqexp.runs.record import MANIFEST, RUN, is_finished
@@ -113,4 +113,4 @@ def _read(folder: Path) -> _Entry | None:
     except (SeqexpError, OSError):
         manifest = {}
     known = Known(folder.name, run["id"], is_finished(folder))
-    return _Entry(known, with_todays_names(run.get("config")), manifest)
+    return _Entry(known, as_of_today(run.get("config")), manifest)

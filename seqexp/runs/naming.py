@@ -14,6 +14,8 @@ WIDTH = "model.features"
 """What a budget is met with: it differs between tasks for one and the same model."""
 CHOICE = "choice of "
 """What a group of the menu begins with among the settings: "choice of optimizer"."""
+PRECISION = "trainer.precision"
+"""A cost of the model, in evaluation and training alike: models of two precisions are compared."""
 NOTHING = "null"
 
 
@@ -65,8 +67,8 @@ def labels(settings: Mapping[Group, Mapping[str, str]]) -> dict[Group, Label]:
     )
     named = {}
     for group in settings:
-        own = [text for key, text in differing[group].items() if _of_model(key)]
-        training = [text for key, text in differing[group].items() if not _of_model(key)]
+        own = [text for key, text in differing[group].items() if of_model(key)]
+        training = [text for key, text in differing[group].items() if not of_model(key)]
         named[group] = Label(task[group], " ".join([group.model, *own]), " ".join(training))
     uses = Counter(named.values())
     return {
@@ -203,8 +205,10 @@ def _of_task(key: str) -> bool:
     return key.startswith("task.")
 
 
-def _of_model(key: str) -> bool:
-    return key.startswith("model.")
+def of_model(key: str) -> bool:
+    """Whether a setting says what is compared, rather than how it is trained, which validation
+    chooses."""
+    return key.startswith("model.") or key == PRECISION
 
 
 def _short_names(keys: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from seqexp.training import Experiment, Program
 from seqexp.training.decoding import before_end, best_of_beam, decode, sample_text
 from seqexp.training.evaluation import eval_batches
 from seqexp.training.mesh import group_mesh
+from seqexp.training.precision import with_products_in
 from seqexp.training.settings import refuse_settings
 from seqexp.training.step import SAMPLE, build, member_key
 from seqexp.types import (
@@ -76,13 +77,18 @@ class TrainedRun:
         self.task: Task = self._experiment.task
         self.model: Model = with_weights(self._experiment, tree, folder)
         self._graphdef, self._params = nnx.split(self.model)
-        self._outputs = jax.jit(_outputs, static_argnums=0)
-        self._sample = jax.jit(sample_text, static_argnums=(0, 4))
-        self._answer = jax.jit(_answer, static_argnums=(0, 3, 4, 5))
+        self._outputs = self._compiled(_outputs, 0)
+        self._sample = self._compiled(sample_text, 0, 4)
+        self._answer = self._compiled(_answer, 0, 3, 4, 5)
 
     def __repr__(self) -> str:
         score = self.run["score"]
         return f"<{self.run['name']}: {score['name']} test {shown(score['test'])}, {self.folder}>"
+
+    def _compiled(self, function: Callable[..., Any], *static: int) -> Callable[..., Any]:
+        """A function of the model, in the precision in which it was trained."""
+        lowered = with_products_in(self._experiment.precision, function, static)
+        return jax.jit(lowered, static_argnums=static)
 
     def predict(self, inputs: Any, lengths: Any = None) -> np.ndarray:
         """The model's outputs: logits or values, as the task measures them.

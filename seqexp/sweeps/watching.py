@@ -55,8 +55,8 @@ class GroupSampler:
     """
 
     def __init__(self, program: Program) -> None:
-        task, valid = program.experiment.task, program.held_out["valid"]
-        self._sampler = Sampler(task, program.graphdef, valid)
+        valid = program.held_out["valid"]
+        self._sampler = Sampler(program.experiment, program.graphdef, valid)
 
     def watch(self, run: RunRecord, state: MemberState, hyper: Hyper) -> None:
         """Sample from a member."""

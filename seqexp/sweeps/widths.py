@@ -14,7 +14,7 @@ from rich.text import Text
 
 from seqexp.matching.budgets import Budget
 from seqexp.matching.search import Match, match_measured, match_width
-from seqexp.runs.identity import canonical
+from seqexp.runs.identity import canonical, without_absent
 from seqexp.runs.locks import Locks
 from seqexp.runs.record import study_directory
 from seqexp.sweeps.data import Data
@@ -79,12 +79,13 @@ def _is_open(point: Point) -> bool:
 
 def question(point: Point) -> dict[str, Any]:
     """All of a config that its width can depend on."""
-    config = point.config
+    config = without_absent(point.config)
+    of_step = {"batch_size", "batch_devices"} | ({"precision"} & config["trainer"].keys())
     return {
         "model": {k: v for k, v in config["model"].items() if k != "features"},
         "task": config["task"],
         "optimizer": {k: v for k, v in config["optimizer"].items() if k not in TRACED},
-        "trainer": {k: config["trainer"].get(k) for k in ("batch_size", "batch_devices")},
+        "trainer": {k: config["trainer"].get(k) for k in sorted(of_step)},
         "match": config["match"],
     }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqexp.training.optimizer import Optimizer
+from seqexp.training.precision import PRECISIONS, Precision
 from seqexp.types import Model, SeqexpError, Task
 
 
@@ -22,9 +23,11 @@ class Experiment:
         batch_size: B, examples a step.
         eval_every: steps between two evaluations on the validation split.
         eval_batch_size: examples evaluated at once; results do not depend on it but for rounding.
+        precision: of the operands of matrix products, in training and evaluation, see
+            `with_products_in`.
 
     Raises:
-        SeqexpError: for a count below 1.
+        SeqexpError: for a count below 1, or a precision that there is not.
     """
 
     model: Callable[..., Model] | Any
@@ -34,6 +37,7 @@ class Experiment:
     batch_size: int
     eval_every: int
     eval_batch_size: int
+    precision: Precision = "float32"
 
     @property
     def most_steps(self) -> int:
@@ -47,3 +51,7 @@ class Experiment:
                 raise SeqexpError(
                     f"trainer.{name} must be a whole number of at least 1, not {value!r}"
                 )
+        if self.precision not in PRECISIONS:
+            raise SeqexpError(
+                f"trainer.precision must be {' or '.join(PRECISIONS)}, not {self.precision!r}"
+            )

@@ -14,6 +14,7 @@ from seqexp.training.batches import tokens
 from seqexp.training.decoding import decoded
 from seqexp.training.experiment import Experiment
 from seqexp.training.hyper import Hyper
+from seqexp.training.precision import with_products_in
 from seqexp.training.step import (
     DATA,
     Measured,
@@ -21,7 +22,7 @@ from seqexp.training.step import (
     member_key,
     train_step,
 )
-from seqexp.types import Array, Batch, Bucket, Sequences, Stream, Sums
+from seqexp.types import Array, Batch, Bucket, Prediction, Sequences, Stream, Sums
 
 
 class Advanced(NamedTuple):
@@ -165,8 +166,11 @@ def evaluate(
 ) -> Sums:
     """What a member's model measures of a batch; zeros if the member is not active."""
 
+    def predict(params: Any) -> Prediction:
+        return nnx.merge(graphdef, params)(batch.inputs, batch.prefix)
+
     def measure(params: Any) -> Sums:
-        prediction = nnx.merge(graphdef, params)(batch.inputs, batch.prefix)
+        prediction = with_products_in(experiment.precision, predict)(params)
 
         def measured(_: None) -> Sums:
             return dict(experiment.task.measure(prediction, batch))
@@ -189,7 +193,7 @@ def decode(
     def generate(params: Any) -> Sequences:
         return decoded(task.spec, nnx.merge(graphdef, params), batch, how)
 
-    return _or_zeros(active, generate, params)
+    return _or_zeros(active, with_products_in(experiment.precision, generate), params)
 
 
 def keep_best(state: MemberState, better: Array) -> MemberState:

@@ -13,6 +13,7 @@ from flax import nnx
 from seqexp.training.experiment import Experiment
 from seqexp.training.hyper import Hyper
 from seqexp.training.mesh import summed
+from seqexp.training.precision import with_products_in
 from seqexp.training.stateful import require_stateful
 from seqexp.types import Array, Batch, Carry, Mean, Prediction, Sums
 
@@ -164,7 +165,8 @@ def train_step(
         mean, sums = _mean_loss(experiment, prediction, batch, batch_axis)
         return mean, (sums, carry)
 
-    grads, (sums, carry) = jax.grad(loss, has_aux=True)(state.params)
+    gradient = with_products_in(experiment.precision, jax.grad(loss, has_aux=True))
+    grads, (sums, carry) = gradient(state.params)
     if batch_axis is not None:
         grads, sums = summed((grads, sums), batch_axis)
     progress = state.step / experiment.steps

@@ -63,7 +63,7 @@ def program(make: Any = EncoderDecoder, attention: str | None = "multiplicative"
 
 
 def samples(group: Program, params: Any) -> Samples:
-    of = group.experiment.task, group.graphdef, group.held_out["valid"]
+    of = group.experiment, group.graphdef, group.held_out["valid"]
     return Sampler(*of)(params, group.hypers[0].seed)
 
 

@@ -92,7 +92,7 @@ def test_draws_are_by_the_seed_and_not_judged():
     group = program()
     states = group.init()
     params = group.take(states)[0].params
-    sampler = Sampler(group.experiment.task, group.graphdef, group.held_out["valid"])
+    sampler = Sampler(group.experiment, group.graphdef, group.held_out["valid"])
     drawn = [sampler(params, hyper.seed).pictures["drawn"] for hyper in HYPERS[:2] for _ in "ab"]
     assert drawn[0].shape == (2 * (T - 1), KEYS) and set(np.unique(drawn[0])) <= {0, 1}
     np.testing.assert_array_equal(drawn[0], drawn[1])
@@ -106,7 +106,7 @@ def test_a_model_that_cannot_decode_is_shown_without():
     usual = experiment(Roll()).model
     group = program(model=lambda spec, *, rngs: Whole(spec, **usual.keywords, rngs=rngs))  # type: ignore
     params = group.take(group.init())[0].params
-    sampler = Sampler(group.experiment.task, group.graphdef, group.held_out["valid"])
+    sampler = Sampler(group.experiment, group.graphdef, group.held_out["valid"])
     assert sampler(params, 0) == (["nothing"], {}, {})
 
 
@@ -179,5 +179,6 @@ class Alphabet(nnx.Module):
 def test_text_goes_on_behind_its_prompt():
     graphdef, params = nnx.split(Alphabet())
     empty = Batch(Sequences(np.zeros((1, T), int), np.array([T])), ())  # type: ignore
-    sampler = Sampler(Letters(Text("abcdefg", "ef", 4)), graphdef, [empty])
+    of = experiment(Letters(Text("abcdefg", "ef", 4)))
+    sampler = Sampler(of, graphdef, [empty])
     assert sampler(params, 0) == (["efgabc"], {}, {})

@@ -15,11 +15,11 @@ import pytest
 from seqexp.runs.identity import (
     NOT_RESULT,
     RENAMED,
+    as_of_today,
     canonical,
     group_identity,
     identity,
     recorded_identity,
-    with_todays_names,
 )
 
 CONFIG: dict[str, Any] = {
@@ -244,9 +244,21 @@ def test_renamed_options_are_found_wherever_they_stand() -> None:
 
 
 def test_recorded_configs_are_read_under_todays_names() -> None:
-    assert with_todays_names(EARLIER) == TODAY == with_todays_names(TODAY)
-    assert with_todays_names({"model": None, "task": [1, "a"]}) == {"model": None, "task": [1, "a"]}
-    assert with_todays_names(None) is None, "a damaged record"
+    assert as_of_today(EARLIER) == TODAY == as_of_today(TODAY)
+    assert as_of_today({"model": None, "task": [1, "a"]}) == {"model": None, "task": [1, "a"]}
+    assert as_of_today(None) is None, "a damaged record"
+
+
+def test_products_in_float32_are_what_earlier_records_say_nothing_of() -> None:
+    def of(**trainer: Any) -> str:
+        return identity({**CONFIG, "trainer": {"steps": 9, **trainer}}, HASHES, "cpu")
+
+    assert of() == of(precision="float32") == of(precision=None)
+    assert of(precision="bfloat16") != of()
+    earlier = {"trainer": {"steps": 9}}
+    assert as_of_today(earlier) == {"trainer": {"steps": 9, "precision": "float32"}}
+    for whole in ({"trainer": {"precision": "bfloat16"}}, {"trainer": None}, {"steps": {}}):
+        assert as_of_today(whole) == whole
 
 
 @pytest.mark.parametrize("target", RENAMED)
