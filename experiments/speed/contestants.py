@@ -12,7 +12,7 @@ import jax
 from flax_layers import KINDS, Flax
 from ours import Ours
 from problem import Answer, Problem, require_equal
-from shapes import SOME
+from shapes import SOME, WIDE
 from timing import Contestant
 
 
@@ -46,6 +46,7 @@ def ways(problem: Problem, threads: int) -> Iterator[Way]:
     """Everybody who can compute a problem, ourselves first."""
     case = problem.case
     plain = case.layers == 1 and not case.bidirectional and not case.ragged
+    low = plain and case.cell == "LSTM" and case.backward and case.shape in WIDE
     for devices in range(1, jax.local_device_count() + 1):
         yield Way("ours", counted(devices, "device"), lambda p, n=devices: Ours(p, n))
         if case.ragged:
@@ -55,6 +56,15 @@ def ways(problem: Problem, threads: int) -> Iterator[Way]:
                 lambda p, n=devices: Ours(replace(p, lengths=None), n),
                 equal=False,
             )
+        if low:
+            how = counted(devices, "device")
+            yield Way("seqexp, bfloat16", how, lambda p, n=devices: Ours(p, n, "bfloat16"), False)
+    if low and not missing("torch"):
+        from torch_layers import Torch
+
+        for count in range(1, threads + 1):
+            how = counted(count, "thread")
+            yield Way("torch, autocast", how, lambda p, n=count: Torch(p, n, low=True), False)
     if case.cell in KINDS:
         yield from _torch(problem, threads)
         for kind in KINDS[case.cell] if plain else KINDS[case.cell][:1]:

@@ -16,6 +16,7 @@ from shapes import Case
 
 from seqexp.cells import GRU, LSTM, Elman
 from seqexp.layers import Bidirectional, Recurrent, Stack
+from seqexp.training.precision import Precision, with_products_in
 
 CELLS: dict[str, Callable[..., Any]] = {
     "LSTM": LSTM,
@@ -32,9 +33,10 @@ class Ours:
     Args:
         problem: what to compute.
         devices: how many share the batch.
+        precision: of products.
     """
 
-    def __init__(self, problem: Problem, devices: int):
+    def __init__(self, problem: Problem, devices: int, precision: Precision = "float32"):
         self.problem = problem
         model = build(problem.case, problem.weights)
         graph, state = nnx.split(model)
@@ -42,7 +44,8 @@ class Ours:
         leaves, tree = jax.tree.flatten(state)
         self._merge = lambda leaves: nnx.merge(graph, jax.tree.unflatten(tree, leaves))
         arguments = (leaves, problem.xs, problem.lengths, problem.cotangent)
-        compute = partial(_compute, self._merge, problem.case.backward, devices > 1)
+        split_over = partial(_compute, self._merge, problem.case.backward, devices > 1)
+        compute = with_products_in(precision, split_over)
         if devices == 1:
             program = jax.jit(compute)
             self._arguments = jax.device_put(arguments, jax.local_devices()[0])

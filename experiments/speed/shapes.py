@@ -37,6 +37,9 @@ SHAPES = (
 SOME = SHAPES[1], SHAPES[3]
 """Where what varies is not the shape: layers, directions, Keras, ragged batches on one thread."""
 
+WIDE = SHAPES[5], SHAPES[6]
+"""Where products are most of the time, and bfloat16 is tried."""
+
 LENGTHS = (50, 100, 200, 400, 800)
 WIDTHS = (32, 64, 128, 256, 512)
 

@@ -20,11 +20,12 @@ class Torch:
         problem: what to compute.
         threads: for torch's operations; set anew at each run, as contestants take turns.
         packed: ragged batches as packed sequences, rather than computing on through the padding.
+        low: products by `torch.autocast` in bfloat16.
     """
 
-    def __init__(self, problem: Problem, threads: int, packed: bool = True):
+    def __init__(self, problem: Problem, threads: int, packed: bool = True, low: bool = False):
         self.problem = problem
-        self._threads = threads
+        self._threads, self._low = threads, low
         self._module = build(problem.case, problem.weights)
         self._xs = torch.from_numpy(problem.xs).requires_grad_(problem.case.backward)
         self._lengths = None
@@ -39,7 +40,8 @@ class Torch:
         if not self.problem.case.backward:
             with torch.inference_mode():
                 return self._outputs()
-        outputs = self._outputs()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._low):
+            outputs = self._outputs().float()
         return outputs.detach(), torch.autograd.grad(outputs, self._leaves, self._cotangent)
 
     def answer(self) -> Answer:
