@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
+from seqexp.recurrences.blocks import scan_projected
 from seqexp.recurrences.masking import where_mask
-from seqexp.recurrences.products import affine, affine_gradients, previous, project
+from seqexp.recurrences.products import affine_gradients, previous, project
 from seqexp.types import Array
 
 Activation = Literal["tanh", "relu"]
@@ -64,14 +65,12 @@ def _primal(
     activation: Activation,
     reverse: bool,
 ) -> tuple[Float[Array, "T B H"], Float[Array, "B H"]]:
-    def body(h: Array, inputs: tuple[Array, Array | None]) -> tuple[Array, Array]:
+    def body(h: Array, inputs: tuple[Array, Array | None]) -> tuple[Array, tuple[Array]]:
         x, keep = inputs
         new = activate(x + h @ recurrent_kernel, activation)
-        return where_mask(keep, new, h), where_mask(keep, new, jnp.zeros_like(new))
+        return where_mask(keep, new, h), (where_mask(keep, new, jnp.zeros_like(new)),)
 
-    projected = affine(xs, input_kernel, bias)
-    final, hs = jax.lax.scan(body, h, (projected, mask), reverse=reverse)
-    return hs, final
+    return scan_projected(body, h, xs, input_kernel, bias, mask, reverse)
 
 
 def _forward(xs, input_kernel, recurrent_kernel, bias, h, mask, activation, reverse):

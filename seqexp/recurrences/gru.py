@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
+from seqexp.recurrences.blocks import scan_projected
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import (
     affine,
@@ -61,10 +62,11 @@ def unroll_before(
 
 
 def _primal_before(xs, input_kernel, recurrent_kernel, bias, h, mask, reverse):
-    return _forward_before(xs, input_kernel, recurrent_kernel, bias, h, mask, reverse)[0]
+    return scan_projected(_body_before(recurrent_kernel), h, xs, input_kernel, bias, mask, reverse)
 
 
-def _forward_before(xs, input_kernel, recurrent_kernel, bias, h, mask, reverse):
+def _body_before(recurrent_kernel):
+    """A step, which gives the output and what the backward pass needs."""
     gate_kernel, candidate_kernel = split_candidate(recurrent_kernel)
 
     def body(h, inputs):
@@ -77,8 +79,12 @@ def _forward_before(xs, input_kernel, recurrent_kernel, bias, h, mask, reverse):
         y = where_mask(keep, new, jnp.zeros_like(h))
         return where_mask(keep, new, h), (y, gates, n)
 
-    projected = affine(xs, input_kernel, bias)
-    final, (hs, gates, ns) = jax.lax.scan(body, h, (projected, mask), reverse=reverse)
+    return body
+
+
+def _forward_before(xs, input_kernel, recurrent_kernel, bias, h, mask, reverse):
+    read = affine(xs, input_kernel, bias), mask
+    final, (hs, gates, ns) = jax.lax.scan(_body_before(recurrent_kernel), h, read, reverse=reverse)
     return (hs, final), (xs, input_kernel, recurrent_kernel, h, mask, hs, gates, ns)
 
 
@@ -156,10 +162,13 @@ def unroll_after(
 
 
 def _primal_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, mask, reverse):
-    return _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, mask, reverse)[0]
+    body = _body_after(recurrent_kernel, reset_bias)
+    return scan_projected(body, h, xs, input_kernel, bias, mask, reverse)
 
 
-def _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, mask, reverse):
+def _body_after(recurrent_kernel, reset_bias):
+    """A step, which gives the output and what the backward pass needs."""
+
     def body(h, inputs):
         x, keep = inputs
         x_gates, x_candidate = split_candidate(x)
@@ -174,8 +183,13 @@ def _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, mask
         y = where_mask(keep, n + z * (h - n), jnp.zeros_like(h))
         return where_mask(keep, new, h), (y, gates, inner, n)
 
-    projected = affine(xs, input_kernel, bias)
-    final, (hs, gates, inner, ns) = jax.lax.scan(body, h, (projected, mask), reverse=reverse)
+    return body
+
+
+def _forward_after(xs, input_kernel, recurrent_kernel, bias, reset_bias, h, mask, reverse):
+    read = affine(xs, input_kernel, bias), mask
+    body = _body_after(recurrent_kernel, reset_bias)
+    final, (hs, gates, inner, ns) = jax.lax.scan(body, h, read, reverse=reverse)
     return (hs, final), (xs, input_kernel, recurrent_kernel, h, mask, hs, gates, inner, ns)
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
 
+from seqexp.recurrences.blocks import scan_projected
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import affine, affine_gradients, previous, project
 from seqexp.types import Array
@@ -60,10 +61,12 @@ def unroll(
 
 
 def _primal(xs, input_kernel, recurrent_kernel, bias, c, h, mask, reverse):
-    return _forward(xs, input_kernel, recurrent_kernel, bias, c, h, mask, reverse)[0]
+    return scan_projected(_body(recurrent_kernel), (c, h), xs, input_kernel, bias, mask, reverse)
 
 
-def _forward(xs, input_kernel, recurrent_kernel, bias, c, h, mask, reverse):
+def _body(recurrent_kernel):
+    """A step, which gives the output and what the backward pass needs."""
+
     def body(carry, inputs):
         x, keep = inputs
         c, h = carry
@@ -74,8 +77,13 @@ def _forward(xs, input_kernel, recurrent_kernel, bias, c, h, mask, reverse):
         held = where_mask(keep, (new_c, new_h), carry)
         return held, (where_mask(keep, new_h, jnp.zeros_like(h)), pre, c)
 
-    projected = affine(xs, input_kernel, bias)
-    final, (hs, pre, c_before) = jax.lax.scan(body, (c, h), (projected, mask), reverse=reverse)
+    return body
+
+
+def _forward(xs, input_kernel, recurrent_kernel, bias, c, h, mask, reverse):
+    read = affine(xs, input_kernel, bias), mask
+    body = _body(recurrent_kernel)
+    final, (hs, pre, c_before) = jax.lax.scan(body, (c, h), read, reverse=reverse)
     return (hs, final), (xs, input_kernel, recurrent_kernel, h, mask, hs, pre, c_before)
 
 
