@@ -12,6 +12,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from seqexp.data.compiling import quick_jit
 from seqexp.training import members
 from seqexp.training.batches import batch_shapes
 from seqexp.training.check_data import check_data
@@ -255,7 +256,8 @@ def _compiled(
     else:
         advance = slices.compile("advance", training.advance, 3, 1)
     return Compiled(
-        init=jax.jit(partial(init_member, experiment)),
+        # Run once a member: what takes seconds is to compile it.
+        init=quick_jit(partial(init_member, experiment)),
         advance=advance,
         evaluate=slices.compile("evaluate", partial(members.evaluate, experiment, graphdef), 2, 1),
         decode=slices.compile("decode", partial(members.decode, experiment, graphdef), 2, 1),
