@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from seqexp.runs.redaction import REDACTED
@@ -74,6 +74,34 @@ def group_identity(
     )
 
 
+def identities(
+    config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str
+) -> Callable[[int], str]:
+    """The `identity` of a config with any `seed`, each without reading the rest of it again.
+
+    Example:
+        >>> seven = identities({"rate": 1e-3}, {}, "cpu")(7)
+        >>> seven == identity({"rate": 1e-3, "seed": 7}, {}, "cpu")
+        True
+    """
+    kept = {key: value for key, value in config.items() if key not in (*NOT_RESULT, "seed")}
+    whole = _hashed(kept, data_hashes, device_kind)
+    counted = whole.pop("config")
+    # As `canonical` writes it, keys in their order.
+    before = canonical({key: value for key, value in counted.items() if key < "seed"})[1:-1]
+    after = canonical({key: value for key, value in counted.items() if key > "seed"})[1:-1]
+    start = f'{{"config":{{{before}{"," * bool(before)}"seed":'
+    end = f"{',' * bool(after)}{after}}},{canonical(whole)[1:]}".encode()
+    begun = hashlib.sha256(start.encode("utf-8"))
+
+    def with_seed(seed: int) -> str:
+        digest = begun.copy()
+        digest.update(canonical(seed).encode("utf-8") + end)
+        return digest.hexdigest()[:16]
+
+    return with_seed
+
+
 class Recorded(NamedTuple):
     """The two identities of a record."""
 
@@ -118,7 +146,7 @@ def as_of_today(config: Any) -> Any:
     if isinstance(renamed, Mapping):
         for name, absent in ONCE_ABSENT.items():
             if isinstance(node := renamed.get(name), Mapping):
-                renamed = {**renamed, name: absent | node}
+                renamed = {**renamed, name: {**absent, **node}}
     return renamed
 
 
@@ -133,12 +161,19 @@ def _renamed(node: Any, names: Mapping[str, Mapping[str, str]]) -> Any:
 
 
 def _hash(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
-    whole = {
+    whole = _hashed(config, data_hashes, device_kind)
+    return hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
+
+
+def _hashed(
+    config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str
+) -> dict[str, Any]:
+    """What an identity is the hash of."""
+    return {
         "config": without_nulls(_renamed(without_absent(config), RENAMED)),
         "data_hashes": data_hashes,
         "device_kind": device_kind,
     }
-    return hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
 
 
 def without_absent(config: Mapping[str, Any]) -> Mapping[str, Any]:

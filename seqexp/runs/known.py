@@ -74,6 +74,12 @@ class KnownRuns:
             plain: the config of a record with the same task and kind of model, with the options
                 that have no effect as they are in `config`.
         """
+        return self.like(config, plain)(identity)
+
+    def like(
+        self, config: Config, plain: Callable[[Config], Config]
+    ) -> Callable[[str], Known | None]:
+        """`find` for runs of the same task and kind of model, by their identities."""
         family = _family(config)
         if family not in self._found:
             found: dict[str, Known] = {}
@@ -84,7 +90,8 @@ class KnownRuns:
                 if before is None or _rank(entry.known, recorded.run) > _rank(before, recorded.run):
                     found[recorded.run] = entry.known
             self._found[family] = found
-        return self._found[family].get(identity) or self._by_id.get(identity)
+        own = self._found[family]
+        return lambda identity: own.get(identity) or self._by_id.get(identity)
 
 
 def _rank(known: Known, identity: str) -> tuple[bool, bool]:

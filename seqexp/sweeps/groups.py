@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import jax
 
 from seqexp.costs.counting import training_flops
 from seqexp.costs.figures import Figures
-from seqexp.runs.identity import canonical, group_identity, identity
-from seqexp.runs.known import KnownRuns
+from seqexp.runs.identity import canonical, group_identity, identities
+from seqexp.runs.known import Known, KnownRuns
 from seqexp.runs.plans import PlannedRun
 from seqexp.runs.record import RunInfo, run_directory, study_directory
 from seqexp.sweeps.arguments import explicit_nulls
@@ -22,7 +22,7 @@ from seqexp.sweeps.data import Data
 from seqexp.sweeps.foreign import Foreign, foreign_code
 from seqexp.sweeps.names import group_names, run_names
 from seqexp.sweeps.no_effect import differences, plain, without_effect
-from seqexp.sweeps.point import Point, build_model
+from seqexp.sweeps.point import Point, build_model, once_each
 from seqexp.training import Experiment, Hyper
 from seqexp.training.batches import bucket_shares
 from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
@@ -49,7 +49,7 @@ class Planned:
     data_hashes: Mapping[str, str]
     packages: Mapping[str, str]
 
-    @property
+    @cached_property
     def directory(self) -> Path:
         runs_dir = Path(self.point.config["runs_dir"])
         return run_directory(runs_dir, self.info.study, self.info.folder or self.info.id)
@@ -103,46 +103,26 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     Raises:
         SeqexpError: naming every point whose config, shapes or data are wrong.
     """
-    data = data or Data()
+    planning = _Planning(points, data or Data())
     ids: list[str] = []
     groups: dict[str, dict[str, Planned]] = {}
-    experiments: dict[str, Experiment] = {}
-    checked: dict[str, tuple[Experiment, int]] = {}
-    left_to_us: set[str] = set()
+    shares: dict[str, _Shared] = {}
     idle: dict[str, dict[str, None]] = {}
-    unused: dict[str, Mapping[str, Any]] = {}
-    code: dict[str, Foreign] = {}
-    known: dict[Path, KnownRuns] = {}
     wrong: dict[str, list[str]] = {}
-    alike = _alike(points)
-    for point, name in zip(points, run_names(points), strict=True):
-        asked = canonical(point.shared_config())
+    # Points that are the same but for their seeds share all but their identities.
+    shared = once_each(points, planning.shared)
+    for point, name, share in zip(points, run_names(points), shared, strict=True):
         try:
-            if asked not in checked:
-                checked[asked] = _checked(point, len(alike[asked]), data)
-            if asked not in unused:
-                experiment = checked[asked][0]
-                unused[asked] = without_effect(experiment.model, experiment.task.spec)
-            settled = replace(point, config=plain(point.config, unused[asked]))
-            wanted = canonical(settled.shared_config())
-            if wanted not in checked:
-                members = len(alike.get(wanted, alike[asked]))
-                checked[wanted] = _checked(settled, members, data)
-            if wanted not in code:
-                code[wanted] = foreign_code(settled.config)
-            experiment, batch_devices = checked[wanted]
-            resolved = _on_devices(settled, batch_devices)
-            planned = _planned(resolved, name, experiment, data, code[wanted])
-            planned = _found(planned, experiment, known)
+            if isinstance(share, SeqexpError):
+                raise share
+            planned = share.planned(point, name)
         except SeqexpError as error:
             wrong.setdefault(str(error), []).append(name)
             continue
         ids.append(planned.info.id)
-        key = canonical(resolved.shared_config())
-        experiments.setdefault(key, experiment)
-        if key != wanted:
-            left_to_us.add(key)
-        idle.setdefault(key, {}).update(dict.fromkeys(differences(point.config, settled.config)))
+        key = share.key
+        shares.setdefault(key, share)
+        idle.setdefault(key, {}).update(dict.fromkeys(share.without_effect))
         groups.setdefault(key, {}).setdefault(planned.info.id, planned)
     if wrong:
         lines = [f"{', '.join(sorted(set(names)))}: {message}" for message, names in wrong.items()]
@@ -152,10 +132,12 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     planned_groups = [
         Group(
             name=name,
-            experiment=experiments[key],
+            experiment=shares[key].experiment,
             batch_devices=members[0].point.config["trainer"]["batch_devices"],
-            auto=key in left_to_us,
-            load=partial(data.load, members[0].point.config["task"], experiments[key]),
+            auto=key in planning.left_to_us,
+            load=partial(
+                planning.data.load, members[0].point.config["task"], shares[key].experiment
+            ),
             members=members,
             without_effect=tuple(idle[key]),
         )
@@ -164,12 +146,163 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     return planned_groups, ids
 
 
-def _alike(points: Sequence[Point]) -> dict[str, set[str]]:
+@dataclass(frozen=True)
+class _Shared:
+    """What points share that are the same but for their seeds.
+
+    Attributes:
+        point: one of them, its options without effect at their neutral values, its devices known.
+        key: `canonical` of what its group shares.
+        without_effect: the options of it that change nothing.
+        info: of its run, but for what depends on the seed.
+        identity: of a run, by its seed.
+        record: of a run, by its identity, where the study has one.
+    """
+
+    point: Point
+    experiment: Experiment
+    key: str
+    without_effect: tuple[str, ...]
+    data_hashes: Mapping[str, str]
+    packages: Mapping[str, str]
+    info: RunInfo
+    identity: Callable[[int], str]
+    record: Callable[[str], Known | None]
+
+    def planned(self, point: Point, name: str) -> Planned:
+        """A point of these, called so; under the id and in the folder of its record, if it has one.
+
+        Raises:
+            SeqexpError: the seed, or another value that is traced, is out of its range.
+        """
+        seed = point.config["seed"]
+        settled = self.point.with_seed(seed, point.name)
+        hyper = settled.hyper
+        id = self.identity(seed)
+        record = self.record(id)
+        info = replace(
+            self.info,
+            id=id if record is None else record.id,
+            folder=None if record is None else record.folder,
+            name=name,
+            seed=seed,
+            config=settled.config,
+        )
+        return Planned(settled, info, hyper, self.data_hashes, self.packages)
+
+
+class _Planning:
+    """What is found out once for many points of a sweep.
+
+    Args:
+        points: all of them.
+        data: loads what their tasks need.
+
+    Attributes:
+        left_to_us: the keys of groups whose number of devices a config left to us.
+    """
+
+    def __init__(self, points: Sequence[Point], data: Data) -> None:
+        self.data = data
+        self.left_to_us: set[str] = set()
+        self._alike = _alike(points)
+        self._checked: dict[str, tuple[Experiment, int]] = {}
+        self._unused: dict[str, Mapping[str, Any]] = {}
+        self._code: dict[str, Foreign] = {}
+        self._known: dict[Path, KnownRuns] = {}
+
+    def shared(self, point: Point) -> _Shared | SeqexpError:
+        """What a point shares with those that are the same but for their seeds, or its mistake."""
+        try:
+            return self._shared(point)
+        except SeqexpError as error:
+            return error
+
+    def _shared(self, point: Point) -> _Shared:
+        asked = canonical(point.shared_config())
+        members = len(self._alike[asked])
+        if asked not in self._checked:
+            self._checked[asked] = _checked(point, members, self.data)
+        if asked not in self._unused:
+            experiment = self._checked[asked][0]
+            self._unused[asked] = without_effect(experiment.model, experiment.task.spec)
+        settled = replace(point, config=plain(point.config, self._unused[asked]))
+        wanted = canonical(settled.shared_config())
+        if wanted not in self._checked:
+            members = len(self._alike.get(wanted, self._alike[asked]))
+            self._checked[wanted] = _checked(settled, members, self.data)
+        if wanted not in self._code:
+            self._code[wanted] = foreign_code(settled.config)
+        experiment, batch_devices = self._checked[wanted]
+        resolved = _on_devices(settled, batch_devices)
+        key = canonical(resolved.shared_config())
+        if key != wanted:
+            self.left_to_us.add(key)
+        idle = tuple(differences(point.config, settled.config))
+        return self._of(resolved, experiment, key, idle, self._code[wanted])
+
+    def _of(
+        self, point: Point, experiment: Experiment, key: str, idle: tuple[str, ...], code: Foreign
+    ) -> _Shared:
+        config, task = point.config, experiment.task
+        of_data = self.data.hashes(config["task"], experiment)
+        revision = self.data.load(config["task"], experiment).train.revision
+        hashes = {
+            **of_data,
+            **({} if revision is None else {"training batches": revision}),
+            **code.hashes,
+            **changed_settings(),
+            **explicit_nulls(config),
+        }
+        kind = device_kind()
+        info = RunInfo(
+            id="",
+            study=config["study"],
+            name="",
+            model=point.model,
+            task=point.task,
+            seed=config["seed"],
+            group=group_identity(config, hashes, kind),
+            config=config,
+            score=task.score,
+            baselines=task.baselines,
+            match=point.match,
+            choices=point.choices,
+        )
+        record = self._records(config, experiment)
+        identity = identities(config, hashes, kind)
+        return _Shared(point, experiment, key, idle, hashes, code.versions, info, identity, record)
+
+    def _records(
+        self, config: Mapping[str, Any], experiment: Experiment
+    ) -> Callable[[str], Known | None]:
+        """The records of a study that may be of runs of a config, by their identities."""
+        study = study_directory(Path(config["runs_dir"]), config["study"])
+        if study not in self._known:
+            self._known[study] = KnownRuns(study)
+        unused: dict[str, Mapping[str, Any]] = {}
+
+        def settled(config: Mapping[str, Any]) -> Mapping[str, Any]:
+            asked = canonical(config["model"])
+            try:
+                if asked not in unused:
+                    unused[asked] = without_effect(build_model(config), experiment.task.spec)
+                return plain(config, unused[asked])
+            except (SeqexpError, KeyError, TypeError):
+                return config  # Of another version: what it says is what it was.
+
+        return self._known[study].like(config, settled)
+
+
+def _alike(points: Sequence[Point]) -> dict[str, set[Hashable]]:
     """The points that differ in traced values only, each of them once, by what they share."""
-    alike: dict[str, set[str]] = {}
-    for point in points:
-        own = canonical([point.config["seed"], point.config["optimizer"]])
-        alike.setdefault(canonical(point.shared_config()), set()).add(own)
+    alike: dict[str, set[Hashable]] = {}
+    texts = once_each(
+        points,
+        lambda point: (canonical(point.shared_config()), canonical(point.config["optimizer"])),
+    )
+    for point, (shared, optimizer) in zip(points, texts, strict=True):
+        alike.setdefault(shared, set()).add((point.config["seed"], optimizer))
     return alike
 
 
@@ -213,62 +346,3 @@ def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
         sizes = [bucket.batch_size for bucket, _ in buckets]
         devices = auto_batch_devices(members, math.gcd(*sizes), a_time_step)
     return experiment, devices
-
-
-def _planned(
-    point: Point, name: str, experiment: Experiment, data: Data, foreign: Foreign
-) -> Planned:
-    task = experiment.task
-    of_data = data.hashes(point.config["task"], experiment)
-    revision = data.load(point.config["task"], experiment).train.revision
-    hashes = {
-        **of_data,
-        **({} if revision is None else {"training batches": revision}),
-        **foreign.hashes,
-        **changed_settings(),
-        **explicit_nulls(point.config),
-    }
-    kind = device_kind()
-    info = RunInfo(
-        id=identity(point.config, hashes, kind),
-        study=point.config["study"],
-        name=name,
-        model=point.model,
-        task=point.task,
-        seed=point.config["seed"],
-        group=group_identity(point.config, hashes, kind),
-        config=point.config,
-        score=task.score,
-        baselines=task.baselines,
-        match=point.match,
-        choices=point.choices,
-    )
-    run_directory(Path(point.config["runs_dir"]), info.study, info.id)
-    return Planned(point, info, point.hyper, hashes, foreign.versions)
-
-
-def _found(planned: Planned, experiment: Experiment, known: dict[Path, KnownRuns]) -> Planned:
-    """The same run under the id and in the folder of its record, where the study has one.
-
-    Args:
-        known: the records of each study, as far as they were read.
-    """
-    info = planned.info
-    study = study_directory(Path(planned.point.config["runs_dir"]), info.study)
-    if study not in known:
-        known[study] = KnownRuns(study)
-    unused: dict[str, Mapping[str, Any]] = {}
-
-    def settled(config: Mapping[str, Any]) -> Mapping[str, Any]:
-        asked = canonical(config["model"])
-        try:
-            if asked not in unused:
-                unused[asked] = without_effect(build_model(config), experiment.task.spec)
-            return plain(config, unused[asked])
-        except (SeqexpError, KeyError, TypeError):
-            return config  # Of another version: what it says is what it was.
-
-    record = known[study].find(info.id, info.config, settled)
-    if record is None:
-        return planned
-    return replace(planned, info=replace(info, id=record.id, folder=record.folder))

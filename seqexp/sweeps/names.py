@@ -8,7 +8,7 @@ from typing import Any
 
 from seqexp.runs.identity import NOT_RESULT, canonical
 from seqexp.runs.naming import Group, Label, flatten, labels, told
-from seqexp.sweeps.point import Point
+from seqexp.sweeps.point import Point, once_each
 
 
 def run_names(points: Sequence[Point]) -> list[str]:
@@ -38,13 +38,16 @@ def labels_of(points: Sequence[Point], config: Callable[[Point], Mapping[str, An
         config: the part of a point's config that tells it apart; seeds are no part of it.
     """
     settings: dict[Group, Mapping[str, str]] = {}
-    groups = []
-    for point in points:
+
+    def group_of(point: Point) -> Group:
         run = {"match": point.match or point.config.get("match"), "choices": point.choices}
         own = told(flatten(config(point)), run)
         key = hashlib.sha256(canonical(own).encode("utf-8")).hexdigest()
-        groups.append(Group(point.task, point.model, key))
-        settings[groups[-1]] = own
+        group = Group(point.task, point.model, key)
+        settings[group] = own
+        return group
+
+    groups = once_each(points, group_of)
     named = labels(settings)
     return [named[group] for group in groups]
 

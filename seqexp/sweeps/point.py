@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import hydra.utils
 from hydra.errors import InstantiationException
@@ -14,6 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from seqexp.sweeps.typed_config import TRACED, typed
 from seqexp.training import Experiment, Hyper, Optimizer
 from seqexp.types import SeqexpError, Task, first_line
+
+T = TypeVar("T")
 
 NOT_SHARED = ("seed", "match", "peak_memory", "inspect")
 """Top-level keys of a config in which points of one group may differ."""
@@ -94,6 +96,22 @@ class Point:
         config["optimizer"] = {k: v for k, v in optimizer.items() if k not in TRACED}
         return config
 
+    def but_for_seed(self) -> Hashable:
+        """Equal for points that are the same but for their seeds, and their names.
+
+        The nodes of their configs are compared as objects: while the points live this is never
+        equal for two that differ, and of two that are the same it may differ.
+        """
+        config = tuple(
+            (key, None if key == "seed" else _object(value)) for key, value in self.config.items()
+        )
+        others = self.choices, self.match, self.executor
+        return self.model, self.task, config, tuple(map(_object, others))
+
+    def with_seed(self, seed: int, name: str | None) -> Point:
+        """The same point with another seed, and another name; it shares the nodes of this one."""
+        return replace(self, config={**self.config, "seed": seed}, name=name)
+
     def at_width(self, features: int) -> Point:
         """The same point with other `model.features`."""
         return replace(
@@ -107,6 +125,24 @@ class Point:
             SeqexpError: for whatever is wrong with an argument, in one line.
         """
         return build(self.config)
+
+
+def once_each(points: Sequence[Point], answer: Callable[[Point], T]) -> list[T]:
+    """The answer for each point, asked once for those that are the same but for their seeds."""
+    known: dict[Hashable, T] = {}
+    answers = []
+    for point in points:
+        alike = point.but_for_seed()
+        if alike not in known:
+            known[alike] = answer(point)
+        answers.append(known[alike])
+    return answers
+
+
+def _object(value: Any) -> Hashable:
+    """A plain value as text, for 1 and true are equal; a node by which object it is."""
+    scalar = value is None or isinstance(value, str | int | float)
+    return repr(value) if scalar else id(value)
 
 
 def build(config: Mapping[str, Any]) -> Experiment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, get_type_hints
 
 from seqexp.inspection.settings import Settings
@@ -84,7 +84,23 @@ def typed(
     for group in ("model", "task", "optimizer", "trainer"):
         if not isinstance(own.get(group), Mapping):
             raise SeqexpError(f"no {group} is chosen: {group}=NAME chooses one of the menu")
-    fitted = fit_node(own, WHOLE, "", keys)
+    return {"logger": None, **typed_nodes(own, keys), **others}
+
+
+def typed_nodes(
+    own: Mapping[str, Any], keys: Sequence[str], complete: bool = True
+) -> dict[str, Any]:
+    """The top-level keys of a config in the types that they must have: each by itself.
+
+    Args:
+        own: these keys, or some of them, with their values.
+        keys: all that the config has, dotted.
+        complete: whether none may be missing.
+
+    Raises:
+        SeqexpError: for the first value that is unknown, missing or of another type.
+    """
+    fitted = fit_node(own, WHOLE, "", keys, complete)
     for key, value in fitted.items():
         if key in NODES and value is not None:
             value = fit_node(value, NODES[key], key, keys)
@@ -92,7 +108,7 @@ def typed(
             value = fit_node(value, _own(settings_class(value), name=str), key, keys)
             settings_of(value)
         fitted[key] = fit_targets(value, key, keys)
-    return {"logger": None, **fitted, **others}
+    return fitted
 
 
 def dotted(node: Mapping[str, Any], start: str = "") -> Iterator[str]:

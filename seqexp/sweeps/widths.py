@@ -20,7 +20,7 @@ from seqexp.runs.record import study_directory
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.kept_widths import KeptWidths
 from seqexp.sweeps.names import labels_of, on_task
-from seqexp.sweeps.point import Point
+from seqexp.sweeps.point import Point, once_each
 from seqexp.sweeps.progress import console
 from seqexp.sweeps.typed_config import TRACED
 from seqexp.training.mesh import AUTO
@@ -51,7 +51,8 @@ def match_widths(points: Sequence[Point], data: Data) -> list[Point]:
         SeqexpError: naming every model whose `match` is mistaken, or, if none is, every model that
             cannot meet its budget, with the nearest that it can.
     """
-    asked = {canonical(question(point)): point for point in points if _is_open(point)}
+    texts = once_each(points, lambda p: canonical(question(p)) if _is_open(p) else None)
+    asked = {text: point for text, point in zip(texts, points, strict=True) if text is not None}
     if not asked:
         return list(points)
     called = labels_of(list(asked.values()), _without_match)
@@ -66,9 +67,15 @@ def match_widths(points: Sequence[Point], data: Data) -> list[Point]:
 
         solved = _each(labels, solve)
     _print(solved.values(), terminal)
+
+    def at_width(point: Point) -> Point | None:
+        return _at(point, solved[canonical(question(point))]) if _is_open(point) else None
+
+    # Points that are the same but for their seeds still share what is in them.
+    found = once_each(points, at_width)
     return [
-        _at(point, solved[canonical(question(point))]) if _is_open(point) else point
-        for point in points
+        point if at is None else at.with_seed(point.config["seed"], point.name)
+        for point, at in zip(points, found, strict=True)
     ]
 
 
