@@ -24,6 +24,12 @@ RATE = "config/optimizer.learning_rate"
 TOLERANCE = 0.1
 """A rate works if it loses at most this share of the best one's lead over the baseline."""
 
+LEAST = -746.0
+"""e to this power, or to a lesser one, is zero as a float."""
+
+TERMS = 2**20
+"""So many terms of a sum are held in memory at once."""
+
 
 class Window(NamedTuple):
     """The learning rates that work.
@@ -102,9 +108,17 @@ def expected_best(scores: Iterable[float], goal: Goal) -> np.ndarray:
     """
     v = np.sort(np.array([*scores], dtype=float))
     v = v if goal == "max" else v[::-1]
-    n = np.arange(1, len(v) + 1)[:, None]
     share = np.arange(len(v) + 1) / max(1, len(v))
-    return np.diff(share**n, axis=-1) @ v
+    best = np.zeros(len(v))
+    done = 0
+    while done < len(v):
+        # Below this i, (i / N)^n is too small for a float: N log N terms are left of N^2.
+        start = int(len(v) * np.exp(LEAST / (done + 1)))
+        count = min(len(v) - done, max(1, TERMS // (len(v) - start)))
+        n = np.arange(done + 1, done + count + 1)[:, None]
+        best[done : done + count] = np.diff(share[start:] ** n, axis=-1) @ v[start:]
+        done += count
+    return best
 
 
 def sensitivity(study: Study, table: pd.DataFrame) -> pd.DataFrame:

@@ -40,6 +40,10 @@ ONCE_ABSENT = {"trainer": {"precision": "float32"}}
 """Options that earlier records lack, by their nodes: with these values they count as missing."""
 
 
+LEAVES = (str, int, float, type(None))
+"""Plain data that holds no other; booleans are whole numbers."""
+
+
 def identity(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
     """The 16 hex digits that name a run.
 
@@ -119,12 +123,18 @@ def recorded_identity(config: Any, manifest: Mapping[str, Any]) -> Recorded | No
     Returns:
         None where the record does not tell: it is damaged, or a part of its config was redacted.
     """
+    if not tells_identity(config, manifest):
+        return None
+    of = config, manifest["data_hashes"], manifest["device_kind"]
+    return Recorded(identity(*of), group_identity(*of))
+
+
+def tells_identity(config: Any, manifest: Mapping[str, Any]) -> bool:
+    """Whether a record tells its identities; see `recorded_identity`."""
     hashes, kind = manifest.get("data_hashes"), manifest.get("device_kind")
     if not (isinstance(config, Mapping) and isinstance(hashes, Mapping) and isinstance(kind, str)):
-        return None
-    if not config or REDACTED in canonical(config):
-        return None
-    return Recorded(identity(config, hashes, kind), group_identity(config, hashes, kind))
+        return False
+    return bool(config) and REDACTED not in canonical(config)
 
 
 def canonical(value: Any) -> str:
@@ -151,6 +161,8 @@ def as_of_today(config: Any) -> Any:
 
 
 def _renamed(node: Any, names: Mapping[str, Mapping[str, str]]) -> Any:
+    if isinstance(node, LEAVES):
+        return node
     if isinstance(node, list | tuple):
         return [_renamed(child, names) for child in node]
     if not isinstance(node, Mapping):
@@ -189,6 +201,8 @@ def without_absent(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def without_nulls(value: Any) -> Any:
     """Mappings less their null values, however deep; a null in a list keeps its place."""
+    if isinstance(value, LEAVES):
+        return value
     if isinstance(value, Mapping):
         return {key: without_nulls(child) for key, child in value.items() if child is not None}
     if isinstance(value, list | tuple):

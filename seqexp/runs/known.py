@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from seqexp.runs.identity import (
     as_of_today,
     canonical,
-    recorded_identity,
+    identity,
+    tells_identity,
     without_nulls,
 )
 from seqexp.runs.record import MANIFEST, RUN, is_finished
@@ -58,7 +59,7 @@ class KnownRuns:
             if entry.known.id in seen:
                 continue
             seen.add(entry.known.id)
-            if recorded_identity(entry.config, entry.manifest) is None:
+            if not tells_identity(entry.config, entry.manifest):
                 self._by_id[entry.known.id] = entry.known
             else:
                 self._entries.setdefault(_family(entry.config), []).append(entry)
@@ -84,14 +85,14 @@ class KnownRuns:
         if family not in self._found:
             found: dict[str, Known] = {}
             for entry in self._entries.get(family, []):
-                recorded = recorded_identity(plain(entry.config), entry.manifest)
-                assert recorded is not None
-                before = found.get(recorded.run)
-                if before is None or _rank(entry.known, recorded.run) > _rank(before, recorded.run):
-                    found[recorded.run] = entry.known
+                of_data, kind = entry.manifest["data_hashes"], entry.manifest["device_kind"]
+                run = identity(plain(entry.config), of_data, kind)
+                before = found.get(run)
+                if before is None or _rank(entry.known, run) > _rank(before, run):
+                    found[run] = entry.known
             self._found[family] = found
         own = self._found[family]
-        return lambda identity: own.get(identity) or self._by_id.get(identity)
+        return lambda id: own.get(id) or self._by_id.get(id)
 
 
 def _rank(known: Known, identity: str) -> tuple[bool, bool]:
