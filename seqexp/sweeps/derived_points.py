@@ -49,6 +49,7 @@ class Derivation:
         texts = [_plain(each, resolve=False) for each in configs]
         self._read = _words_read([self._unresolved, *texts])
         self._settable: dict[str, bool] = {}
+        self._own: dict[str, Value] = {}
         self._nodes: dict[Hashable, Any] = {}
 
     def point(self, values: Mapping[str, Value]) -> Point | None:
@@ -85,12 +86,17 @@ class Derivation:
             if not isinstance(node, dict) or name not in node:
                 return False
             node = node[name]
+        self._own[key] = node
         return _is_plain(node)
 
     def _node(self, name: str, values: Mapping[str, Value]) -> Any:
         """A top-level key with values set in it: one object for all points that agree in them."""
         # As texts: 1, 1.0 and true are equal in Python, and no two of them the same config.
         known = (name, *((key, repr(value)) for key, value in values.items()))
+        if known not in self._nodes and all(
+            repr(self._own[key]) == repr(value) for key, value in values.items()
+        ):
+            self._nodes[known] = self._point.config[name]
         if known not in self._nodes:
             node = self._plain[name]
             for key, value in values.items():
