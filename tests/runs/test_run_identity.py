@@ -18,6 +18,7 @@ from seqexp.runs.identity import (
     as_of_today,
     canonical,
     group_identity,
+    identities,
     identity,
     recorded_identity,
 )
@@ -275,3 +276,20 @@ def test_golden() -> None:
     text = b'{"config":{"rate":0.001,"seed":0},"data_hashes":{"a":"b"},"device_kind":"cpu"}'
     expected = hashlib.sha256(text).hexdigest()[:16]
     assert identity({"seed": 0, "rate": 1e-3}, {"a": "b"}, "cpu") == expected == "95fc53c996a8a074"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG,
+        {},
+        {"seed": 3},
+        {"zoo": {"a": None}, "trainer": {"precision": "float32", "steps": 3.0}},
+        {"a": [1, None, {"b": None}], "aé": '"seed":0', "seeds": 1, "seec": 2},
+        {"model": {"_target_": "seqexp.cells.LSTM", "implementation": "scan"}, "task": None},
+    ],
+)
+def test_identities_of_all_seeds_are_those_of_each(config: dict[str, Any]) -> None:
+    of = identities(config, HASHES, "cpu")
+    for seed in (0, 7, 2**32 - 1):
+        assert of(seed) == identity({**config, "seed": seed}, HASHES, "cpu")
