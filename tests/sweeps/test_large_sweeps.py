@@ -28,7 +28,7 @@ KNOWN = sys.modules["seqexp.runs.known"]
 SWEEPS = [
     "model=rnn,gru seed=0,1 optimizer.learning_rate=1e-3,2e-3",
     "model=gru optimizer.clip_norm=null,1.0 seed=1,0 trainer.batch_devices=auto",
-    "model=rnn task=adding task.length=10 model.pooling=mean,last seed=0,1",
+    "model=rnn task=copy_memory model.pooling=mean,last seed=0,1",
     "model=rnn,lstm match=params match.budget=3000 match.tolerance=0.2 seed=0,1",
 ]
 
