@@ -40,6 +40,8 @@ ONCE_ABSENT = {"trainer": {"precision": "float32"}}
 """Options that earlier records lack, by their nodes: with these values they count as missing."""
 
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
 LEAVES = (str, int, float, type(None))
 """Plain data that holds no other; booleans are whole numbers."""
 
@@ -145,7 +147,7 @@ def canonical(value: Any) -> str:
     one run; booleans, numbers and strings stay apart. Unlike there, integers of any size keep all
     their digits, and infinities and NaN are allowed, written as the bare words of Python's json.
     """
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode(_plain(value))
 
 
 def as_of_today(config: Any) -> Any:

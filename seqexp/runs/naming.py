@@ -17,6 +17,7 @@ CHOICE = "choice of "
 PRECISION = "trainer.precision"
 """A cost of the model, in evaluation and training alike: models of two precisions are compared."""
 NOTHING = "null"
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Group(NamedTuple):
@@ -223,4 +224,4 @@ def _short_value(key: str, value: str) -> str:
 
 
 def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _encode(value)
