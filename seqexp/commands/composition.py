@@ -88,10 +88,14 @@ def points_in(configs: Sequence[Composed]) -> list[Point]:
     from seqexp.sweeps.derived_points import Derivation
 
     points, known = [], None
+    bases: dict[int, tuple[Point, DictConfig, DictConfig]] = {}
     derivations: dict[int, Derivation] = {}
     for config in configs:
-        derivation = derivations.get(id(config.own))
-        point = derivation.point(config.values) if derivation is not None else None
+        base, point = id(config.own), None
+        if config.values and base in bases:
+            if base not in derivations:
+                derivations[base] = Derivation(*bases[base])
+            point = derivations[base].point(config.values)
         if point is None:
             if config.whole is not known:
                 # What a config asks of Hydra itself, `${hydra:...}`, is read from here.
@@ -99,7 +103,7 @@ def points_in(configs: Sequence[Composed]) -> list[Point]:
                 known = config.whole
             point, layered = _point(config)
             if not config.values:
-                derivations[id(config.own)] = Derivation(point, layered, config.own)
+                bases[base] = point, layered, config.own
         points.append(point)
     return points
 
@@ -225,7 +229,7 @@ def _values(override: Override) -> Iterator[str]:
 def _parsed(lines: list[str], parser: OverridesParser) -> list[Override]:
     """Overrides of one key, each with one value."""
     values = [line.partition("=")[2] for line in lines]
-    if not all(map(WHOLE_NUMBER.fullmatch, values)):
+    if not lines or not all(map(WHOLE_NUMBER.fullmatch, values)):
         return parser.parse_overrides(lines)
     # The parser takes a quarter of a millisecond for each, and there may be many seeds.
     (first,) = parser.parse_overrides(lines[:1])

@@ -112,12 +112,12 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     # Points that are the same but for their seeds share all but their identities.
     shared = once_each(points, planning.shared)
     for point, name, share in zip(points, run_names(points), shared, strict=True):
-        try:
-            if isinstance(share, SeqexpError):
-                raise share
-            planned = share.planned(point, name)
-        except SeqexpError as error:
-            wrong.setdefault(str(error), []).append(name)
+        if isinstance(share, SeqexpError):
+            wrong.setdefault(str(share), []).append(name)
+            continue
+        planned = share.planned(point, name)
+        if isinstance(planned, SeqexpError):
+            wrong.setdefault(str(planned), []).append(name)
             continue
         ids.append(planned.info.id)
         key = share.key
@@ -169,15 +169,17 @@ class _Shared:
     identity: Callable[[int], str]
     record: Callable[[str], Known | None]
 
-    def planned(self, point: Point, name: str) -> Planned:
+    def planned(self, point: Point, name: str) -> Planned | SeqexpError:
         """A point of these, called so; under the id and in the folder of its record, if it has one.
 
-        Raises:
-            SeqexpError: the seed, or another value that is traced, is out of its range.
+        Where the seed, or another value that is traced, is out of its range, that mistake.
         """
         seed = point.config["seed"]
         settled = self.point.with_seed(seed, point.name)
-        hyper = settled.hyper
+        try:
+            hyper = settled.hyper
+        except SeqexpError as error:
+            return error
         id = self.identity(seed)
         record = self.record(id)
         info = replace(
