@@ -19,7 +19,7 @@ from flax import nnx
 
 from seqexp import cells, layers
 from seqexp.cells.protocol import Cell
-from seqexp.data.compiling import quick_jit
+from seqexp.compiling import quick_jit
 from seqexp.layers import DropConnect, RecurrentDropout, Variational, Zoneout
 from seqexp.layers.cell_dropout import CellDropout
 from seqexp.recurrences.masking import time_first

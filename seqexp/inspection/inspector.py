@@ -14,7 +14,7 @@ import optax
 from flax import nnx
 from threadpoolctl import threadpool_limits
 
-from seqexp.data.compiling import fast_options
+from seqexp.compiling import fast_options
 from seqexp.inspection.decay import without_decay
 from seqexp.inspection.fixed_batch import COUNTED, first_examples, in_chunks, kept
 from seqexp.inspection.health import Figures, warnings

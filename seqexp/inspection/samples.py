@@ -23,7 +23,7 @@ from seqexp.inspection.shown import (
 )
 from seqexp.training.decoding import decoded, sample_text
 from seqexp.training.experiment import Experiment
-from seqexp.training.precision import with_products_in
+from seqexp.training.precision import Precision, with_products_in
 from seqexp.training.step import SAMPLE, member_key
 from seqexp.types import Batch, KeyArray, Model, SeqexpError, Sequences, Task, reason
 
@@ -88,7 +88,8 @@ class Sampler:
         self, experiment: Experiment, graphdef: nnx.GraphDef, valid: Sequence[Batch]
     ) -> None:
         self._task = task = experiment.task
-        self._precision, self._graphdef = experiment.precision, graphdef
+        self._precision: Precision = experiment.precision
+        self._graphdef = graphdef
         self._text, count = text_of(task), shown_examples(task)
         self._probes: dict[str, tuple[Any, Batch]] = {}
         if self._text is not None:

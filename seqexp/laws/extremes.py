@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqexp.data.compiling import quick_jit
+from seqexp.compiling import quick_jit
 from seqexp.types import Layer
 
 LONG = 4096

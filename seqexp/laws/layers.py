@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqexp.data.compiling import quick_jit
+from seqexp.compiling import quick_jit
 from seqexp.laws.differences import difference
 from seqexp.laws.drawing import drawn
 from seqexp.types import SeqexpError

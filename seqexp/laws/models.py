@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqexp.data.compiling import quick_jit
+from seqexp.compiling import quick_jit
 from seqexp.laws.differences import difference
 from seqexp.laws.drawing import drawn
 from seqexp.training.random_batch import random_batch

@@ -23,6 +23,7 @@ PACKAGES = (
 )
 
 TRAINED_BY = (
+    "compiling.py",
     "errors.py",
     "types.py",
     "recurrences",

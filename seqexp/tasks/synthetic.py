@@ -11,7 +11,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from seqexp.data.compiling import quick_jit
+from seqexp.compiling import quick_jit
 from seqexp.data.streams import Generated, require_memory, split_key
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.labels import TokenLabelTask

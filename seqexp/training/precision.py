@@ -123,6 +123,7 @@ def _operand(array: Array, eqn: core.JaxprEqn) -> Array:
 
 
 def _is_lowered(eqn: core.JaxprEqn) -> bool:
-    floats = all(atom.aval.dtype == jnp.float32 for atom in eqn.invars)
+    operands: list[Any] = [atom.aval for atom in eqn.invars]
+    floats = all(operand.dtype == jnp.float32 for operand in operands)
     highest = lax.Precision.HIGHEST
     return floats and eqn.params["precision"] not in (highest, (highest, highest))

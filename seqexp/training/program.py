@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from seqexp.data.compiling import quick_jit
+from seqexp.compiling import quick_jit
 from seqexp.training import members
 from seqexp.training.batches import batch_shapes
 from seqexp.training.check_data import check_data

@@ -12,7 +12,7 @@ import pytest
 from flax import nnx
 
 from seqexp.cells import GRU
-from seqexp.data.compiling import fast_options
+from seqexp.compiling import fast_options
 from seqexp.layers import Bidirectional, Recurrent, Stack
 from seqexp.types import SeqexpError
 from tests.variants import drawn, quick_jit, unroll_layer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -27,14 +28,14 @@ def unrolled(name, xs, mask, reverse):
     shapes = [(D, width), (H, width), (width,), *([(H,)] if name == "gru after" else [])]
     shapes += [(B, H)] * (2 if name == "lstm" else 1)
     own = [generator.standard_normal(shape).astype(np.float32) for shape in shapes]
-    if name == "elman":
-        return jax.jit(lambda xs, *own: elman.unroll(xs, *own, mask, "tanh", reverse))(xs, *own)
-    function = {
+    functions: dict[str, Any] = {
         "lstm": lstm.unroll,
         "gru before": gru.unroll_before,
         "gru after": gru.unroll_after,
-    }[name]
-    return jax.jit(lambda xs, *own: function(xs, *own, mask, reverse))(xs, *own)
+        "elman": elman.unroll,
+    }
+    how = (mask, "tanh", reverse) if name == "elman" else (mask, reverse)
+    return jax.jit(lambda xs, *own: functions[name](xs, *own, *how))(xs, *own)
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])

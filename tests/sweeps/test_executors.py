@@ -179,7 +179,7 @@ def test_how_a_job_ended_is_noted_where_its_sweep_died_before_it_could(tmp_path,
     # There is nothing left to train, by this executor or another.
     assert sweep(tmp_path) == 0
     now = jobs.read_one(tmp_path / "a", job.key)
-    assert (now.state, now.why) == (state, error)
+    assert now is not None and (now.state, now.why) == (state, error)
     assert {each.state for each in jobs.read(tmp_path / "a")} == {"ended", state}
 
 

@@ -1,4 +1,4 @@
-"""Compiling programs that run once or a few times: data that is drawn, and laws that are tried."""
+"""Compiling programs that run once or a few times: what is drawn, and laws that are tried."""
 
 from __future__ import annotations
 
