@@ -154,6 +154,7 @@ def test_arguments_that_are_no_arrays():
     np.testing.assert_allclose(function(jnp.tanh, B, 3)["doubled"], 3 * jnp.tanh(low(B, B)), 1e-5)
 
 
+@pytest.mark.full
 def test_a_group_trains_bitwise_as_its_members_alone_and_keeps_float32():
     small, splits = experiment(digits(), precision="bfloat16"), digits().load()
     states, records, _ = trained(program(small, splits, HYPERS[:2]))
