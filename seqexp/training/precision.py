@@ -82,10 +82,11 @@ def with_products_in(
 
 def _lowered(value: Any) -> Any:
     """A jaxpr with its products in bfloat16; so are those among the parameters of an equation."""
-    if isinstance(value, core.ClosedJaxpr):
-        return core.ClosedJaxpr(_lowered(value.jaxpr), value.consts)
+    # From JAX 0.12 on the two are one class, whose consts are kept.
     if isinstance(value, core.Jaxpr):
         return value.replace(eqns=[_equation(eqn) for eqn in value.eqns])
+    if isinstance(value, core.ClosedJaxpr):
+        return core.ClosedJaxpr(_lowered(value.jaxpr), value.consts)
     if isinstance(value, tuple):
         items = [_lowered(item) for item in value]
         if any(a is not b for a, b in zip(items, value, strict=True)):

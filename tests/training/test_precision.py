@@ -174,7 +174,7 @@ def test_a_group_trains_bitwise_as_its_members_alone_and_keeps_float32():
 
 def products(jaxpr):
     """Each product of a jaxpr with the equations of the jaxpr that it stands in."""
-    jaxpr = jaxpr.jaxpr if isinstance(jaxpr, core.ClosedJaxpr) else jaxpr
+    jaxpr = jaxpr if isinstance(jaxpr, core.Jaxpr) else jaxpr.jaxpr
     for eqn in jaxpr.eqns:
         if eqn.primitive.name in ("dot_general", "conv_general_dilated"):
             yield eqn, [other.primitive.name for other in jaxpr.eqns]
