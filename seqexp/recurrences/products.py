@@ -73,7 +73,7 @@ def previous(
     return where_mask(inside, shifted, jnp.broadcast_to(first, shifted.shape))
 
 
-def exact_product(left: Float[Array, "*N I K"], right: Float[Array, "*N K J"]) -> Array:
+def exact_product(left: Float[Array, "*M I K"], right: Float[Array, "*N K J"]) -> Array:
     """`[..., I, K]` times `[..., K, J]` in full float32 wherever it runs: for a product that is a
     layer's mathematics rather than its reading, and whose rounding would be raised to powers."""
     return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
