@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from seqexp.analysis.axes import COMPARED
-from seqexp.analysis.load import Study, config_of
+from seqexp.analysis.load import Study
 from seqexp.analysis.machines import apart
 from seqexp.analysis.pareto import Goal
 from seqexp.analysis.records import UNREADABLE
 from seqexp.analysis.reproducibility import Spread, measurements, spreads
 from seqexp.analysis.statistics import estimate
+from seqexp.runs.identity import as_of_today
 from seqexp.runs.naming import Group, flatten, labels, of_model, told
 from seqexp.runs.schema import Run
 
@@ -160,5 +161,5 @@ def goal(runs: pd.DataFrame) -> Goal:
 
 
 def _architecture(run: Run) -> dict[str, str]:
-    settings = flatten(config_of(run))
+    settings = flatten(as_of_today(run.config))
     return told({k: value for k, value in settings.items() if of_model(k)}, run.to_json())

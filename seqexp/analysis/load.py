@@ -18,8 +18,8 @@ from seqexp.analysis.axes import NUMBERS
 from seqexp.analysis.measured import read_measured
 from seqexp.analysis.records import UNREADABLE, Problem, RunFiles, read_run, without_weights
 from seqexp.runs.identity import NOT_RESULT, as_of_today
-from seqexp.runs.naming import Group, Label, flatten, labels, of_model, shared, told
-from seqexp.runs.schema import METRICS, RUN, Run
+from seqexp.runs.naming import Group, Label, flatten, labels, of_model, shared, told, without_usual
+from seqexp.runs.schema import METRICS, RUN
 from seqexp.types import SeqexpError
 
 CURVES = ["run", "step", "examples", "tokens", "seconds", "metric", "value"]
@@ -203,8 +203,10 @@ def _unnamed(group: Group) -> Label:
 
 
 def architecture(settings: Mapping[str, str]) -> str:
-    """What makes a model, apart from how it is trained: the settings that `of_model` names."""
-    return "; ".join(f"{k}={v}" for k, v in sorted(settings.items()) if of_model(k))
+    """What makes a model, apart from how it is trained: the settings that `of_model` names, but for
+    those that earlier records lack, where they change nothing."""
+    own = sorted(without_usual(settings).items())
+    return "; ".join(f"{k}={v}" for k, v in own if of_model(k))
 
 
 def settings_of(read: RunFiles) -> dict[str, str]:
@@ -212,15 +214,9 @@ def settings_of(read: RunFiles) -> dict[str, str]:
     return flatten(_config(read))
 
 
-def config_of(run: Run) -> dict[str, Any]:
-    """The config of a record, as it would be written today; none of a run that failed before it had
-    one."""
-    config = run.config
-    return as_of_today({**config, "trainer": config.get("trainer", {})}) if config else {}
-
-
 def _config(read: RunFiles) -> dict[str, Any]:
-    kept = {key: value for key, value in config_of(read.run).items() if key not in NOT_RESULT}
+    config = as_of_today(read.run.config)
+    kept = {key: value for key, value in config.items() if key not in NOT_RESULT}
     return kept | {"device": str(read.manifest.get("device_kind"))}
 
 

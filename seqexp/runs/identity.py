@@ -151,15 +151,8 @@ def canonical(value: Any) -> str:
 
 
 def as_of_today(config: Any) -> Any:
-    """A recorded config, its options under the names that they have today; those of `ONCE_ABSENT`
-    that it lacks have the values that they had."""
-    names = {t: {old: new for new, old in n.items()} for t, n in RENAMED.items()}
-    renamed = _renamed(config, names)
-    if isinstance(renamed, Mapping):
-        for name, absent in ONCE_ABSENT.items():
-            if isinstance(node := renamed.get(name), Mapping):
-                renamed = {**renamed, name: {**absent, **node}}
-    return renamed
+    """A recorded config, its options under the names that they have today."""
+    return _renamed(config, {t: {old: new for new, old in n.items()} for t, n in RENAMED.items()})
 
 
 def _renamed(node: Any, names: Mapping[str, Mapping[str, str]]) -> Any:

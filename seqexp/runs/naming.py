@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from seqexp.runs.identity import ONCE_ABSENT
+
 SHORT = {"learning_rate": "lr"}
 FIRST = "optimizer.learning_rate"
 """The setting that is told before all others of its kind."""
@@ -17,6 +19,8 @@ CHOICE = "choice of "
 PRECISION = "trainer.precision"
 """A cost of the model, in evaluation and training alike: models of two precisions are compared."""
 NOTHING = "null"
+USUAL = {f"{node}.{key}": v for node, own in ONCE_ABSENT.items() for key, v in own.items()}
+"""What earlier records lack, and what they mean by it."""
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -93,13 +97,14 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def told(settings: Mapping[str, str], run: Mapping[str, Any]) -> dict[str, str]:
     """The settings as people think of them: with what was chosen from the menu, and with a budget
-    in the place of the width that was solved for it, if one was.
+    in the place of the width that was solved for it, if one was. What earlier records lack is told
+    only where it changes anything.
 
     Args:
         settings: flattened.
         run: the run.json that they are of; records of old tell no choices.
     """
-    own = dict(settings)
+    own = without_usual(settings)
     match = run.get("match")
     if isinstance(match, Mapping) and {"by", "budget"} <= match.keys():
         own.pop(WIDTH, None)
@@ -108,6 +113,11 @@ def told(settings: Mapping[str, str], run: Mapping[str, Any]) -> dict[str, str]:
     chosen = choices.items() if isinstance(choices, Mapping) else ()
     # A group may be placed: "layer@model.layer" stands for what is under model.layer.
     return own | {f"{CHOICE}{group.split('@')[-1]}": _written(choice) for group, choice in chosen}
+
+
+def without_usual(settings: Mapping[str, str]) -> dict[str, str]:
+    """Settings less those that earlier records lack, where they have the values of these."""
+    return {key: value for key, value in settings.items() if USUAL.get(key) != value}
 
 
 def shared(configs: list[dict[str, str]]) -> dict[str, str]:

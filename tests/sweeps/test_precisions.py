@@ -24,7 +24,16 @@ def test_validation_chooses_within_a_precision_and_not_among_them(study):
     table = tabulate(package.load(study))
     chosen = table.loc[table["chosen"], "name"].to_list()
     assert len(table) == 4 and len(chosen) == 2
-    assert {name.split()[1] for name in chosen} == {"precision=float32", "precision=bfloat16"}
+    assert sorted(chosen) == ["gru", "gru precision=bfloat16"]
+
+
+def test_a_runs_name_tells_the_precision_where_it_is_not_the_usual_one(study):
+    names = {run["name"] for run in runs(study).values()}
+    assert names == {
+        f"gru digits lr={rate}{precision} seed 0"
+        for rate in ("0.001", "0.01")
+        for precision in ("", " precision=bfloat16")
+    }
 
 
 def test_each_has_costs_of_its_own_and_other_weights(study):
