@@ -39,21 +39,21 @@ def decode_seconds(
     # Flattening the module anew at each call would cost more than a small model's step.
     arrays, structure = jax.tree.flatten(model)
 
-    def one(arrays: Any, carry: Any, x: Array) -> Any:
+    def step(arrays: Any, carry: Any, x: Array) -> Any:
         return jax.tree.unflatten(structure, arrays).step(carry, x)
 
-    step = jax.jit(with_products_in(precision, one))
+    compiled = jax.jit(with_products_in(precision, step))
     try:
         shapes = jax.eval_shape(model.prefill, inputs)
         carry = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        carry, outputs = step(arrays, carry, x)
+        carry, outputs = compiled(arrays, carry, x)
     except SeqexpError:
         return None
     jax.block_until_ready(outputs)
     runs = []
     for _ in range(steps):
         start = time.perf_counter()
-        carry, outputs = step(arrays, carry, x)
+        carry, outputs = compiled(arrays, carry, x)
         jax.block_until_ready(outputs)
         runs.append(time.perf_counter() - start)
     return summarize(runs).median
@@ -73,13 +73,13 @@ def prefill_seconds(
     """
     arrays, structure = jax.tree.flatten(model)
 
-    def whole(arrays: Any, inputs: Sequences, prefix: Sequences | None) -> Array:
+    def prefill(arrays: Any, inputs: Sequences, prefix: Sequences | None) -> Array:
         return jax.tree.unflatten(structure, arrays)(inputs, prefix).outputs
 
-    prefill = jax.jit(with_products_in(precision, whole))
+    compiled = jax.jit(with_products_in(precision, prefill))
     read = arrays, batch.inputs, batch.prefix
-    once = seconds(prefill, *read, repeats=1).median
-    runs = [one_run(prefill, *read) for _ in range(_repeats(spend / once))]
+    once = seconds(compiled, *read, repeats=1).median
+    runs = [one_run(compiled, *read) for _ in range(_repeats(spend / once))]
     return summarize(runs).median
 
 

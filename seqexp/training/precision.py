@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -70,6 +70,7 @@ def with_products_in(
     if precision == "float32":
         return function
 
+    @wraps(function)
     def rewritten(*arguments: Any) -> Any:
         trace = jax.make_jaxpr(function, static_argnums=tuple(static), return_shape=True)
         closed, shapes = trace(*arguments)
