@@ -18,7 +18,7 @@ from seqexp.analysis.pareto import Goal
 from seqexp.analysis.records import UNREADABLE
 from seqexp.analysis.reproducibility import Spread, measurements, spreads
 from seqexp.analysis.statistics import estimate
-from seqexp.runs.identity import as_of_today
+from seqexp.runs.identity import with_todays_names
 from seqexp.runs.naming import Group, flatten, labels, of_model, told
 from seqexp.runs.schema import Run
 
@@ -161,5 +161,5 @@ def goal(runs: pd.DataFrame) -> Goal:
 
 
 def _architecture(run: Run) -> dict[str, str]:
-    settings = flatten(as_of_today(run.config))
+    settings = flatten(with_todays_names(run.config))
     return told({k: value for k, value in settings.items() if of_model(k)}, run.to_json())

@@ -17,7 +17,7 @@ import pandas as pd
 from seqexp.analysis.axes import NUMBERS
 from seqexp.analysis.measured import read_measured
 from seqexp.analysis.records import UNREADABLE, Problem, RunFiles, read_run, without_weights
-from seqexp.runs.identity import NOT_RESULT, as_of_today
+from seqexp.runs.identity import NOT_RESULT, with_todays_names
 from seqexp.runs.naming import Group, Label, flatten, labels, of_model, shared, told, without_usual
 from seqexp.runs.schema import METRICS, RUN
 from seqexp.types import SeqexpError
@@ -215,7 +215,7 @@ def settings_of(read: RunFiles) -> dict[str, str]:
 
 
 def _config(read: RunFiles) -> dict[str, Any]:
-    config = as_of_today(read.run.config)
+    config = with_todays_names(read.run.config)
     kept = {key: value for key, value in config.items() if key not in NOT_RESULT}
     return kept | {"device": str(read.manifest.get("device_kind"))}
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,9 +38,6 @@ if TYPE_CHECKING:
 
 OWN = "seqexp"
 """The name of our launcher and of our sweeper in Hydra's groups."""
-
-WHOLE_NUMBER = re.compile(r"-?(0|[1-9]\d*)")
-"""What Hydra's parser takes for one, though it knows other spellings too."""
 
 
 class Composed(NamedTuple):
@@ -137,7 +132,7 @@ def configs_of(asked: Asked, anyhow: bool = False) -> list[Composed] | None:
         # What was parsed without the menu is parsed again with it, which `glob(*)` asks.
         lines = [*grid, *(str(each.input_line) for each in asked.overrides)]
         for each in parser.parse_overrides(lines):
-            values[each.get_key_element()] = _parsed(list(_values(each)), parser)
+            values[each.get_key_element()] = parser.parse_overrides(list(_values(each)))
         plain = _plain(values, loader)
         composed: dict[tuple[str, ...], Composed] = {}
         found = []
@@ -224,19 +219,6 @@ def _values(override: Override) -> Iterator[str]:
         if isinstance(override._value, Glob) and value.startswith("_"):
             continue
         yield f"{override.get_key_element()}={value}"
-
-
-def _parsed(lines: list[str], parser: OverridesParser) -> list[Override]:
-    """Overrides of one key, each with one value."""
-    values = [line.partition("=")[2] for line in lines]
-    if not lines or not all(map(WHOLE_NUMBER.fullmatch, values)):
-        return parser.parse_overrides(lines)
-    # The parser takes a quarter of a millisecond for each, and there may be many seeds.
-    (first,) = parser.parse_overrides(lines[:1])
-    return [
-        replace(first, _value=int(value), input_line=line)
-        for line, value in zip(lines, values, strict=True)
-    ]
 
 
 def _spelled(overrides: Sequence[Override], loader: ConfigLoader) -> list[str]:

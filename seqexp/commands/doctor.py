@@ -65,10 +65,8 @@ def _print_versions() -> None:
     print(", ".join(f"{name} {facts['packages'][name]}" for name in PACKAGES))
     print(f"{len(jax.local_devices())} device(s): {kind}")
     how = fast_products()
-    if how is None:
-        print("bfloat16: this processor has no fast products, trainer.precision=bfloat16 is slower")
-    else:
-        print(f"bfloat16: products by {how}")
+    lacks = "no fast products here, trainer.precision=bfloat16 saves no time"
+    print(f"bfloat16: {lacks if how is None else f'products by {how}'}")
     for setting, value in changed_settings().items():
         print(f"{setting} is {value}: runs made with it have identities of their own")
 

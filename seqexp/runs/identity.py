@@ -91,21 +91,8 @@ def identities(
         True
     """
     kept = {key: value for key, value in config.items() if key not in (*NOT_RESULT, "seed")}
-    whole = _hashed(kept, data_hashes, device_kind)
-    counted = whole.pop("config")
-    # As `canonical` writes it, keys in their order.
-    before = canonical({key: value for key, value in counted.items() if key < "seed"})[1:-1]
-    after = canonical({key: value for key, value in counted.items() if key > "seed"})[1:-1]
-    start = f'{{"config":{{{before}{"," * bool(before)}"seed":'
-    end = f"{',' * bool(after)}{after}}},{canonical(whole)[1:]}".encode()
-    begun = hashlib.sha256(start.encode("utf-8"))
-
-    def with_seed(seed: int) -> str:
-        digest = begun.copy()
-        digest.update(canonical(seed).encode("utf-8") + end)
-        return digest.hexdigest()[:16]
-
-    return with_seed
+    whole = _plain(_hashed(kept, data_hashes, device_kind))
+    return lambda seed: _digest({**whole, "config": {**whole["config"], "seed": _plain(seed)}})
 
 
 class Recorded(NamedTuple):
@@ -150,7 +137,7 @@ def canonical(value: Any) -> str:
     return _encode(_plain(value))
 
 
-def as_of_today(config: Any) -> Any:
+def with_todays_names(config: Any) -> Any:
     """A recorded config, its options under the names that they have today."""
     return _renamed(config, {t: {old: new for new, old in n.items()} for t, n in RENAMED.items()})
 
@@ -168,8 +155,11 @@ def _renamed(node: Any, names: Mapping[str, Mapping[str, str]]) -> Any:
 
 
 def _hash(config: Mapping[str, Any], data_hashes: Mapping[str, str], device_kind: str) -> str:
-    whole = _hashed(config, data_hashes, device_kind)
-    return hashlib.sha256(canonical(whole).encode("utf-8")).hexdigest()[:16]
+    return _digest(_plain(_hashed(config, data_hashes, device_kind)))
+
+
+def _digest(plain: Any) -> str:
+    return hashlib.sha256(_encode(plain).encode("utf-8")).hexdigest()[:16]
 
 
 def _hashed(

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqexp.runs.identity import (
-    as_of_today,
     canonical,
     identity,
     tells_identity,
+    with_todays_names,
     without_nulls,
 )
 from seqexp.runs.record import MANIFEST, RUN, is_finished
@@ -64,23 +64,17 @@ class KnownRuns:
             else:
                 self._entries.setdefault(_family(entry.config), []).append(entry)
 
-    def find(
-        self, identity: str, config: Config, plain: Callable[[Config], Config]
-    ) -> Known | None:
-        """The record of a run; None where there is none.
-
-        Args:
-            identity: of the run.
-            config: of the run.
-            plain: the config of a record with the same task and kind of model, with the options
-                that have no effect as they are in `config`.
-        """
-        return self.like(config, plain)(identity)
-
     def like(
         self, config: Config, plain: Callable[[Config], Config]
     ) -> Callable[[str], Known | None]:
-        """`find` for runs of the same task and kind of model, by their identities."""
+        """By its identity the record of a run with the task and kind of model of a config; None
+        where there is none.
+
+        Args:
+            config: of one of these runs.
+            plain: the config of a record of them, with the options that have no effect as they are
+                in `config`.
+        """
         family = _family(config)
         if family not in self._found:
             found: dict[str, Known] = {}
@@ -121,4 +115,4 @@ def _read(folder: Path) -> _Entry | None:
     except (SeqexpError, OSError):
         manifest = {}
     known = Known(folder.name, run["id"], is_finished(folder))
-    return _Entry(known, as_of_today(run.get("config")), manifest)
+    return _Entry(known, with_todays_names(run.get("config")), manifest)

@@ -144,7 +144,7 @@ class RunRecord:
         directory = run_directory(runs_dir, info.study, info.folder or info.id)
         _clear(directory)
         store.write_json_atomic(directory / MANIFEST, manifest)
-        record = cls(directory, _begun(info), mirror)
+        record = cls(directory, begun(info), mirror)
         record._write_run()
         record._start_mirror()
         return record
@@ -187,7 +187,7 @@ class RunRecord:
         first = store.read_json(self.directory / MANIFEST) or {}
         resumed = [*first.get("resumed", []), {"step": step, **manifest}]
         store.write_json_atomic(self.directory / MANIFEST, {**first, "resumed": resumed})
-        self._run = _begun(info)
+        self._run = begun(info)
         self._write_run()
         # A ledger that is damaged is measured again.
         with contextlib.suppress(SeqexpError):
@@ -317,7 +317,7 @@ class RunRecord:
         self._mirrored.finish(self._run, self._cost, self.directory)
 
 
-def _begun(info: RunInfo) -> Run:
+def begun(info: RunInfo) -> Run:
     """A run that has no result yet."""
     return Run(
         id=info.id,

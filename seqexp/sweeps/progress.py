@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -29,7 +28,6 @@ COLOURS = {
     "elsewhere": "cyan",
 }
 
-COLUMNS = "run", "id", "", "score or reason"
 
 UNCUT = 100_000
 """Columns of what is no terminal: nothing in it is cut, or goes on in another line."""
@@ -93,38 +91,12 @@ class SweepProgress:
 
 def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
     """The closing table: what became of each run, and why."""
-    plain = console.width == UNCUT and not console.is_jupyter
-    if plain and (text := _aligned(outcomes)) is not None:
-        console.out(text, highlight=False)
-    else:
-        console.print(_table(outcomes))
-    counts = Counter(outcome.status for outcome in outcomes)
-    told = ", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status])
-    console.print(told)
-
-
-def _table(outcomes: Sequence[Outcome]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for column in COLUMNS:
+    for column in ("run", "id", "", "score or reason"):
         table.add_column(column, overflow="fold", no_wrap=column in ("id", ""))
     for outcome in outcomes:
         status = Text(outcome.status, COLOURS[outcome.status])
         table.add_row(Text(outcome.name), outcome.directory.name, status, Text(outcome.detail))
-    return table
-
-
-def _aligned(outcomes: Sequence[Outcome]) -> str | None:
-    """The lines of that table where nothing is coloured or folded, which takes rich a millisecond
-    each; None where a text would not stand there as it is."""
-    rows = [(o.name, o.directory.name, o.status, o.detail) for o in outcomes]
-    texts = [text for row in rows for text in row]
-    if not all(text.isascii() and text.isprintable() for text in texts):
-        return None
-    if any(character in row[1] for row in rows for character in "[:"):
-        return None  # Markup, and names of emoji.
-    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-        for row in (COLUMNS, *rows)
-    ]
-    return "\n".join(lines)
+    console.print(table)
+    counts = {status: sum(o.status == status for o in outcomes) for status in COLOURS}
+    console.print(", ".join(f"{n} {status}" for status, n in counts.items() if n))

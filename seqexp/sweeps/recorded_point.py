@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from seqexp.runs.identity import as_of_today
+from seqexp.runs.identity import with_todays_names
 from seqexp.runs.manifest import source_hash
 from seqexp.runs.redaction import REDACTED
 from seqexp.runs.schema import MANIFEST, RUN, Run
@@ -30,7 +30,7 @@ def recorded_point(folder: Path, run: Run) -> Point:
     Raises:
         SeqexpError: a part of its config, other than its task's, was redacted.
     """
-    config: dict[str, Any] = as_of_today(run.config)
+    config: dict[str, Any] = with_todays_names(run.config)
     refuse_redacted({key: config[key] for key in config if key != "task"}, folder)
     match = None if run.match is None else dict(run.match)
     return Point(config, run.model, run.task, run.choices, match)

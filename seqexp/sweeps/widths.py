@@ -35,6 +35,10 @@ class _Solved:
     note: str
 
 
+OF_A_STEP = ("batch_size", "batch_devices", "precision")
+"""Keys of `trainer` that what a step costs depends on."""
+
+
 def match_widths(points: Sequence[Point], data: Data) -> list[Point]:
     """The points with their widths solved for what `match` asks; what each model got is printed.
 
@@ -87,12 +91,12 @@ def _is_open(point: Point) -> bool:
 def question(point: Point) -> dict[str, Any]:
     """All of a config that its width can depend on."""
     config = without_absent(point.config)
-    of_step = {"batch_size", "batch_devices"} | ({"precision"} & config["trainer"].keys())
+    trainer = {"batch_size": None, "batch_devices": None, **config["trainer"]}
     return {
         "model": {k: v for k, v in config["model"].items() if k != "features"},
         "task": config["task"],
         "optimizer": {k: v for k, v in config["optimizer"].items() if k not in TRACED},
-        "trainer": {k: config["trainer"].get(k) for k in sorted(of_step)},
+        "trainer": {k: v for k, v in trainer.items() if k in OF_A_STEP},
         "match": config["match"],
     }
 

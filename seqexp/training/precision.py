@@ -20,16 +20,15 @@ Precision = Literal["float32", "bfloat16"]
 PRECISIONS = get_args(Precision)
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
-
-
-RECURRENT_KERNELS = "rnn_fwd", "rnn_bwd"
-"""cuDNN's, which multiply in float32."""
+"""JAX's names of the operations that multiply."""
+RECURRENT_KERNELS = ("rnn_fwd", "rnn_bwd")
+"""Those of cuDNN's recurrent layers, which multiply in float32."""
 
 
 @cache
 def fast_products() -> str | None:
-    """What multiplies bfloat16 on the device that trains: "AMX", "GPU", "TPU"; None for nothing
-    that XLA uses."""
+    """By what the devices that train multiply bfloat16: "AMX", "GPU" or "TPU"; None for nothing
+    that is faster than float32."""
     platform = jax.default_backend()
     if platform != "cpu":
         return platform.upper()
@@ -106,26 +105,34 @@ def _equation(eqn: core.JaxprEqn) -> core.JaxprEqn:
     if not _is_lowered(eqn):
         return eqn
 
-    def product(left: Array, right: Array) -> Array:
+    def product(*operands: Array) -> Array:
         params = {**eqn.params, "preferred_element_type": jnp.float32}
-        return eqn.primitive.bind(_operand(left, eqn), _operand(right, eqn), **params)
+        return eqn.primitive.bind(*rounded(*operands), **params)
 
+    rounded = _in_bfloat16 if _is_fast(eqn) else _rounded
     # Its one equation, a call, takes this one's place.
     (call,) = jax.make_jaxpr(jax.jit(product))(*(atom.aval for atom in eqn.invars)).eqns
     return call.replace(invars=eqn.invars, outvars=eqn.outvars)
 
 
-def _operand(array: Array, eqn: core.JaxprEqn) -> Array:
-    on_cpu = jax.default_backend() == "cpu"
-    # XLA's CPU code has such products of two matrices alone.
-    plain = eqn.primitive.name == "dot_general" and not any(eqn.params["dimension_numbers"][1])
-    if fast_products() is None or (on_cpu and not plain):
-        return lax.reduce_precision(array, exponent_bits=8, mantissa_bits=7)
-    return array.astype(jnp.bfloat16)
+def _in_bfloat16(*operands: Array) -> list[Array]:
+    return [operand.astype(jnp.bfloat16) for operand in operands]
+
+
+def _rounded(*operands: Array) -> list[Array]:
+    """The same numbers, in float32."""
+    return [lax.reduce_precision(each, exponent_bits=8, mantissa_bits=7) for each in operands]
+
+
+def _is_fast(eqn: core.JaxprEqn) -> bool:
+    """Whether XLA multiplies bfloat16 here: on a CPU it fails for all but two matrices."""
+    operands: list[Any] = [atom.aval for atom in eqn.invars]
+    matrices = eqn.primitive.name == "dot_general" and all(each.ndim == 2 for each in operands)
+    return fast_products() is not None and (matrices or jax.default_backend() != "cpu")
 
 
 def _is_lowered(eqn: core.JaxprEqn) -> bool:
     operands: list[Any] = [atom.aval for atom in eqn.invars]
-    floats = all(operand.dtype == jnp.float32 for operand in operands)
+    floats = all(each.dtype == jnp.float32 for each in operands)
     highest = lax.Precision.HIGHEST
     return floats and eqn.params["precision"] not in (highest, (highest, highest))

@@ -187,8 +187,6 @@ def test_the_number_of_compositions_does_not_grow_with_that_of_plain_values(monk
     count(composition, "with_layers")
     for name in ("to_container", "update", "masked_copy", "to_yaml"):
         count(OmegaConf, name)
-    # Hydra's parser reads each value that is no whole number.
-    count(composition.OverridesParser, "parse_rule")
     took = []
     for seeds in (3, 30):
         counts.clear()

@@ -15,12 +15,12 @@ import pytest
 from seqexp.runs.identity import (
     NOT_RESULT,
     RENAMED,
-    as_of_today,
     canonical,
     group_identity,
     identities,
     identity,
     recorded_identity,
+    with_todays_names,
 )
 
 CONFIG: dict[str, Any] = {
@@ -245,9 +245,9 @@ def test_renamed_options_are_found_wherever_they_stand() -> None:
 
 
 def test_recorded_configs_are_read_under_todays_names() -> None:
-    assert as_of_today(EARLIER) == TODAY == as_of_today(TODAY)
-    assert as_of_today({"model": None, "task": [1, "a"]}) == {"model": None, "task": [1, "a"]}
-    assert as_of_today(None) is None, "a damaged record"
+    assert with_todays_names(EARLIER) == TODAY == with_todays_names(TODAY)
+    assert with_todays_names({"model": None, "task": [1, "a"]}) == {"model": None, "task": [1, "a"]}
+    assert with_todays_names(None) is None, "a damaged record"
 
 
 def test_products_in_float32_are_what_earlier_records_say_nothing_of() -> None:

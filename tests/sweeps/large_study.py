@@ -10,6 +10,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ from seqexp.commands.overrides import read
 from seqexp.commands.report import report_on
 from seqexp.runs import attempts, checkpoint, plans
 from seqexp.runs.manifest import manifest
-from seqexp.runs.record import COST, MANIFEST, METRICS, RUN, TIMING, WEIGHTS, Run, is_finished
+from seqexp.runs.record import COST, MANIFEST, METRICS, RUN, TIMING, WEIGHTS, begun, is_finished
 from seqexp.runs.schema import Scored
 from seqexp.runs.status import look
 from seqexp.sweeps import Point, execute
@@ -56,23 +57,8 @@ def write_records(members: Sequence[Planned]) -> None:
         noise = np.random.default_rng(info.seed).standard_normal()
         value = 0.1 * info.config["optimizer"]["learning_rate"] ** 0.2 + 0.01 * float(noise)
         scored = Scored(name, info.score.goal, step=EVALUATIONS[-1], valid=value, test=value)
-        run = Run(
-            id=info.id,
-            model=info.model,
-            task=info.task,
-            seed=info.seed,
-            group=info.group,
-            study=info.study,
-            name=info.name,
-            status="finished",
-            config=info.config,
-            match=info.match,
-            choices=info.choices,
-            score=scored,
-            valid={name: value},
-            test={name: value},
-            baselines=info.baselines,
-        )
+        own = {"score": scored, "valid": {name: value}, "test": {name: value}}
+        run = replace(begun(info), status="finished", **own)
         write_json(folder / RUN, run.to_json())
         write_json(folder / MANIFEST, made)
         write_json(folder / COST, cost("gru"))

@@ -125,7 +125,7 @@ def test_of_several_records_of_a_run_the_finished_one_counts(tmp_path):
         write_json_atomic(
             tmp_path / name / "manifest.json", {"data_hashes": {}, "device_kind": "cpu"}
         )
-    found = KnownRuns(tmp_path).find(_identity(tmp_path / "1"), config, lambda config: config)
+    found = KnownRuns(tmp_path).like(config, lambda config: config)(_identity(tmp_path / "1"))
     assert found is not None and found.folder == "2"
 
 
@@ -137,7 +137,7 @@ def test_a_record_older_than_an_option_of_the_task_that_is_null_is_found(tmp_pat
     )
     write_json_atomic(tmp_path / "1" / "manifest.json", {"data_hashes": {}, "device_kind": "cpu"})
     asked = {**config, "task": {"length": 5, "longest": None}}
-    found = KnownRuns(tmp_path).find(_identity(tmp_path / "1"), asked, lambda config: config)
+    found = KnownRuns(tmp_path).like(asked, lambda config: config)(_identity(tmp_path / "1"))
     assert found is not None and found.id == "1"
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from seqexp.commands.composition import points_of
 from seqexp.commands.overrides import read
 from seqexp.runs import store
-from seqexp.sweeps import execute, groups, names, progress
+from seqexp.sweeps import execute, groups, names
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.groups import plan
-from seqexp.sweeps.outcome import Outcome
 from seqexp.sweeps.widths import match_widths
 from seqexp.types import SeqexpError
 from tests.sweeps import large_study
@@ -114,30 +111,6 @@ def test_each_finished_run_is_read_as_often_however_many_there_are(tmp_path, mon
         took.append(dict(counts))
     assert [each["identities"] for each in took] == [4, 8, 12]
     assert took[1]["files"] - took[0]["files"] == took[2]["files"] - took[1]["files"]
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        [],
-        [("gru seed 1", "ab", "x 1"), ("rnn [bold]lr[/] :smile:", "abc", "why 'a' http://x.y 3 ")],
-        [("a", "b", "two\nlines")],
-        [("é漢", "[red]b", "x" * 300)],
-        [("a", "b", "")],
-    ],
-)
-def test_the_closing_table_is_written_as_rich_would(told, monkeypatch):
-    outcomes = [Outcome(name, Path(id), "failed", detail, None) for name, id, detail in told]
-
-    def written() -> str:
-        file = io.StringIO()
-        console = Console(file=file, highlight=False, width=progress.UNCUT)
-        progress.print_outcomes(outcomes, console)
-        return file.getvalue()
-
-    fast = written()
-    monkeypatch.setattr(progress, "_aligned", lambda outcomes: None)
-    assert fast == written()
 
 
 @pytest.mark.full

@@ -13,7 +13,7 @@ import pytest
 from jax.extend import core
 
 from seqexp.costs.jaxprs import operands, subjaxprs
-from seqexp.training import Hyper
+from seqexp.training import Hyper, precision
 from seqexp.training.batches import batch_shapes
 from seqexp.training.precision import with_products_in
 from seqexp.training.step import graph, init_member, train_step
@@ -67,6 +67,23 @@ def test_operands_are_rounded_and_sums_are_not(name):
     np.testing.assert_allclose(found, in_numpy(rounded(A), rounded(B)), rtol=1e-5, atol=1e-5)
     exact = in_numpy(A.astype(np.float64), B.astype(np.float64))
     assert np.abs(found - exact).max() > 1e-3
+
+
+def test_bfloat16_itself_is_multiplied_where_that_is_fast_and_gives_the_same(monkeypatch):
+    """Of two matrices; XLA's CPU code fails for others, whose operands are rounded as elsewhere."""
+    monkeypatch.setattr(precision, "fast_products", lambda: "AMX")
+
+    def both(a, b):
+        return a[0] @ b, jnp.einsum("nij,njk->nik", a, a), jnp.dot(a[0, 0], b)
+
+    lowered = with_products_in("bfloat16", both)
+    dtypes = [str(operands(eqn)[0].dtype) for eqn, _ in products(jax.make_jaxpr(lowered)(A, B))]
+    assert dtypes == ["bfloat16", "float32", "float32"]
+    a, b = rounded(A), rounded(B)
+    want = a[0] @ b, np.einsum("nij,njk->nik", a, a), a[0, 0] @ b
+    for one, other in zip(jax.jit(lowered)(A, B), want, strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_float32_leaves_a_function_alone():
