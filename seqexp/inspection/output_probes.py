@@ -37,7 +37,10 @@ def outputs(spec: TaskSpec) -> Probe:
         else:
             not_defined["outputs"] = f"{given.size:,} are more than {MOST_KEPT:,}, the most kept"
         if prediction.attention is not None:
-            arrays["attention"] = prediction.attention
+            weights = prediction.attention
+            if batch.prefix is not None:  # What stands behind the end of an answer asks nothing.
+                weights = jnp.where(batch.prefix.mask[:, :, None], weights, 0)
+            arrays["attention"] = weights
         else:
             not_defined["attention"] = "this model attends to no source of an answer"
         return Found(arrays, not_defined)

@@ -16,7 +16,7 @@ from seqexp.data.forecast_stream import (
     forecast_stream,
 )
 from seqexp.data.forecast_windows import Windows, window_starts
-from seqexp.tasks.forecast_picture import channel_pictures
+from seqexp.tasks.forecast_picture import LEGEND, channel_pictures
 from seqexp.tasks.metrics import absolute_error, quantile_loss, squared_error
 from seqexp.types import (
     Array,
@@ -134,11 +134,17 @@ class DirectForecast:
     def show(
         self, batch: Batch, outputs: np.ndarray, generated: Sequences | None
     ) -> Mapping[str, str | np.ndarray]:
-        """The first window's channels, 7 at most, what came after them, and their forecasts."""
+        """The first window's channels, 7 at most, what came after them, and their forecasts, with
+        the band between the lowest and the highest quantile."""
         past, future = self.windows(batch)
-        forecasts = outputs.reshape(*future.shape, -1)
-        forecast = forecasts[..., self.quantiles.index(0.5) if self.quantiles else 0]
-        return {"forecasts": channel_pictures(past[0], future[0], forecast[0])}
+        forecasts = outputs.reshape(*future.shape, -1)[0]
+        if not (q := self.quantiles):
+            picture = channel_pictures(past[0], future[0], forecasts[..., 0])
+            return {"forecasts": picture, "forecasts_legend": LEGEND}
+        band = forecasts[..., 0], forecasts[..., -1]
+        picture = channel_pictures(past[0], future[0], forecasts[..., q.index(0.5)], band)
+        said = f"{LEGEND}; light grey: from its quantile {q[0]} to {q[-1]}"
+        return {"forecasts": picture, "forecasts_legend": said}
 
 
 def _coverage(forecasts: Array, targets: Array, mask: Array) -> Mean:

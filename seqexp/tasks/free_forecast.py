@@ -9,7 +9,7 @@ import numpy as np
 
 from seqexp.data.forecast_stream import CutNextValues, Series, forecast_split, forecast_stream
 from seqexp.data.forecast_windows import Windows, window_starts
-from seqexp.tasks.forecast_picture import channel_pictures
+from seqexp.tasks.forecast_picture import LEGEND, channel_pictures
 from seqexp.tasks.metrics import squared_error
 from seqexp.types import (
     Batch,
@@ -83,4 +83,5 @@ class FreeForecast:
         assert generated is not None
         past, future = self.windows(batch)
         said = np.asarray(generated.values)
-        return {"forecasts": channel_pictures(past[0], future[0], said[0])}
+        picture = channel_pictures(past[0], future[0], said[0])
+        return {"forecasts": picture, "forecasts_legend": LEGEND}

@@ -132,13 +132,16 @@ class JSBChorales(Task):
         chorale = np.concatenate([first, np.asarray(batch.targets)[0, :length]])
         predicted = np.concatenate([first, scipy.special.expit(outputs[0, :length])])
         rolls, files = [chorale, predicted], {}
+        order = ["a chorale", "the probability of each key"]
         if generated is not None:
             drawn = np.asarray(generated.values)[0, : int(np.asarray(generated.lengths)[0])]
             sampled = np.concatenate([chorale[:GIVEN], drawn])
             rolls.append(sampled)
+            order.append(f"what was sampled behind its first {GIVEN} frames")
             with contextlib.suppress(SeqexpError):  # No mido, no file.
                 files["sampled.mid"] = midi_bytes(sampled, steps_per_quarter=1)
-        return {"piano_rolls": piano_rolls(rolls), **files}
+        legend = f"from top to bottom: {', '.join(order)}; high keys above low ones"
+        return {"piano_rolls": piano_rolls(rolls), "piano_rolls_legend": legend, **files}
 
 
 def key_frequencies(splits: Splits) -> float:

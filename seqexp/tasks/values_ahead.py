@@ -17,7 +17,7 @@ from seqexp.data.forecast_windows import window_starts
 from seqexp.data.standardize import statistics
 from seqexp.tasks.arguments import require_count
 from seqexp.tasks.baselines import measured_baselines
-from seqexp.tasks.forecast_picture import forecast_pictures
+from seqexp.tasks.forecast_picture import LEGEND, forecast_pictures
 from seqexp.tasks.metrics import squared_error
 from seqexp.types import (
     Batch,
@@ -136,7 +136,8 @@ class ValuesAhead(Task):
         """The first value of each window behind its warm-up, and its forecast."""
         targets = np.asarray(batch.targets)[:, self.warmup :, 0]
         forecast = outputs[:, self.warmup :, 0]
-        return {"forecasts": forecast_pictures(targets[:, :1], targets[:, 1:], forecast[:, 1:])}
+        picture = forecast_pictures(targets[:, :1], targets[:, 1:], forecast[:, 1:])
+        return {"forecasts": picture, "forecasts_legend": LEGEND}
 
 
 class Values(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 
@@ -20,6 +21,9 @@ OURS = {
 
 def start_jax() -> None:
     """Start JAX with our settings, where the environment doesn't say otherwise.
+
+    What has been imported by then stays until the process ends, and is not looked through again
+    at each collection of garbage, which would take a quarter of a second each time.
 
     Raises:
         SeqexpError: if a setting is refused, or JAX has no such platform here.
@@ -42,3 +46,4 @@ def start_jax() -> None:
             f"JAX doesn't start with {asked}: {said.rstrip('.')}; unset JAX_PLATFORMS, or install "
             "the JAX of that device (jax[cuda13], jax[tpu])"
         ) from error
+    gc.freeze()

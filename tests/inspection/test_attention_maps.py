@@ -12,6 +12,7 @@ from flax import nnx
 
 from seqexp.cells import GRU
 from seqexp.inspection.attention_maps import CELL, MOST, attention_maps, attention_tokens
+from seqexp.inspection.output_probes import outputs
 from seqexp.inspection.samples import Sampler, Samples
 from seqexp.laws.drawing import drawn
 from seqexp.layers import recurrent_layer
@@ -21,6 +22,7 @@ from seqexp.training.mesh import group_mesh
 from seqexp.training.step import init_member, train_step
 from seqexp.types import Batch, Sequences
 from tests.full import full
+from tests.inspection.models import LENGTHS, MODELS, PREFIX_LENGTHS, batch
 from tests.toys.translation import Translation
 from tests.training.small import HYPERS, assert_bitwise, experiment, trained
 
@@ -180,3 +182,13 @@ def test_metrics_and_members_are_the_same_whoever_watches():
     assert not samples(unwatched, others[0].params).pictures
     assert records == others_records
     assert_bitwise(*([jax.tree.leaves(each) for each in both] for both in (members, others)))
+
+
+def test_what_stands_behind_the_end_of_an_answer_attends_to_nothing():
+    with jax.enable_x64(True):
+        model, of = MODELS["encoder-decoder"]()
+        asked = outputs(of)(model, batch(of), jax.random.key(0))
+        found = np.asarray(asked.arrays["attention"])
+    for weights, rows, columns in zip(found, PREFIX_LENGTHS, LENGTHS, strict=True):
+        np.testing.assert_allclose(weights[:rows].sum(1), 1, atol=1e-6)
+        assert not weights[rows:].any() and not weights[:, columns:].any()

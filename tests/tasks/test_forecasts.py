@@ -12,6 +12,7 @@ from seqexp.data.forecast_stream import Series
 from seqexp.tasks.direct_forecast import DirectForecast
 from seqexp.tasks.forecast_baselines import PENALTIES, last_value, linear, seasonal_naive
 from seqexp.tasks.forecast_picture import (
+    BAND,
     FORECAST,
     GAP,
     HEIGHT,
@@ -170,6 +171,28 @@ def test_a_free_forecast_has_the_windows_of_a_direct_one(series, splits):
         "mse": pytest.approx(np.mean(targets**2), rel=1e-5),
         "mae": pytest.approx(np.mean(np.abs(targets)), rel=1e-5),
     }
+
+
+def test_a_picture_shades_the_band_between_quantiles_behind_the_lines():
+    past, future = np.array([[0.0, 4.0, 2.0]]), np.array([[2.0, 2.0]])
+    band = np.array([[1.0, np.nan]]), np.array([[3.0, 3.0]])
+    picture = forecast_pictures(past, future, np.array([[2.0, 2.0]]), band)
+    quarter = (HEIGHT - 1) / 4  # a unit of the series, which reaches from 0 to 4
+    shaded = np.flatnonzero(picture[:, 3] == BAND)
+    assert shaded.min() == round(quarter) and shaded.max() == round(3 * quarter)
+    assert picture[:, 3].max() == 1  # the line stays
+    assert not (picture[:, 4] == BAND).any()  # a quantile that is not known
+
+
+def test_quantiles_are_shown_as_a_band_and_told(splits):
+    valid, task = splits.held_out["valid"][0], direct(quantiles=(0.1, 0.5, 0.9))
+    few = jax.tree.map(lambda array: array[:1], valid)
+    outputs = np.broadcast_to(np.array([-2.0, 0.0, 2.0]), (1, H * C, 3)).reshape(1, -1)
+    shown = task.show(few, outputs, None)
+    assert (shown["forecasts"] == BAND).any()
+    assert shown["forecasts_legend"].endswith("light grey: from its quantile 0.1 to 0.9")
+    shown = direct().show(few, np.zeros((1, H * C)), None)
+    assert not (shown["forecasts"] == BAND).any() and "quantile" not in shown["forecasts_legend"]
 
 
 def test_pictures_hold_the_series_and_the_forecast():

@@ -144,7 +144,9 @@ def test_what_is_shown():
     np.testing.assert_array_equal(picture[180:, :16], roll.T[::-1, :16])
     np.testing.assert_array_equal(picture[180:, 16:], 1)
     without = JSBChorales().show(batch, np.zeros((1, T, 88)), None)
-    assert [part.shape for part in without.values()] == [(2 * 88 + 2, 20)]  # type: ignore
+    assert without["piano_rolls"].shape == (2 * 88 + 2, 20)  # type: ignore
+    assert "sampled" in found["piano_rolls_legend"]  # type: ignore
+    assert "sampled" not in without["piano_rolls_legend"] and len(without) == 2  # type: ignore
 
 
 def test_the_sample_is_a_midi_file(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -11,10 +13,14 @@ from seqexp.inspection.figures.panel import SHARES, at, entitle, heat_map, whole
 WRITTEN = 12
 """Up to so many classes a confusion matrix has its numbers written in it."""
 
+BINS = 40
+"""Of a histogram of outputs."""
+
 
 def draw_saliency(ax: Axes, saliency: np.ndarray, mask: np.ndarray, step: int) -> None:
     """How much each input accounts for in the output, `[n, T]`, a row an example."""
     shown = np.where(mask, saliency, np.nan)
+    shown = shown[:, : np.flatnonzero(mask.any(0)).max(initial=0) + 1]
     finite = np.abs(shown[np.isfinite(shown)])
     most = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
     examples, steps = shown.shape
@@ -63,12 +69,33 @@ def draw_attention(ax: Axes, weights: np.ndarray, step: int) -> None:
     entitle(ax, "Attention, the first validation example", at(step))
 
 
-def draw_predictions(ax: Axes, outputs: np.ndarray, targets: np.ndarray, step: int) -> None:
-    """Each output against its target, arrays of one shape; on the line they agree."""
+def draw_predictions(
+    ax: Axes, outputs: np.ndarray, targets: np.ndarray, step: int
+) -> dict[str, Any]:
+    """Each output against its target, arrays of one shape; on the line they agree. Where targets
+    are 0 or 1, as of keys that are off or on, how outputs are distributed at each.
+
+    Returns:
+        A handle for each of these distributions.
+    """
     known = np.isfinite(outputs) & np.isfinite(targets)
     x, y = targets[known].ravel(), outputs[known].ravel()
+    values = np.unique(x)
+    if len(values) and np.isin(values, (0, 1)).all():
+        entitle(ax, "Outputs by target", "validation examples", at(step))
+        ax.set(xlabel="output", ylabel="share of those of the target")
+        edges = np.histogram_bin_edges(y, BINS)
+        handles = {}
+        for value, colour in zip(values, COLOURS, strict=False):
+            own = y[x == value]
+            shares = np.histogram(own, edges)[0] / len(own)
+            handles[f"target {value:g} ({len(own):,})"] = ax.stairs(
+                shares, edges, color=colour, linewidth=1.6
+            )
+        return handles
     ends = (min([*x, *y], default=0.0), max([*x, *y], default=1.0))
     ax.plot(ends, ends, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     ax.plot(x, y, "o", color=COLOURS[0], markersize=4, alpha=0.6)
     ax.set(xlabel="target", ylabel="output")
     entitle(ax, "Predictions against targets", "validation examples", at(step))
+    return {}

@@ -243,6 +243,10 @@ def test_saliency_has_zero_in_the_middle_of_its_colours_and_no_padding():
     [image] = ax.images
     assert image.get_clim() == (-2.0, 2.0)
     np.testing.assert_array_equal(shown(image), [[0.5, -2.0], [1.0, np.nan]])
+    _, ax = panel()  # What no example has is not drawn.
+    wide = np.pad(mask, [(0, 0), (0, 3)])
+    draw_saliency(ax, np.ones((2, 5)), wide, 0)
+    assert shown(ax.images[0]).shape == (2, 2) and ax.get_xlim() == (0.5, 2.5)
 
 
 def test_predictions_stand_over_their_targets_and_nan_is_left_out():
@@ -250,6 +254,19 @@ def test_predictions_stand_over_their_targets_and_nan_is_left_out():
     draw_predictions(ax, np.array([1.0, np.nan, 3.0]), np.array([2.0, 2.0, 4.0]), 0)
     points = ax.lines[-1]
     assert x_of(points) == [2.0, 4.0] and y_of(points) == [1.0, 3.0]
+
+
+def test_outputs_of_keys_are_shares_of_those_that_are_off_and_on():
+    _, ax = panel()
+    outputs, targets = np.array([-2.0, -2.0, 2.0, 2.0, np.nan]), np.array([0.0, 0.0, 0.0, 1.0, 1.0])
+    handles = draw_predictions(ax, outputs, targets, 0)
+    assert list(handles) == ["target 0 (3)", "target 1 (1)"]
+    off, on = (handle.get_data().values for handle in handles.values())
+    assert (
+        off[0] == pytest.approx(2 / 3) and off[-1] == pytest.approx(1 / 3) and off[1:-1].sum() == 0
+    )
+    assert on[-1] == 1 and on[:-1].sum() == 0
+    assert ax.get_ylabel() == "share of those of the target"
 
 
 def test_numbers_over_training_have_gaps_where_they_were_not_finite():
