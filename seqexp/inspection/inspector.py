@@ -21,6 +21,7 @@ from seqexp.inspection.health import Figures, warnings
 from seqexp.inspection.probe import Probe
 from seqexp.inspection.probes import full_probes, light_probes
 from seqexp.inspection.settings import Settings
+from seqexp.inspection.shown import Spells
 from seqexp.inspection.traces import kinds
 from seqexp.inspection.training_probe import training_norms_of
 from seqexp.training import Experiment, Hyper
@@ -117,6 +118,9 @@ class Inspector:
             "warnings": warnings(_figures(numbers, arrays)),
             "not_defined": dict(self._not_defined),
         }
+        task = self._experiment.task
+        if "attention" in arrays and isinstance(task, Spells):
+            record["attention_tokens"] = task.spelled(first)[0]
         return Inspection(record, arrays)
 
     def _compile(self, params: Any, *others: Any) -> None:

@@ -36,7 +36,7 @@ NUMBERS = {
 }
 
 WORDS = {"step", "level", "seconds", "compile_seconds", "examples"}
-WORDS |= {"keeps", "no_decay", "warnings", "not_defined"}
+WORDS |= {"keeps", "no_decay", "warnings", "not_defined", "attention_tokens"}
 
 
 def check(record: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
@@ -12,8 +13,10 @@ from flax import nnx
 
 from seqexp.cells import GRU
 from seqexp.inspection.attention_maps import CELL, MOST, attention_maps, attention_tokens
+from seqexp.inspection.inspector import Inspector
 from seqexp.inspection.output_probes import outputs
 from seqexp.inspection.samples import Sampler, Samples
+from seqexp.inspection.settings import Settings
 from seqexp.laws.drawing import drawn
 from seqexp.layers import recurrent_layer
 from seqexp.models import EncoderDecoder
@@ -192,3 +195,14 @@ def test_what_stands_behind_the_end_of_an_answer_attends_to_nothing():
     for weights, rows, columns in zip(found, PREFIX_LENGTHS, LENGTHS, strict=True):
         np.testing.assert_allclose(weights[:rows].sum(1), 1, atol=1e-6)
         assert not weights[rows:].any() and not weights[:, columns:].any()
+
+
+def test_an_inspection_records_the_tokens_of_the_example_whose_attention_is_drawn():
+    group = program()
+    [member] = group.take(group.init())
+    valid, light = group.held_out["valid"], Settings("light", examples=2)
+    found = Inspector(group.experiment, group.graphdef, valid, light)(member.params, 0, HYPERS[0])
+    source, answer = found.record["attention_tokens"]
+    batch = valid[0].inputs.lengths, valid[0].prefix.lengths
+    assert (source, answer) == (int(batch[0][0]) * ["in"], int(batch[1][0]) * ["out"])
+    json.dumps(found.record)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 
 from seqexp.analysis.looks import COLOURS, MUTED, PAPER
 from seqexp.inspection.figures.panel import SHARES, at, entitle, heat_map, whole_numbers
+
+WORDS = 30
+"""Up to so many tokens are written beside an attention map."""
 
 WRITTEN = 12
 """Up to so many classes a confusion matrix has its numbers written in it."""
@@ -53,20 +58,41 @@ def draw_confusion(ax: Axes, counts: np.ndarray, step: int) -> None:
     entitle(ax, "Confusion of classes", *told, at(step))
 
 
-def draw_attention(ax: Axes, weights: np.ndarray, step: int) -> None:
+def draw_attention(
+    ax: Axes,
+    weights: np.ndarray,
+    step: int,
+    tokens: tuple[Sequence[str], Sequence[str]] | None = None,
+) -> None:
     """Which step of its source each step of an answer attends to, `[U, T]`, from the top down.
 
     Steps that attend to nothing are padding.
+
+    Args:
+        ax: to draw on.
+        weights: of one example.
+        step: of training.
+        tokens: of the source and of the answer, which stand at their steps where there is room.
     """
     rows = np.flatnonzero(np.nan_to_num(weights).any(1)).max(initial=0) + 1
     columns = np.flatnonzero(np.nan_to_num(weights).any(0)).max(initial=0) + 1
     extent = (0.5, columns + 0.5, rows + 0.5, 0.5)
     shown = weights[:rows, :columns]
     heat_map(ax, shown, "weight", limits=(0, 1), colours=SHARES, extent=extent, upwards=False)
-    for axis in (ax.xaxis, ax.yaxis):
-        whole_numbers(axis)
     ax.set(xlabel="step of the source", ylabel="step of the answer")
     entitle(ax, "Attention, the first validation example", at(step))
+    source, answer = tokens or ((), ())
+    _name_steps(ax.xaxis, columns, source, rotation=60)
+    _name_steps(ax.yaxis, rows, answer)
+
+
+def _name_steps(axis: Axis, steps: int, tokens: Sequence[str], rotation: float = 0) -> None:
+    """Tokens as ticks, each at its step; numbers where they are too many, or not known."""
+    if not steps <= min(len(tokens), WORDS):
+        whole_numbers(axis)
+        return
+    words = [token.replace("▁", "") for token in tokens[:steps]]  # of byte pairs: a word begins
+    axis.set_ticks(range(1, steps + 1), words, rotation=rotation, fontsize=6.5)
 
 
 def draw_predictions(

@@ -75,7 +75,7 @@ def pictures(
         "Gates": _gates(arrays, line["step"]),
         "Gradients": _gradients(arrays, line, shared),
         "Memory": _memory(arrays, line),
-        "Outputs": _outputs(arrays, line["step"]),
+        "Outputs": _outputs(arrays, line),
     }
     for part, plans in parts.items():
         for plan in plans:
@@ -185,15 +185,19 @@ def _memory(arrays: Arrays, line: Mapping[str, Any]) -> Iterator[_Plan]:
         yield _Plan(("perturbation",), draw_perturbation, (traces, step))
 
 
-def _outputs(arrays: Arrays, step: int) -> Iterator[_Plan]:
-    outputs, targets = arrays.get("outputs"), arrays.get("targets")
+def _outputs(arrays: Arrays, line: Mapping[str, Any]) -> Iterator[_Plan]:
+    step, outputs, targets = line["step"], arrays.get("outputs"), arrays.get("targets")
     if "confusion" in arrays:
         yield _Plan(("confusion",), draw_confusion, (arrays["confusion"], step))
     elif outputs is not None and targets is not None and outputs.size == targets.size:
-        pair = outputs.ravel(), targets.ravel()
-        yield _Plan(("predictions",), draw_predictions, (*pair, step))
+        given = outputs.reshape(targets.shape)
+        if outputs.ndim == 3:  # An answer at each step; those at padding are none.
+            real = true_steps(arrays, "outputs")
+            given, targets = given[real], targets[real]
+        yield _Plan(("predictions",), draw_predictions, (given.ravel(), targets.ravel(), step))
     if "saliency" in arrays:
         mask = true_steps(arrays, "saliency")
         yield _Plan(("saliency",), draw_saliency, (arrays["saliency"], mask, step))
     if "attention" in arrays:
-        yield _Plan(("attention",), draw_attention, (arrays["attention"][0], step))
+        tokens = line.get("attention_tokens")
+        yield _Plan(("attention",), draw_attention, (arrays["attention"][0], step, tokens))

@@ -15,7 +15,13 @@ from PIL import Image
 from seqexp.inspection.figures import draw, draw_step
 from seqexp.inspection.figures.gates import Gate, draw_saturation, draw_time_constants
 from seqexp.inspection.figures.gradients import draw_gradient, draw_jacobians
-from seqexp.inspection.figures.outputs import draw_confusion, draw_predictions, draw_saliency
+from seqexp.inspection.figures.outputs import (
+    WORDS,
+    draw_attention,
+    draw_confusion,
+    draw_predictions,
+    draw_saliency,
+)
 from seqexp.inspection.figures.panel import FRAME, panel
 from seqexp.inspection.figures.pictures import pictures, training_pictures
 from seqexp.inspection.figures.shared import shared
@@ -249,11 +255,42 @@ def test_saliency_has_zero_in_the_middle_of_its_colours_and_no_padding():
     assert shown(ax.images[0]).shape == (2, 2) and ax.get_xlim() == (0.5, 2.5)
 
 
+def test_attention_is_named_by_tokens_where_they_are_known_and_few():
+    def names(axis):
+        return [label.get_text() for label in axis.get_ticklabels()]
+
+    weights = np.pad(np.eye(2), [(0, 1), (0, 1)])  # the last step of both is padding
+    _, ax = panel()
+    draw_attention(ax, weights, 0, (["▁ein", "▁Hund"], ["▁a", "▁dog"]))
+    assert names(ax.xaxis) == ["ein", "Hund"] and names(ax.yaxis) == ["a", "dog"]
+    assert shown(ax.images[0]).shape == (2, 2)
+    many = [str(n) for n in range(WORDS + 1)]
+    for tokens in (None, (many, many)):
+        _, ax = panel()
+        draw_attention(
+            ax, np.eye(WORDS + 1) if tokens and tokens[0] is many else weights, 0, tokens
+        )
+        assert "ein" not in names(ax.xaxis) and len(names(ax.xaxis)) < WORDS
+
+
 def test_predictions_stand_over_their_targets_and_nan_is_left_out():
     _, ax = panel()
     draw_predictions(ax, np.array([1.0, np.nan, 3.0]), np.array([2.0, 2.0, 4.0]), 0)
     points = ax.lines[-1]
     assert x_of(points) == [2.0, 4.0] and y_of(points) == [1.0, 3.0]
+
+
+def test_predictions_are_of_true_steps_alone(tmp_path):
+    arrays = {
+        "inputs": np.ones((2, 3, 1), np.float32),
+        "lengths": np.array([3, 1], np.int32),
+        "outputs": np.array([[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]], np.float32)[..., None],
+        "targets": np.array([[1.5, 2.5, 3.5], [4.5, 0.0, 0.0]], np.float32)[..., None],
+    }
+    with matplotlib.rc_context(FRAME):
+        [picture] = pictures(arrays, {"step": 1}, shared(tmp_path), ["predictions"])
+    points = picture.figure.axes[0].lines[-1]
+    assert x_of(points) == [1.5, 2.5, 3.5, 4.5] and y_of(points) == [1.0, 2.0, 3.0, 4.0]
 
 
 def test_outputs_of_keys_are_shares_of_those_that_are_off_and_on():
