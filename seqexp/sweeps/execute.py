@@ -71,8 +71,8 @@ def execute(points: Sequence[Point], patient: bool = False) -> list[Outcome]:
     with suppress(OSError):  # As where records can be read alone.
         settle(study)
     with SweepProgress(steps) as progress:
-        asked = [(group.members[0].point.task, group.without_effect) for group in groups]
-        if options := told(asked):
+        firsts = [(group.members[0].point, group.without_effect) for group in groups]
+        if options := told((point.task, point.model, idle) for point, idle in firsts):
             progress.say(options)
         if again and again.done:
             progress.say(f"rerun=always goes on; to begin it anew, delete {again.path}")

@@ -67,15 +67,27 @@ def differences(asked: Mapping[str, Any], settled: Mapping[str, Any]) -> list[st
     ]
 
 
-def told(asked: Iterable[tuple[str, Sequence[str]]]) -> str:
+def told(asked: Iterable[tuple[str, str, Sequence[str]]]) -> str:
     """One line for people; empty where there is nothing to say.
 
     Args:
-        asked: tasks, each with the options that have no effect there, as they were asked for.
+        asked: tasks, models, and options that have no effect on the two, as they were asked for.
+
+    >>> told([("digits", "gru", ["model.merge=sum"]), ("digits", "tcn", []), ("copy", "gru", [])])
+    'model.merge=sum has no effect on digits (gru): trained once'
     """
-    tasks: dict[str, dict[str, None]] = {}
-    for task, options in asked:
+    models: dict[str, set[str]] = {}
+    where: dict[str, dict[str, set[str]]] = {}
+    for task, model, options in asked:
+        models.setdefault(task, set()).add(model)
         for option in options:
-            tasks.setdefault(option, {})[task] = None
-    said = [f"{option} has no effect on {', '.join(where)}" for option, where in tasks.items()]
+            where.setdefault(option, {}).setdefault(task, set()).add(model)
+    said = []
+    for option, tasks in where.items():
+        by_models: dict[str, list[str]] = {}
+        for task, those in tasks.items():
+            of = "" if those == models[task] else f" ({', '.join(sorted(those))})"
+            by_models.setdefault(of, []).append(task)
+        places = [", ".join(names) + of for of, names in by_models.items()]
+        said.append(f"{option} has no effect on {', '.join(places)}")
     return "; ".join(said) + (": trained once" if said else "")

@@ -124,9 +124,16 @@ def test_a_config_keeps_the_keys_that_it_has():
 
 
 def test_one_line_for_all():
-    asked = [("jsb", ["model.pooling=mean"]), ("copy", ["model.pooling=mean"]), ("adding", [])]
+    idle = ["model.pooling=mean"]
+    asked = [("jsb", "gru", idle), ("copy", "gru", idle), ("adding", "gru", [])]
     assert told(asked) == "model.pooling=mean has no effect on jsb, copy: trained once"
-    assert told([("jsb", [])]) == ""
+    assert told([("jsb", "gru", [])]) == ""
+
+
+def test_models_are_named_where_others_heed_the_option():
+    idle = ["model.pooling=mean"]
+    asked = [("jsb", "rnn", idle), ("jsb", "gru", idle), ("copy", "rnn", idle), ("copy", "gru", [])]
+    assert told(asked) == "model.pooling=mean has no effect on jsb, copy (rnn): trained once"
 
 
 def test_points_that_differ_in_nothing_that_matters_are_one():
