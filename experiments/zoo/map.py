@@ -1,6 +1,6 @@
 """What each architecture learned, as a table, and its score against its costs, as a picture.
 
-`python experiments/zoo/map.py runs/zoo` prints the tables as Markdown and draws `map.svg`, beside it.
+`python experiments/zoo/map.py runs/zoo` prints the tables as Markdown and draws `map.svg` here.
 """
 
 from __future__ import annotations
