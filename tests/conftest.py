@@ -90,7 +90,6 @@ def pytest_runtest_teardown() -> None:
         from seqexp.training.compiled import MANY, drop_programs, mappings
 
         if mappings() > 2 * MANY:
-            gc.unfreeze()
             drop_programs()
 
 

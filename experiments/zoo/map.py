@@ -10,69 +10,77 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
 from seqexp.analysis import canvas, load
 from seqexp.analysis.load import Study
+from seqexp.analysis.looks import COLOURS
 from seqexp.analysis.notation import digits
 from seqexp.analysis.table import tabulate
 
 KINDS = {
-    "gated, nonlinear": (
-        "rnn irnn lstm gru mgu ugrnn indrnn sru qrnn antisymmetric cornn lem exprnn slstm"
+    "classic and nonlinear": (
+        "rnn irnn lstm gru mgu ugrnn indrnn sru antisymmetric cornn lem exprnn slstm"
     ),
-    "diagonal, linear": "min_gru min_lstm lru s4d s5 rg_lru mamba",
+    "diagonal, linear": "qrnn min_gru min_lstm lru s4d s5 rg_lru mamba",
     "matrix state": "linear_attention retnet gla mamba2 mlstm deltanet gated_deltanet kda rwkv7",
     "memory unit": "lmu",
     "not recurrent": "transformer sliding_window tcn",
 }
 KIND = {model: kind for kind, models in KINDS.items() for model in models.split()}
-COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000"]
 MARKS = ["o", "s", "^", "D", "X"]
-"""Of Okabe and Ito, and shapes, which people tell apart however they see colours."""
 COSTS = {
-    "carry_bytes": "state after the longest training sequence, bytes",
+    "carry_bytes": "state after the training length, bytes",
     "training_flops_per_token": "FLOPs of training, a token",
     "decode_seconds_per_token": "time of a step of decoding, seconds",
 }
-PERFECT = {"accuracy": 1.0, "mse": 0.0}
-"""Scores beyond which nothing is left to learn."""
+RECALL, PARITY = "associative_recall_short", "parity"
+PERFECT = {RECALL: 1, PARITY: 1, "selective_copy": 1, "copy_memory_short": 0, "adding_short": 0}
+"""The score of each task that has a best one; what of text can't be told is not known."""
 BOTTOM, TOP, HIGH, WIDE = -0.18, 1.05, 0.027, 0.17
 """Of a panel in units of scores, and the room of a name: its height, and its share of the width."""
-RECALL, PARITY = "associative_recall_short", "parity"
 
 
 def learned(study: Study, chosen: pd.DataFrame) -> pd.DataFrame:
-    """The way from the best baseline, 0, to a perfect score, 1: a row a model, a column a task."""
+    """The way from the best baseline, 0, to a perfect score, 1: a row a model, a column a task.
+
+    What diverged has learned nothing.
+    """
+    scores = chosen.pivot(index="model", columns="task", values="test")
+    goals = chosen.set_index("task")["goal"].to_dict()
+    if missing := [
+        f"{model} on {task}"
+        for task in PERFECT
+        for model in KIND
+        if not ((chosen["model"] == model) & (chosen["task"] == task)).any()
+    ]:
+        raise SystemExit(f"not in {study.name}: {', '.join(missing)}")
     way = {}
-    for task, rows in chosen.groupby("task", sort=False):
-        metric, goal = rows["score"].iloc[0], rows["goal"].iloc[0]
-        if metric in PERFECT:
-            better = max if goal == "max" else min
-            least = better(study.baselines(str(task)).values())
-            scores = rows.set_index("model")["test"]
-            way[task] = ((scores - least) / (PERFECT[metric] - least)).clip(lower=0)
-    return pd.DataFrame(way)
+    for task, perfect in PERFECT.items():
+        better = max if goals[task] == "max" else min
+        least = better(study.baselines(task).values())
+        way[task] = ((scores[task] - least) / (perfect - least)).clip(lower=0).fillna(0)
+    return pd.DataFrame(way).loc[list(KIND)]
 
 
 def tables(study: Study, chosen: pd.DataFrame, way: pd.DataFrame) -> None:
     """Print the scores of each model on each task, and those of parity at greater lengths."""
     tasks = list(dict.fromkeys(chosen["task"]))
     scores = chosen.set_index(["model", "task"])["test"]
-    print(f"| model | {' | '.join(tasks)} | mean |\n|---{'|---' * (len(tasks) + 1)}|")
+    print(f"| model | {' | '.join(tasks)} | learned |\n|---{'|---' * (len(tasks) + 1)}|")
     for model in KIND:
-        if model in way.index:
-            cells = [digits(scores.get((model, task), float("nan"))) for task in tasks]
-            print(f"| {model} | {' | '.join(cells)} | {way.loc[model].mean():.2f} |")
+        cells = [digits(scores.get((model, task), float("nan"))) for task in tasks]
+        print(f"| {model} | {' | '.join(cells)} | {way.loc[model].mean():.2f} |")
     told = [
         f"{task}: {digits(value)} {name}"
         for task in tasks
         for name, value in study.baselines(task).items()
     ]
     print(f"\nBaselines: {'; '.join(told)}.\n")
-    runs = study.runs.loc[study.runs["task"] == PARITY].set_index("run")
+    runs = study.runs.loc[study.runs["task"] == PARITY]
     lengths = ["test/accuracy", *(f"length {n}x/accuracy" for n in (2, 4, 8, 16))]
     print("| parity | trained length | 2x | 4x | 8x | 16x |\n|---|---|---|---|---|---|")
     for model in KIND:
@@ -84,31 +92,36 @@ def tables(study: Study, chosen: pd.DataFrame, way: pd.DataFrame) -> None:
 
 def picture(chosen: pd.DataFrame, way: pd.DataFrame, path: Path) -> None:
     """Score against cost, one point an architecture: of all tasks, and of associative recall."""
-    costs = chosen.groupby("model")[list(COSTS)].mean()
-    recall = chosen.loc[chosen["task"] == RECALL].set_index("model")
+    told = chosen.loc[chosen["task"].isin(way.columns)]
+    costs = told.groupby("model")[list(COSTS)].mean()
+    recall = told.loc[told["task"] == RECALL].set_index("model")
     rows = {
-        "share of what can be learned, mean of tasks": (way.mean(axis=1), costs),
-        "associative recall, accuracy": (recall["test"], recall[list(COSTS)]),
+        f"share of what can be learned, mean of {len(way.columns)} tasks": (
+            way.mean(axis=1),
+            costs,
+        ),
+        "associative recall, accuracy": (recall["test"].fillna(0), recall[list(COSTS)]),
     }
-    figure = Figure(figsize=(15, 12), layout="constrained")
-    axes = figure.subplots(len(rows), len(COSTS), sharey="row")
-    for own, (said, (scores, at)) in zip(axes, rows.items(), strict=True):
-        for axis, (cost, name) in zip(own, COSTS.items(), strict=True):
-            axis.set(xscale="log", xlabel=name, ylim=(BOTTOM, TOP))
-            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.xaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(9, 9)))
-            axis.xaxis.set_minor_formatter(NullFormatter())
-            axis.grid(alpha=0.25)
-            for (kind, _), colour, mark in zip(KINDS.items(), COLOURS, MARKS, strict=True):
-                models = [m for m in scores.index if KIND[m] == kind]
-                x, y = at.loc[models, cost], scores[models]
-                axis.plot(x, y, mark, color=colour, markersize=5, label=kind)
-            _name(axis, at.loc[scores.index, cost], scores)
-            axis.set_xlim(right=at[cost].max() * (at[cost].max() / at[cost].min()) ** 0.2)
-        own[0].set_ylabel(said)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(KINDS), frameon=False)
-    path.write_text(canvas.svg(figure, "zoo"))
+    with rc_context(canvas.STYLE):
+        figure = Figure(figsize=(15, 12), layout="constrained")
+        axes = figure.subplots(len(rows), len(COSTS), sharey="row")
+        for own, (said, (scores, at)) in zip(axes, rows.items(), strict=True):
+            for axis, (cost, name) in zip(own, COSTS.items(), strict=True):
+                axis.set(xscale="log", xlabel=name, ylim=(BOTTOM, TOP))
+                axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+                axis.xaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(9, 9)))
+                axis.xaxis.set_minor_formatter(NullFormatter())
+                for kind, colour, mark in zip(KINDS, COLOURS, MARKS, strict=False):
+                    models = [m for m in scores.index if KIND[m] == kind]
+                    x, y = at.loc[models, cost], scores[models]
+                    axis.plot(x, y, mark, color=colour, markersize=5, label=kind)
+                _name(axis, at.loc[scores.index, cost], scores)
+                ends = at[cost].min(), at[cost].max()
+                axis.set_xlim(right=ends[1] * (ends[1] / ends[0]) ** 0.2)
+            own[0].set_ylabel(said)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(KINDS), frameon=False)
+        path.write_text(canvas.svg(figure, "zoo"), encoding="utf-8")
 
 
 def _name(axis: Axes, x: pd.Series, y: pd.Series) -> None:

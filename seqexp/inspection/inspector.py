@@ -37,7 +37,8 @@ class Inspection:
     """What is found of a model at a step of training.
 
     Attributes:
-        record: its line in `inspection.jsonl`: step, level, seconds and numbers by name.
+        record: its line in `inspection.jsonl`: step, level, seconds and numbers by name, and where
+            there is attention the tokens of the first example's source and answer.
         arrays: by name, on the host.
     """
 
@@ -106,6 +107,7 @@ class Inspector:
         per_step = self._experiment.task.spec.answer == "step"
         arrays = {name: _plain(a) for name, a in {**kept(first, per_step), **found}.items()}
         numbers = {name: float(arrays.pop(name)) for name in list(arrays) if not arrays[name].ndim}
+        tokens = self._tokens(first) if "attention" in arrays else None
         record = {
             "step": step,
             "level": self.settings.level,
@@ -117,10 +119,8 @@ class Inspector:
             "no_decay": without_decay(numbers),
             "warnings": warnings(_figures(numbers, arrays)),
             "not_defined": dict(self._not_defined),
+            **({} if tokens is None else {"attention_tokens": tokens}),
         }
-        task = self._experiment.task
-        if "attention" in arrays and isinstance(task, Spells):
-            record["attention_tokens"] = task.spelled(first)[0]
         return Inspection(record, arrays)
 
     def _compile(self, params: Any, *others: Any) -> None:
@@ -159,6 +159,18 @@ class Inspector:
         found = probe(model, batch, jax.random.key(0))
         self._not_defined |= found.not_defined
         return dict(found.arrays)
+
+    def _tokens(self, batch: Batch) -> tuple[list[str], list[str]] | None:
+        """Those of the first example's source and answer; None where a task does not spell them."""
+        task = self._experiment.task
+        if not isinstance(task, Spells):
+            return None
+        try:
+            source, answer = task.spelled(batch)[0]
+            return list(map(str, source)), list(map(str, answer))
+        except Exception as error:  # Of somebody else's task: the weights are worth having.
+            self._not_defined["attention_tokens"] = f"spelling them failed: {reason(error)}"
+            return None
 
     def _options(self, params: Any) -> dict[str, Any]:
         """How programs are compiled: what is small runs in no time, however it is compiled."""

@@ -14,6 +14,7 @@ from seqexp.data.sampled_text import Text
 from seqexp.inspection.attention_maps import attention_maps, attention_tokens
 from seqexp.inspection.probe import Found, Probe
 from seqexp.inspection.shown import (
+    LEGEND,
     Shown,
     Shows,
     Spells,
@@ -35,11 +36,13 @@ class Samples(NamedTuple):
         texts: what it wrote, and the task's texts.
         pictures: `[H, W]` from 0, white, to 1, black, by name.
         files: their bytes, by name.
+        legends: what is seen in a picture, by its name.
     """
 
     texts: Sequence[str]
     pictures: Mapping[str, np.ndarray]
     files: Mapping[str, bytes]
+    legends: Mapping[str, str]
 
 
 def written(length: int) -> Probe:
@@ -116,12 +119,11 @@ class Sampler:
             prompt = self._text.encode(self._text.prompt)
             texts.append(self._text.spell([*prompt, *found["text"]["text"]]))
         shown = self._shown(found["answers"]) if "answers" in found else {}
-        texts += [each for each in shown.values() if isinstance(each, str)]
-        return Samples(
-            texts,
-            {name: each for name, each in shown.items() if isinstance(each, np.ndarray)},
-            {name: each for name, each in shown.items() if isinstance(each, bytes)},
-        )
+        said = {name: each for name, each in shown.items() if isinstance(each, str)}
+        pictures = {name: each for name, each in shown.items() if isinstance(each, np.ndarray)}
+        legends = {name: said.pop(name + LEGEND) for name in pictures if name + LEGEND in said}
+        files = {name: each for name, each in shown.items() if isinstance(each, bytes)}
+        return Samples([*texts, *said.values()], pictures, files, legends)
 
     def _compiled(self, probe: Probe) -> Any:
         def found(params: Any, batch: Batch, key: KeyArray) -> Mapping[str, Any]:

@@ -13,7 +13,10 @@ from seqexp.types import Batch, Decoding, SeqexpError, Sequences, Task, Tokens
 
 Shown = Mapping[str, str | np.ndarray | bytes]
 """By name, text, a picture `[H, W]` of floats from 0, white, to 1, black, or the bytes of a file,
-whose name tells its kind ("sampled.mid")."""
+whose name tells its kind ("sampled.mid"). A text whose name is that of a picture and "_legend" says
+what is seen there, and stands below it."""
+
+LEGEND = "_legend"
 
 
 @runtime_checkable

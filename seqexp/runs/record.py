@@ -209,14 +209,17 @@ class RunRecord:
         texts: Sequence[str],
         pictures: Mapping[str, np.ndarray] | None = None,
         files: Mapping[str, bytes] | None = None,
+        legends: Mapping[str, str] | None = None,
     ) -> None:
-        """Append texts of `step`, keep pictures (`[H, W]` from 0, white, to 1) as PNG files, and
-        other files as they are."""
+        """Append texts of `step`, keep pictures (`[H, W]` from 0, white, to 1) as PNG files, with
+        what is seen in them, and other files as they are."""
         record: dict[str, Any] = {"step": step, "texts": list(texts)}
         if pictures:
             record["pictures"] = {name: f"{PICTURES}/{name}-{step}.png" for name in pictures}
             for name, path in record["pictures"].items():
                 png.write(self.directory / path, pictures[name])
+        if legends:
+            record["legends"] = dict(legends)
         if files:
             record["files"] = {
                 name: f"{FILES}/{Path(name).stem}-{step}{Path(name).suffix}" for name in files

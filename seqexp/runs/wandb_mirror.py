@@ -67,8 +67,8 @@ class MirroredRun:
         self._surviving(wandb_session.CALL_TIMEOUT, log)
 
     def log_samples(self, record: Mapping[str, Any], directory: Path) -> None:
-        """Mirror a record of samples.jsonl: its texts as a table, its pictures as images, and what
-        else it holds among the run's files, by its path.
+        """Mirror a record of samples.jsonl: its texts as a table, its pictures as images with their
+        legends, and what else it holds among the run's files, by its path.
 
         Args:
             record: of a step.
@@ -84,8 +84,9 @@ class MirroredRun:
                 logged: dict[str, Any] = {}
                 if rows:
                     logged["samples"] = wandb.Table(columns=["step", "text"], data=rows)
+                legends = record.get("legends", {})
                 for name, path in record.get("pictures", {}).items():
-                    logged[name] = wandb.Image(str(directory / path))
+                    logged[name] = wandb.Image(str(directory / path), caption=legends.get(name))
                 with staging_in(Path(run.dir)):
                     run.log(logged, step=step)
                 for path in record.get("files", {}).values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -70,24 +71,30 @@ def differences(asked: Mapping[str, Any], settled: Mapping[str, Any]) -> list[st
 def told(asked: Iterable[tuple[str, str, Sequence[str]]]) -> str:
     """One line for people; empty where there is nothing to say.
 
+    Models are named where another one, or another setting of the same one, heeds the option.
+
     Args:
         asked: tasks, models, and options that have no effect on the two, as they were asked for.
 
     >>> told([("digits", "gru", ["model.merge=sum"]), ("digits", "tcn", []), ("copy", "gru", [])])
     'model.merge=sum has no effect on digits (gru): trained once'
     """
-    models: dict[str, set[str]] = {}
-    where: dict[str, dict[str, set[str]]] = {}
+    total: Counter[tuple[str, str]] = Counter()
+    idle: dict[str, Counter[tuple[str, str]]] = {}
     for task, model, options in asked:
-        models.setdefault(task, set()).add(model)
+        total[task, model] += 1
         for option in options:
-            where.setdefault(option, {}).setdefault(task, set()).add(model)
+            idle.setdefault(option, Counter())[task, model] += 1
     said = []
-    for option, tasks in where.items():
-        by_models: dict[str, list[str]] = {}
-        for task, those in tasks.items():
-            of = "" if those == models[task] else f" ({', '.join(sorted(those))})"
-            by_models.setdefault(of, []).append(task)
-        places = [", ".join(names) + of for of, names in by_models.items()]
+    for option, counts in idle.items():
+        places = []
+        for task in dict.fromkeys(task for task, _ in counts):
+            models = [model for at, model in total if at == task]
+            named = [
+                model if counts[task, model] == total[task, model] else f"some {model}"
+                for model in models
+                if counts[task, model]
+            ]
+            places.append(task if named == models else f"{task} ({', '.join(named)})")
         said.append(f"{option} has no effect on {', '.join(places)}")
     return "; ".join(said) + (": trained once" if said else "")

@@ -138,7 +138,7 @@ class DirectForecast:
         the band between the lowest and the highest quantile."""
         past, future = self.windows(batch)
         forecasts = outputs.reshape(*future.shape, -1)[0]
-        if not (q := self.quantiles):
+        if len(q := self.quantiles) < 2:
             picture = channel_pictures(past[0], future[0], forecasts[..., 0])
             return {"forecasts": picture, "forecasts_legend": LEGEND}
         band = forecasts[..., 0], forecasts[..., -1]

@@ -7,7 +7,7 @@ import numpy as np
 HEIGHT, GAP, MOST = 48, 8, 7
 TRUE, FORECAST, BAND = 1.0, 0.4, 0.15
 
-LEGEND = "black: the series, and what came; grey: its forecast"
+LEGEND = "black: the series and its true continuation; grey: the forecast, where it differs"
 """What the lines of a picture are, in words that are shown with it."""
 
 
@@ -30,10 +30,10 @@ def forecast_pictures(
     Returns:
         `[N (HEIGHT + GAP) - GAP, L + H]` floats from 0, white, to 1, black.
     """
-    low, high = (forecast, forecast) if band is None else band
     pictures = []
-    for own in zip(past, future, forecast, low, high, strict=True):
-        pictures += [_picture(*own), np.zeros((GAP, past.shape[1] + future.shape[1]))]
+    for n, own in enumerate(zip(past, future, forecast, strict=True)):
+        ends = None if band is None else (band[0][n], band[1][n])
+        pictures += [_picture(*own, ends), np.zeros((GAP, past.shape[1] + future.shape[1]))]
     return np.concatenate(pictures[:-1])
 
 
@@ -52,19 +52,23 @@ def channel_pictures(
 
 
 def _picture(
-    past: np.ndarray, future: np.ndarray, forecast: np.ndarray, low: np.ndarray, high: np.ndarray
+    past: np.ndarray,
+    future: np.ndarray,
+    forecast: np.ndarray,
+    band: tuple[np.ndarray, np.ndarray] | None,
 ) -> np.ndarray:
     L, true = len(past), np.concatenate([past, future])
-    every = np.concatenate([true, forecast, low, high])
+    every = np.concatenate([true, forecast, *(band or ())])
     least, greatest = np.nanmin(every), np.nanmax(every)
     picture = np.zeros((HEIGHT, len(true)))
 
     def rows(values: np.ndarray) -> np.ndarray:
         return np.round((greatest - values) / max(greatest - least, 1e-9) * (HEIGHT - 1))
 
-    for place, (top, bottom) in enumerate(zip(rows(high), rows(low), strict=True)):
-        if np.isfinite(top) and np.isfinite(bottom) and top < bottom:
-            picture[int(top) : int(bottom) + 1, L + place] = BAND
+    for place, ends in enumerate(zip(*map(rows, band), strict=True) if band else ()):
+        if np.isfinite(ends).all():
+            top, bottom = sorted(map(int, ends))  # Quantiles may cross.
+            picture[top : bottom + 1, L + place] = BAND
     # The forecast begins at the last value before it.
     lines = (L - 1, np.concatenate([past[-1:], forecast]), FORECAST), (0, true, TRUE)
     for start, values, shade in lines:

@@ -137,7 +137,7 @@ class JSBChorales(Task):
             drawn = np.asarray(generated.values)[0, : int(np.asarray(generated.lengths)[0])]
             sampled = np.concatenate([chorale[:GIVEN], drawn])
             rolls.append(sampled)
-            order.append(f"what was sampled behind its first {GIVEN} frames")
+            order.append(f"what was sampled after its first {GIVEN} frames")
             with contextlib.suppress(SeqexpError):  # No mido, no file.
                 files["sampled.mid"] = midi_bytes(sampled, steps_per_quarter=1)
         legend = f"from top to bottom: {', '.join(order)}; high keys above low ones"

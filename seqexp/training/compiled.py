@@ -33,5 +33,7 @@ def drop_programs(many: int = MANY) -> bool:
     if mappings() <= many:
         return False
     jax.clear_caches()
+    gc.unfreeze()
     gc.collect()
+    gc.freeze()
     return True

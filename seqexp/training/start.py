@@ -22,8 +22,8 @@ OURS = {
 def start_jax() -> None:
     """Start JAX with our settings, where the environment doesn't say otherwise.
 
-    What has been imported by then stays until the process ends, and is not looked through again
-    at each collection of garbage, which would take a quarter of a second each time.
+    What a process has by then, modules above all, is not looked through again at each collection of
+    garbage, which would take a quarter of a second each time.
 
     Raises:
         SeqexpError: if a setting is refused, or JAX has no such platform here.
@@ -46,4 +46,5 @@ def start_jax() -> None:
             f"JAX doesn't start with {asked}: {said.rstrip('.')}; unset JAX_PLATFORMS, or install "
             "the JAX of that device (jax[cuda13], jax[tpu])"
         ) from error
+    gc.collect()
     gc.freeze()

@@ -84,7 +84,7 @@ class WatchedRun:
         A file is its path within the run's folder, with its version.
         """
         samples, inspection = self._samples.read(), self._inspections.read()
-        texts = samples.get("texts")
+        texts, legends = samples.get("texts"), samples.get("legends")
         figures = self.folder / FIGURES
         warnings = inspection.get("warnings")
         try:
@@ -95,6 +95,7 @@ class WatchedRun:
             "step": samples.get("step"),
             "texts": [str(t) for t in texts] if isinstance(texts, list) else [],
             "pictures": self._files(samples.get("pictures")),
+            "legends": legends if isinstance(legends, dict) else {},
             "files": self._files(samples.get("files")),
             "inspected": inspection.get("step"),
             "warnings": [str(w) for w in warnings] if isinstance(warnings, list) else [],

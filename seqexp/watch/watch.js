@@ -320,7 +320,7 @@ const address = (file) => {
   return `/file/${encodeURIComponent(chosen)}/${path}?v=${file.version}`;
 };
 
-function picture(file, kind) {
+function picture(file, kind, legend) {
   const image = tag("img", { src: address(file), alt: file.name, className: kind });
   // Small pictures are seen by their pixels, all of one size, and tall ones not beyond the panel.
   if (kind) image.onload = () => {
@@ -328,7 +328,8 @@ function picture(file, kind) {
     const scale = Math.min(at("chosen").clientWidth / naturalWidth, 540 / naturalHeight);
     image.style.width = `${(scale > 1.1 ? Math.floor(scale) || 1 : scale) * naturalWidth}px`;
   };
-  return tag("figure", {}, image, tag("figcaption", {}, file.name.replaceAll("_", " ")));
+  const caption = file.name.replaceAll("_", " ") + (legend ? ": " + legend : "");
+  return tag("figure", {}, image, tag("figcaption", {}, caption));
 }
 
 function showDetail(detail) {
@@ -355,7 +356,8 @@ function showDetail(detail) {
   }
   if (detail && (detail.pictures.length || detail.texts.length || detail.files.length)) {
     parts.push(tag("h3", {}, `Samples${of(detail.step)}`));
-    parts.push(...detail.pictures.map((file) => picture(file, "pixels")));
+    const { legends } = detail;
+    parts.push(...detail.pictures.map((file) => picture(file, "pixels", legends[file.name])));
     parts.push(...detail.texts.map((text) => tag("pre", { tabIndex: 0 }, text)));
     for (const file of detail.files) {
       const download = file.path.split("/").at(-1);

@@ -72,7 +72,8 @@ class Roll(Task):
     def show(self, batch, outputs, generated):
         assert outputs.shape == (2, T, KEYS)
         drawn = None if generated is None else np.concatenate(generated.values)
-        return {"answers": "nothing"} if drawn is None else {"drawn": drawn}
+        legends = {"drawn_legend": "keys that were drawn", "other_legend": "of no picture"}
+        return {"answers": "nothing"} if drawn is None else {"drawn": drawn, **legends}
 
 
 class Whole(SequenceModel):
@@ -85,6 +86,15 @@ class Whole(SequenceModel):
 def program(**changes) -> Program:
     of = experiment(Roll(), **changes)
     return Program.of(of, of.task.load(), HYPERS, group_mesh(3, 1))
+
+
+def test_a_legend_goes_with_its_picture_and_is_no_text():
+    group = program()
+    params = group.take(group.init())[0].params
+    sampler = Sampler(group.experiment, group.graphdef, group.held_out["valid"])
+    found = sampler(params, HYPERS[0].seed)
+    assert found.legends == {"drawn": "keys that were drawn"}
+    assert list(found.texts) == ["of no picture"] and list(found.pictures) == ["drawn"]
 
 
 @pytest.mark.full

@@ -61,7 +61,8 @@ def test_a_whole_life(tmp_path: Path) -> None:
 
     _log(record, 1, 4)
     roll = np.array([[0.0, 1, 0.5], [2, -1, math.nan]])
-    record.log_samples(4, ["the cat", "the dog"], {"roll": roll}, {"roll.mid": b"MThd"})
+    files, legends = {"roll.mid": b"MThd"}, {"roll": "high keys above low ones"}
+    record.log_samples(4, ["the cat", "the dog"], {"roll": roll}, files, legends)
     record.save_checkpoint(4, {"x": np.zeros(2)})
     record.save_weights(3, {"w": np.ones(2)})
     record.write_cost({"flops": {"value": 12, "how": "jaxpr"}, "energy": None})
@@ -111,6 +112,7 @@ def test_a_whole_life(tmp_path: Path) -> None:
             "step": 4,
             "texts": ["the cat", "the dog"],
             "pictures": {"roll": "pictures/roll-4.png"},
+            "legends": {"roll": "high keys above low ones"},
             "files": {"roll.mid": "files/roll-4.mid"},
         }
     ]

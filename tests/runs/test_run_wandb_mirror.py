@@ -37,7 +37,8 @@ def test_offline_runs_hold_what_the_records_hold(
     for step in range(1, 6):
         for record in records:
             log_steps(record, step, step)
-    records[1].log_samples(5, ["the cat", "the dog"], {"roll": np.eye(3)}, {"song.mid": b"MThd"})
+    shown = {"roll": np.eye(3)}, {"song.mid": b"MThd"}, {"roll": "low keys below"}
+    records[1].log_samples(5, ["the cat", "the dog"], *shown)
     for record in records:
         finish(record)
 
@@ -54,6 +55,7 @@ def test_offline_runs_hold_what_the_records_hold(
         assert rows[-1]["seconds"] == 2.5
         assert ("samples._type" in rows[-1]) == (seed == 1)
         assert (rows[-1].get("roll._type") == "image-file") == (seed == 1)
+        assert rows[-1].get("roll.caption") == ("low keys below" if seed == 1 else None)
 
         assert ended["status"] == "finished"
         assert ended["score/valid"] == ended["best/loss"] == 0.25

@@ -134,6 +134,10 @@ def test_models_are_named_where_others_heed_the_option():
     idle = ["model.pooling=mean"]
     asked = [("jsb", "rnn", idle), ("jsb", "gru", idle), ("copy", "rnn", idle), ("copy", "gru", [])]
     assert told(asked) == "model.pooling=mean has no effect on jsb, copy (rnn): trained once"
+    asked[1] = ("jsb", "gru", [])
+    assert told(asked) == "model.pooling=mean has no effect on jsb (rnn), copy (rnn): trained once"
+    asked.append(("copy", "rnn", []))  # of two directions, say
+    assert "copy (some rnn)" in told(asked)
 
 
 def test_points_that_differ_in_nothing_that_matters_are_one():

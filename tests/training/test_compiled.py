@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import jax
 import jax.numpy as jnp
 import pytest
 
 from seqexp.training import compiled
 from seqexp.training.compiled import drop_programs, mappings
+from seqexp.training.start import start_jax
 
 linux = pytest.mark.skipif(not mappings(), reason="the kernel does not tell a process's mappings")
 
@@ -52,3 +56,21 @@ def test_few_are_kept_and_many_dropped():
 def test_elsewhere_nothing_is_dropped(tmp_path, monkeypatch):
     monkeypatch.setattr(compiled, "MAPPINGS", tmp_path / "none")
     assert mappings() == 0 and not drop_programs(0)
+
+
+def test_what_was_frozen_at_the_start_can_still_be_dropped():
+    """Garbage in circles that `start_jax`, called once more, has kept out of the collector's sight."""
+
+    class Circle:
+        def __init__(self):
+            self.itself = self
+
+    start_jax()
+    circle = Circle()
+    gone = weakref.ref(circle)
+    start_jax()
+    del circle
+    gc.collect()
+    assert gone() is not None and gc.get_freeze_count() > 0
+    assert drop_programs(many=-1)
+    assert gone() is None and gc.get_freeze_count() > 0

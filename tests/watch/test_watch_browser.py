@@ -36,6 +36,7 @@ def show(folder, step, shade):
     path = f"pictures/roll-{step}.png"
     png.write(folder / path, np.full((4, 8), shade))
     shown = {"step": step, "texts": [f"text of {step}"], "pictures": {"roll": path}}
+    shown["legends"] = {"roll": "high keys above"}
     add(folder, shown, file="samples.jsonl")
 
 

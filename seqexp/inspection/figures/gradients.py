@@ -66,7 +66,7 @@ def draw_gradient(
         reach = np.where(lags >= lags[first], reach, np.nan)
         name = "bound of Pascanu et al."
         [handles[name]] = ax.plot(lags, reach, ":", color=BOUND, linewidth=1.4)
-    ax.set_xlim(0, lags[known].max(initial=1) + 0.5)
+    ax.set_xlim(0, lags[np.isfinite(median)].max(initial=1) + 0.5)
     ax.set(xlabel="lag k, steps", ylabel="norm of dL(t) / dh(t − k)")
     entitle(ax, "Gradient norm against the lag", layer, at(step))
     return handles

@@ -88,7 +88,7 @@ def draw_attention(
 
 def _name_steps(axis: Axis, steps: int, tokens: Sequence[str], rotation: float = 0) -> None:
     """Tokens as ticks, each at its step; numbers where they are too many, or not known."""
-    if not steps <= min(len(tokens), WORDS):
+    if steps > min(len(tokens), WORDS):
         whole_numbers(axis)
         return
     words = [token.replace("▁", "") for token in tokens[:steps]]  # of byte pairs: a word begins
@@ -105,11 +105,11 @@ def draw_predictions(
         A handle for each of these distributions.
     """
     known = np.isfinite(outputs) & np.isfinite(targets)
-    x, y = targets[known].ravel(), outputs[known].ravel()
+    x, y = targets[known].ravel(), outputs[known].ravel().astype(float)
     values = np.unique(x)
     if len(values) and np.isin(values, (0, 1)).all():
         entitle(ax, "Outputs by target", "validation examples", at(step))
-        ax.set(xlabel="output", ylabel="share of those of the target")
+        ax.set(xlabel="output", ylabel="share of the outputs at a target")
         edges = np.histogram_bin_edges(y, BINS)
         handles = {}
         for value, colour in zip(values, COLOURS, strict=False):

@@ -39,7 +39,12 @@ def sample_parts(run_directory: Path) -> list[str]:
     parts.append(paragraph(told, "note"))
     for line in shown:
         parts += [f"<h3>Training step {line['step']:,}</h3>", *map(preformatted, _texts(line))]
-        pictures = [_figure(run_directory, line["step"], *one) for one in _pictures(line).items()]
+        legends = line.get("legends")
+        legends = legends if isinstance(legends, dict) else {}
+        pictures = [
+            _figure(run_directory, line["step"], name, path, str(legends.get(name, "")))
+            for name, path in _pictures(line).items()
+        ]
         if pictures:
             parts.append('<div class="figures narrow">\n' + "\n".join(pictures) + "\n</div>")
     return ["<h2>Samples</h2>", *parts]
@@ -55,7 +60,7 @@ def _pictures(line: Mapping[str, Any]) -> Mapping[str, str]:
     return pictures if isinstance(pictures, dict) else {}
 
 
-def _figure(run_directory: Path, step: int, name: str, path: str) -> str:
+def _figure(run_directory: Path, step: int, name: str, path: str, legend: str) -> str:
     caption = f"{spoken(name).capitalize()}, training step {step:,}"
     try:
         content = (run_directory / path).read_bytes()
@@ -65,5 +70,5 @@ def _figure(run_directory: Path, step: int, name: str, path: str) -> str:
     return (
         f'<figure><img src="data:image/png;base64,{data}" alt="{escape(caption)}" '
         'style="width: 100%; image-rendering: pixelated">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        f"<figcaption>{escape(f'{caption}. {legend}' if legend else caption)}</figcaption></figure>"
     )

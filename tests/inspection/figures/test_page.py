@@ -51,7 +51,9 @@ def test_the_page_shows_what_the_run_showed_and_how_often_it_clipped(tmp_path):
     run = recorded.write(tmp_path, (0,), *FEW, "hidden", "perturbation", "memory")
     png.write(run / "pictures" / "forecasts-10.png", np.eye(4))
     pictures = {"forecasts": "pictures/forecasts-10.png", "attention": "pictures/lost.png"}
-    append(run / "samples.jsonl", {"step": 10, "texts": ["a <b> & c"], "pictures": pictures})
+    legends = {"forecasts": "grey < black", "lost": "of no picture"}
+    line = {"step": 10, "texts": ["a <b> & c"], "pictures": pictures, "legends": legends}
+    append(run / "samples.jsonl", line)
     for step in range(2000, 18000, 2000):
         append(run / "samples.jsonl", {"step": step, "texts": [f"text of {step}"]})
     for step, norm in ((1, 1.0), (2, 1.0), (3, None), (4, 1.0)):
@@ -64,7 +66,8 @@ def test_the_page_shows_what_the_run_showed_and_how_often_it_clipped(tmp_path):
     assert "a &lt;b&gt; &amp; c</pre>" in samples and "5 of 9 steps are shown" in samples
     [data] = re.findall(r'<img src="data:image/png;base64,([^"]+)"', samples)
     assert base64.b64decode(data) == (run / "pictures" / "forecasts-10.png").read_bytes()
-    assert "<figcaption>Forecasts, training step 10</figcaption>" in samples
+    caption = "<figcaption>Forecasts, training step 10. grey &lt; black</figcaption>"
+    assert caption in samples and "of no picture" not in samples
     assert "Attention, training step 10: pictures/lost.png can't be read" in unescape(samples)
     told = "or not finite, in 25\N{NO-BREAK SPACE}% before and 25\N{NO-BREAK SPACE}% after clipping"
     assert "4 intervals" in markup and told in markup

@@ -189,6 +189,15 @@ def test_the_fit_has_the_half_life_and_the_bound_starts_at_the_first_norm():
     assert ax.get_yscale() == "log"
 
 
+def test_the_axis_of_lags_ends_with_what_is_known_and_keeps_zeros_in_sight():
+    """A gradient that is 0 in float32 has vanished; one that no sequence is long enough for is not
+    known."""
+    median = np.array([1.0, 0.1, 0.0, 0.0, np.nan, np.nan])
+    _, ax = panel()
+    draw_gradient(ax, np.tile(median, (3, 1)), None, None, (1e-3, 1.0), "layer_1", 0)
+    assert ax.get_xlim() == (0, 4.5)
+
+
 def test_a_gradient_that_is_partly_unknown_or_does_not_decay_is_drawn():
     norms = np.array([np.nan, 4.0, np.nan, 0.0, 1.0])
     for half_life in (None, float("nan")):
@@ -264,13 +273,29 @@ def test_attention_is_named_by_tokens_where_they_are_known_and_few():
     draw_attention(ax, weights, 0, (["▁ein", "▁Hund"], ["▁a", "▁dog"]))
     assert names(ax.xaxis) == ["ein", "Hund"] and names(ax.yaxis) == ["a", "dog"]
     assert shown(ax.images[0]).shape == (2, 2)
-    many = [str(n) for n in range(WORDS + 1)]
-    for tokens in (None, (many, many)):
+    for steps, tokens in ((WORDS, True), (WORDS + 1, True), (2, False)):
+        said = [f"word {n}" for n in range(steps)]
         _, ax = panel()
-        draw_attention(
-            ax, np.eye(WORDS + 1) if tokens and tokens[0] is many else weights, 0, tokens
-        )
-        assert "ein" not in names(ax.xaxis) and len(names(ax.xaxis)) < WORDS
+        draw_attention(ax, np.eye(steps), 0, (said, said) if tokens else None)
+        for axis in (ax.xaxis, ax.yaxis):
+            if tokens and steps <= WORDS:
+                assert names(axis) == said
+            else:
+                assert all(float(tick).is_integer() for tick in axis.get_ticklocs())
+                assert not set(names(axis)) & set(said)
+
+
+@pytest.mark.parametrize("value", [1e9, 0.0])
+@pytest.mark.parametrize("spread", [0, 1])
+def test_outputs_that_are_all_but_the_same_are_drawn(value, spread):
+    """What a model gives whose readout heeds no input."""
+    outputs = np.full(4, value, np.float32)
+    if spread:
+        outputs[1:] = np.nextafter(outputs[1:], np.float32(np.inf))
+    _, ax = panel()
+    handles = draw_predictions(ax, outputs, np.array([0.0, 1.0, 1.0, 0.0], np.float32), 0)
+    for handle in handles.values():
+        assert handle.get_data().values.sum() == pytest.approx(1)
 
 
 def test_predictions_stand_over_their_targets_and_nan_is_left_out():
@@ -293,6 +318,16 @@ def test_predictions_are_of_true_steps_alone(tmp_path):
     assert x_of(points) == [1.5, 2.5, 3.5, 4.5] and y_of(points) == [1.0, 2.0, 3.0, 4.0]
 
 
+def test_an_attention_map_has_the_tokens_of_its_inspection(tmp_path):
+    arrays = {"attention": np.eye(2, dtype=np.float32)[None]}
+    line = {"step": 1, "attention_tokens": [["ein", "Hund"], ["a", "dog"]]}
+    with matplotlib.rc_context(FRAME):
+        [picture] = pictures(arrays, line, shared(tmp_path), ["attention"])
+    ax = picture.figure.axes[0]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["ein", "Hund"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "dog"]
+
+
 def test_outputs_of_keys_are_shares_of_those_that_are_off_and_on():
     _, ax = panel()
     outputs, targets = np.array([-2.0, -2.0, 2.0, 2.0, np.nan]), np.array([0.0, 0.0, 0.0, 1.0, 1.0])
@@ -303,7 +338,7 @@ def test_outputs_of_keys_are_shares_of_those_that_are_off_and_on():
         off[0] == pytest.approx(2 / 3) and off[-1] == pytest.approx(1 / 3) and off[1:-1].sum() == 0
     )
     assert on[-1] == 1 and on[:-1].sum() == 0
-    assert ax.get_ylabel() == "share of those of the target"
+    assert ax.get_ylabel() == "share of the outputs at a target"
 
 
 def test_numbers_over_training_have_gaps_where_they_were_not_finite():
