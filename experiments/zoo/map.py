@@ -96,7 +96,7 @@ def picture(chosen: pd.DataFrame, way: pd.DataFrame, path: Path) -> None:
     costs = told.groupby("model")[list(COSTS)].mean()
     recall = told.loc[told["task"] == RECALL].set_index("model")
     rows = {
-        f"share of what can be learned, mean of {len(way.columns)} tasks": (
+        f"learned of what can be, mean of {len(way.columns)} tasks": (
             way.mean(axis=1),
             costs,
         ),

@@ -59,7 +59,7 @@ def test_elsewhere_nothing_is_dropped(tmp_path, monkeypatch):
 
 
 def test_what_was_frozen_at_the_start_can_still_be_dropped():
-    """Garbage in circles that `start_jax`, called once more, has kept out of the collector's sight."""
+    """A circle that `start_jax`, called once more, had frozen before it was garbage."""
 
     class Circle:
         def __init__(self):
