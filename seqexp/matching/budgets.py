@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +18,7 @@ from seqexp.costs.parameters import count_all
 from seqexp.training import Experiment, Hyper, Program
 from seqexp.training.batches import mean_tokens
 from seqexp.training.mesh import group_mesh
-from seqexp.training.step import build, graph, init_member
+from seqexp.training.step import build, outline
 from seqexp.types import SeqexpError, Splits
 
 
@@ -112,8 +111,7 @@ def flops(experiment: Experiment, load: Callable[[], Splits], batch_devices: int
     loaded, for its lengths and the types of its arrays.
     """
     stream, size = load().train, experiment.batch_size
-    state = jax.eval_shape(partial(init_member, experiment, Hyper.example()))
-    step = training_flops(experiment, graph(experiment), state, stream)
+    step = training_flops(experiment, *outline(experiment), stream)
     return step / mean_tokens(stream, size)
 
 

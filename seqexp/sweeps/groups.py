@@ -28,7 +28,7 @@ from seqexp.training.batches import bucket_shares
 from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
 from seqexp.training.program import require_share
 from seqexp.training.settings import changed_settings
-from seqexp.training.step import graph, init_member, loss_and_sums
+from seqexp.training.step import loss_and_sums, outline
 from seqexp.types import SeqexpError, Splits, first_line
 
 
@@ -232,7 +232,7 @@ class _Planning:
         wanted = canonical(settled.shared_config())
         if wanted not in self._checked:
             members = len(self._alike.get(wanted, self._alike[asked]))
-            self._checked[wanted] = _checked(settled, members, self.data)
+            self._checked[wanted] = _checked(settled, members, self.data, traced=True)
         if wanted not in self._code:
             self._code[wanted] = foreign_code(settled.config)
         experiment, batch_devices = self._checked[wanted]
@@ -313,11 +313,16 @@ def _on_devices(point: Point, batch_devices: int) -> Point:
     return replace(point, config={**point.config, "trainer": trainer})
 
 
-def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
+def _checked(
+    point: Point, members: int, data: Data, traced: bool = False
+) -> tuple[Experiment, int]:
     """The experiment of a point, built, its data there, its shapes traced; its batch devices.
 
     Args:
+        point: to be trained.
         members: how many points share the experiment; `auto_batch_devices` asks for it.
+        data: that is there.
+        traced: whether a point was traced that differs in options without effect alone.
     """
     experiment = point.build()
     splits = data.load(point.config["task"], experiment)
@@ -327,9 +332,10 @@ def _checked(point: Point, members: int, data: Data) -> tuple[Experiment, int]:
         group_mesh(1, devices)
         for bucket in splits.train.buckets(experiment.batch_size):
             require_share(bucket.batch_size, devices)
+        if traced:
+            return experiment, devices
     try:
-        graphdef = graph(experiment)
-        state = jax.eval_shape(partial(init_member, experiment, Hyper.example()))
+        graphdef, state = outline(experiment)
         jax.eval_shape(
             partial(loss_and_sums, experiment, graphdef, key=None),
             state.params,

@@ -74,9 +74,26 @@ def graph(experiment: Experiment) -> nnx.GraphDef:
     return nnx.graphdef(nnx.eval_shape(lambda: build(experiment, 0)))
 
 
+def outline(experiment: Experiment) -> tuple[nnx.GraphDef, MemberState]:
+    """The model without its arrays, and a member of which shapes stand for arrays; traces the model
+    once, computes nothing."""
+    found: list[nnx.GraphDef] = []
+
+    def member() -> MemberState:
+        model = build(experiment, 0)
+        found.append(nnx.graphdef(model))
+        return _member(experiment, Hyper.example(), model)
+
+    state = jax.eval_shape(member)
+    return found[0], state
+
+
 def init_member(experiment: Experiment, hyper: Hyper) -> MemberState:
     """A member before its first step."""
-    model = build(experiment, hyper.seed)
+    return _member(experiment, hyper, build(experiment, hyper.seed))
+
+
+def _member(experiment: Experiment, hyper: Hyper, model: Any) -> MemberState:
     params = nnx.state(model)
     rule = experiment.optimizer.transformation(hyper, jnp.zeros(()))
     opt_state = rule.init(params)
