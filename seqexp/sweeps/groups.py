@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -11,25 +10,20 @@ from typing import Any
 
 import jax
 
-from seqexp.costs.counting import training_flops
-from seqexp.costs.figures import Figures
 from seqexp.runs.identity import canonical, group_identity, identities
 from seqexp.runs.known import Known, KnownRuns
 from seqexp.runs.plans import PlannedRun
 from seqexp.runs.record import RunInfo, run_directory, study_directory
 from seqexp.sweeps.arguments import explicit_nulls
+from seqexp.sweeps.checked_point import checked
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.foreign import Foreign, foreign_code
 from seqexp.sweeps.names import group_names, run_names
 from seqexp.sweeps.no_effect import differences, plain, without_effect
 from seqexp.sweeps.point import Point, build_model, once_each
 from seqexp.training import Experiment, Hyper
-from seqexp.training.batches import bucket_shares
-from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
-from seqexp.training.program import require_share
 from seqexp.training.settings import changed_settings
-from seqexp.training.step import loss_and_sums, outline
-from seqexp.types import SeqexpError, Splits, first_line
+from seqexp.types import SeqexpError, Splits
 
 
 @dataclass(frozen=True)
@@ -224,7 +218,7 @@ class _Planning:
         asked = canonical(point.shared_config())
         members = len(self._alike[asked])
         if asked not in self._checked:
-            self._checked[asked] = _checked(point, members, self.data)
+            self._checked[asked] = checked(point, members, self.data)
         if asked not in self._unused:
             experiment = self._checked[asked][0]
             self._unused[asked] = without_effect(experiment.model, experiment.task.spec)
@@ -232,7 +226,7 @@ class _Planning:
         wanted = canonical(settled.shared_config())
         if wanted not in self._checked:
             members = len(self._alike.get(wanted, self._alike[asked]))
-            self._checked[wanted] = _checked(settled, members, self.data, traced=True)
+            self._checked[wanted] = checked(settled, members, self.data, traced=True)
         if wanted not in self._code:
             self._code[wanted] = foreign_code(settled.config)
         experiment, batch_devices = self._checked[wanted]
@@ -311,46 +305,3 @@ def _alike(points: Sequence[Point]) -> dict[str, set[Hashable]]:
 def _on_devices(point: Point, batch_devices: int) -> Point:
     trainer = {**point.config["trainer"], "batch_devices": batch_devices}
     return replace(point, config={**point.config, "trainer": trainer})
-
-
-def _checked(
-    point: Point, members: int, data: Data, traced: bool = False
-) -> tuple[Experiment, int]:
-    """The experiment of a point, built, its data there, its shapes traced; its batch devices.
-
-    Args:
-        point: to be trained.
-        members: how many points share the experiment; `auto_batch_devices` asks for it.
-        data: that is there.
-        traced: whether a point was traced that differs in options without effect alone.
-    """
-    experiment = point.build()
-    splits = data.load(point.config["task"], experiment)
-    splits.train.steps_per_epoch(experiment.batch_size)
-    devices = point.config["trainer"]["batch_devices"]
-    if devices != AUTO:
-        group_mesh(1, devices)
-        for bucket in splits.train.buckets(experiment.batch_size):
-            require_share(bucket.batch_size, devices)
-        if traced:
-            return experiment, devices
-    try:
-        graphdef, state = outline(experiment)
-        jax.eval_shape(
-            partial(loss_and_sums, experiment, graphdef, key=None),
-            state.params,
-            batch=splits.held_out["valid"][0],
-        )
-    except (TypeError, ValueError) as error:
-        raise SeqexpError(
-            f"{point.model} does not fit {point.task}: {first_line(error)}"
-        ) from error
-    if devices == AUTO:
-        stream, size = splits.train, experiment.batch_size
-        buckets = list(bucket_shares(stream, size).items())
-        flops = Figures().take("flops", training_flops, experiment, graphdef, state, stream)
-        # Without a number of FLOPs nobody knows whether a device would be worth it.
-        a_time_step = (flops or 0) / sum(share * bucket.length for bucket, share in buckets)
-        sizes = [bucket.batch_size for bucket, _ in buckets]
-        devices = auto_batch_devices(members, math.gcd(*sizes), a_time_step)
-    return experiment, devices

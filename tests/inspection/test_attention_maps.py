@@ -163,7 +163,7 @@ def test_weights_are_those_of_the_equations(attention):
 
 def test_without_attention_nothing_is_shown():
     group = program(attention=None)
-    assert samples(group, parameters(group)) == ([], {}, {})
+    assert samples(group, parameters(group)) == ([], {}, {}, {})
 
 
 def test_a_training_step_is_the_same_program_whoever_watches():
