@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -38,7 +39,13 @@ COSTS = {
     "decode_seconds_per_token": "time of a step of decoding, seconds",
 }
 RECALL, PARITY = "associative_recall_short", "parity_short"
-PERFECT = {RECALL: 1, PARITY: 1, "selective_copy_short": 1, "copy_memory_short": 0, "adding_short": 0}
+PERFECT = {
+    RECALL: 1,
+    PARITY: 1,
+    "selective_copy_short": 1,
+    "copy_memory_short": 0,
+    "adding_short": 0,
+}
 """The score of each task that has a best one; what of text can't be told is not known."""
 BOTTOM, TOP, HIGH, WIDE = -0.18, 1.05, 0.027, 0.17
 """Of a panel in units of scores, and the room of a name: its height, and its share of the width."""
@@ -50,12 +57,10 @@ def learned(study: Study, chosen: pd.DataFrame) -> pd.DataFrame:
     What diverged has learned nothing.
     """
     scores = chosen.pivot(index="model", columns="task", values="test")
+    there = set(zip(chosen["model"], chosen["task"], strict=True))
     goals = chosen.set_index("task")["goal"].to_dict()
     if missing := [
-        f"{model} on {task}"
-        for task in PERFECT
-        for model in KIND
-        if not ((chosen["model"] == model) & (chosen["task"] == task)).any()
+        f"{model} on {task}" for task in PERFECT for model in KIND if (model, task) not in there
     ]:
         raise SystemExit(f"not in {study.name}: {', '.join(missing)}")
     way = {}
@@ -69,7 +74,7 @@ def learned(study: Study, chosen: pd.DataFrame) -> pd.DataFrame:
 def tables(study: Study, chosen: pd.DataFrame, way: pd.DataFrame) -> None:
     """Print the scores of each model on each task, and those of parity at greater lengths."""
     tasks = list(dict.fromkeys(chosen["task"]))
-    scores = chosen.set_index(["model", "task"])["test"]
+    scores = chosen.set_index(["model", "task"])["test"].to_dict()
     print(f"| model | {' | '.join(tasks)} | learned |\n|---{'|---' * (len(tasks) + 1)}|")
     for model in KIND:
         cells = [digits(scores.get((model, task), float("nan"))) for task in tasks]
@@ -92,7 +97,7 @@ def tables(study: Study, chosen: pd.DataFrame, way: pd.DataFrame) -> None:
 
 def picture(chosen: pd.DataFrame, way: pd.DataFrame, path: Path) -> None:
     """Score against cost, one point an architecture: of all tasks, and of associative recall."""
-    told = chosen.loc[chosen["task"].isin(way.columns)]
+    told = chosen.loc[chosen["task"].isin(list(way.columns))]
     costs = told.groupby("model")[list(COSTS)].mean()
     recall = told.loc[told["task"] == RECALL].set_index("model")
     rows = {
@@ -115,7 +120,7 @@ def picture(chosen: pd.DataFrame, way: pd.DataFrame, path: Path) -> None:
                     models = [m for m in scores.index if KIND[m] == kind]
                     x, y = at.loc[models, cost], scores[models]
                     axis.plot(x, y, mark, color=colour, markersize=5, label=kind)
-                _name(axis, at.loc[scores.index, cost], scores)
+                _name(axis, at.loc[scores.index, cost].to_dict(), scores.to_dict())
                 ends = at[cost].min(), at[cost].max()
                 axis.set_xlim(right=ends[1] * (ends[1] / ends[0]) ** 0.2)
             own[0].set_ylabel(said)
@@ -124,27 +129,24 @@ def picture(chosen: pd.DataFrame, way: pd.DataFrame, path: Path) -> None:
         path.write_text(canvas.svg(figure, "zoo"), encoding="utf-8")
 
 
-def _name(axis: Axes, x: pd.Series, y: pd.Series) -> None:
+def _name(axis: Axes, x: Mapping[str, float], y: Mapping[str, float]) -> None:
     """Names beside their points, each at the nearest height that is free there."""
-    low, high = np.log(x.min()), np.log(x.max())
-    across = (np.log(x) - low) / max(high - low, 1e-9)
+    low, high = math.log(min(x.values())), math.log(max(x.values()))
     taken: list[tuple[float, float]] = []
 
     def free(place: float, height: float) -> bool:
         return all(abs(place - a) > WIDE or abs(height - h) > HIGH * 0.99 for a, h in taken)
 
-    for model in y.sort_values(ascending=False).index:
-        steps = sorted(range(-40, 41), key=abs)
-        heights = [
-            y[model] + HIGH * step for step in steps if BOTTOM < y[model] + HIGH * step < TOP
-        ]
-        height = next(h for h in heights if free(across[model], h))
-        taken.append((across[model], height))
+    for model in sorted(y, key=lambda each: -y[each]):
+        place = (math.log(x[model]) - low) / max(high - low, 1e-9)
+        heights = [y[model] + HIGH * step for step in sorted(range(-40, 41), key=abs)]
+        height = next(h for h in heights if BOTTOM < h < TOP and free(place, h))
+        taken.append((place, height))
         moved = abs(height - y[model]) > HIGH / 2
         axis.annotate(
             model,
             (x[model], y[model]),
-            (x[model] * np.exp(0.015 * (high - low)), height),
+            (x[model] * math.exp(0.015 * (high - low)), height),
             fontsize=6.5,
             va="center",
             color="#444444",

@@ -131,7 +131,7 @@ def test_weights_are_those_of_the_equations(attention):
     group = program(attention=attention)
     params = parameters(group)
     net: Any = nnx.merge(group.graphdef, params)
-    texts, maps, files = samples(group, params)
+    texts, maps, files, _ = samples(group, params)
     pictures = ["attention_1", "attention_2"]
     assert list(maps) == pictures and not files
     assert [text.split("\n")[0] for text in texts] == pictures
@@ -203,6 +203,8 @@ def test_an_inspection_records_the_tokens_of_the_example_whose_attention_is_draw
     valid, light = group.held_out["valid"], Settings("light", examples=2)
     found = Inspector(group.experiment, group.graphdef, valid, light)(member.params, 0, HYPERS[0])
     source, answer = found.record["attention_tokens"]
-    batch = valid[0].inputs.lengths, valid[0].prefix.lengths
-    assert (source, answer) == (int(batch[0][0]) * ["in"], int(batch[1][0]) * ["out"])
+    own = valid[0]
+    assert own.prefix is not None
+    assert source == int(own.inputs.lengths[0]) * ["in"]
+    assert answer == int(own.prefix.lengths[0]) * ["out"]
     json.dumps(found.record)
