@@ -117,7 +117,7 @@ def test_a_model_that_cannot_decode_is_shown_without():
     group = program(model=lambda spec, *, rngs: Whole(spec, **usual.keywords, rngs=rngs))  # type: ignore
     params = group.take(group.init())[0].params
     sampler = Sampler(group.experiment, group.graphdef, group.held_out["valid"])
-    assert sampler(params, 0) == (["nothing"], {}, {})
+    assert sampler(params, 0) == (["nothing"], {}, {}, {})
 
 
 @dataclass(frozen=True)
@@ -191,4 +191,4 @@ def test_text_goes_on_behind_its_prompt():
     empty = Batch(Sequences(np.zeros((1, T), int), np.array([T])), ())  # type: ignore
     of = experiment(Letters(Text("abcdefg", "ef", 4)))
     sampler = Sampler(of, graphdef, [empty])
-    assert sampler(params, 0) == (["efgabc"], {}, {})
+    assert sampler(params, 0) == (["efgabc"], {}, {}, {})
