@@ -77,6 +77,7 @@ def test_the_page_follows_a_study_as_it_grows(page, tmp_path):
         assert page.locator("#study").inner_text() == "<study>"
         assert page.locator("#runs td button").inner_text() == "lstm <b>adding</b> seed 0"
         assert page.locator("#chosen pre").inner_text() == "text of 20"
+        assert page.locator("#chosen figcaption").inner_text() == "roll: high keys above"
         assert page.evaluate(CELL.format(3)) == "running"
         assert page.evaluate(CELL.format(4)) == "20 / 100"
         assert "20 of 100 steps" in page.locator("#progress").inner_text()
