@@ -14,7 +14,7 @@ from seqexp.data.sampled_text import Text
 from seqexp.inspection.attention_maps import attention_maps, attention_tokens
 from seqexp.inspection.probe import Found, Probe
 from seqexp.inspection.shown import (
-    LEGEND,
+    LEGEND_SUFFIX,
     Shown,
     Shows,
     Spells,
@@ -121,7 +121,11 @@ class Sampler:
         shown = self._shown(found["answers"]) if "answers" in found else {}
         said = {name: each for name, each in shown.items() if isinstance(each, str)}
         pictures = {name: each for name, each in shown.items() if isinstance(each, np.ndarray)}
-        legends = {name: said.pop(name + LEGEND) for name in pictures if name + LEGEND in said}
+        legends = {
+            name: said.pop(name + LEGEND_SUFFIX)
+            for name in pictures
+            if name + LEGEND_SUFFIX in said
+        }
         files = {name: each for name, each in shown.items() if isinstance(each, bytes)}
         return Samples([*texts, *said.values()], pictures, files, legends)
 

@@ -16,7 +16,7 @@ Shown = Mapping[str, str | np.ndarray | bytes]
 whose name tells its kind ("sampled.mid"). A text whose name is that of a picture and "_legend" says
 what is seen there, and stands below it."""
 
-LEGEND = "_legend"
+LEGEND_SUFFIX = "_legend"
 
 
 @runtime_checkable

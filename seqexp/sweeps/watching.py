@@ -61,7 +61,7 @@ class GroupSampler:
     def watch(self, run: RunRecord, state: MemberState, hyper: Hyper) -> None:
         """Sample from a member."""
         found = self._sampler(state.params, hyper.traced().seed)
-        run.log_samples(int(state.step), *found)
+        run.log_samples(int(state.step), found.texts, found.pictures, found.files, found.legends)
 
     def tell(self) -> None:
         """Samples take no time worth telling."""

@@ -197,6 +197,23 @@ def test_what_stands_behind_the_end_of_an_answer_attends_to_nothing():
         assert not weights[rows:].any() and not weights[:, columns:].any()
 
 
+class Misspelled(Translation):
+    def spelled(self, batch):
+        raise IndexError("no such token")
+
+
+def test_a_task_that_cannot_spell_its_tokens_keeps_its_attention():
+    own = experiment(Misspelled(longest=5, examples=12), model=program().experiment.model)
+    group = Program.of(own, TASK.load(), HYPERS[:1], group_mesh(1, 1))
+    [member] = group.take(group.init())
+    inspector = Inspector(
+        own, group.graphdef, group.held_out["valid"], Settings("light", examples=2)
+    )
+    found = inspector(member.params, 0, HYPERS[0])
+    assert "attention" in found.arrays and "attention_tokens" not in found.record
+    assert "no such token" in found.record["not_defined"]["attention_tokens"]
+
+
 def test_an_inspection_records_the_tokens_of_the_example_whose_attention_is_drawn():
     group = program()
     [member] = group.take(group.init())

@@ -196,6 +196,18 @@ def test_quantiles_are_shown_as_a_band_and_told(splits):
     assert "quantile" not in str(shown["forecasts_legend"])
 
 
+def test_quantiles_that_cross_are_shaded_and_one_alone_has_no_band(splits):
+    past, future = np.array([[0.0, 4.0, 2.0]]), np.array([[2.0]])
+    right, crossed = (
+        forecast_pictures(past, future, np.array([[2.0]]), (np.array([[a]]), np.array([[b]])))
+        for a, b in ((1.0, 3.0), (3.0, 1.0))
+    )
+    np.testing.assert_array_equal(right, crossed)
+    few = jax.tree.map(lambda array: array[:1], splits.held_out["valid"][0])
+    shown = direct(quantiles=(0.5,)).show(few, np.zeros((1, H * C)), None)
+    assert "quantile" not in str(shown["forecasts_legend"])
+
+
 def test_pictures_hold_the_series_and_the_forecast():
     past, future = np.array([[0.0, 1.0, 2.0]]), np.array([[3.0, np.nan]])
     picture = forecast_pictures(past, future, np.array([[2.0, 0.0]]))
