@@ -73,7 +73,7 @@ def test_what_seeds_share_is_found_out_once(tmp_path, monkeypatch):
 
     for name in ("canonical", "explicit_nulls", "group_identity", "identities", "foreign_code"):
         count(groups, name)
-    for name in ("without_effect", "plain", "_checked"):
+    for name in ("without_effect", "plain", "checked"):
         count(groups, name)
     for name in ("flatten", "canonical"):
         count(names, name)
@@ -84,7 +84,7 @@ def test_what_seeds_share_is_found_out_once(tmp_path, monkeypatch):
         _, ids = plan(points(tmp_path, sweep))
         assert len(set(ids)) == 2 * seeds
         took.append(dict(counts))
-    assert took[0] == took[1] and took[0]["_checked"] == 1
+    assert took[0] == took[1] and took[0]["checked"] == 1
 
 
 def test_each_finished_run_is_read_as_often_however_many_there_are(tmp_path, monkeypatch):
