@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import importlib
 import importlib.util
 import math
 from collections.abc import Callable
@@ -22,10 +21,9 @@ FOLDER = Path(__file__).parents[2] / "experiments" / "speed"
 
 
 @pytest.fixture
-def study(monkeypatch):
-    """Imports the study's modules, which are scripts beside each other and no package."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module
+def study(scripts):
+    """Imports the study's modules."""
+    return scripts("speed")
 
 
 def row(**changes: Any) -> dict[str, Any]:

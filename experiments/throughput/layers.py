@@ -1,0 +1,102 @@
+"""Every layer of the menu, forward and backward, with the batch split over devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+from hydra.utils import instantiate
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from omegaconf import OmegaConf
+from roofline import Roofline, bytes_of, kept_bytes, roofline, work_of
+
+MENU = Path(__file__).parents[2] / "conf" / "layer"
+ALONE = "attention", "rwkv7_channel_mixing"
+"""Parts of other layers of the menu."""
+
+
+class Shape(NamedTuple):
+    """Of the inputs `[time, batch, width]`; layers are as wide."""
+
+    batch: int
+    time: int
+    width: int
+
+
+def menu() -> list[str]:
+    """The names of the layers."""
+    return sorted(path.stem for path in MENU.glob("*.yaml") if path.stem not in ALONE)
+
+
+class Pass:
+    """A layer's outputs, and the gradients of its parameters and inputs for random cotangents.
+
+    Args:
+        name: of a file in `conf/layer`.
+        shape: of the inputs.
+        devices: how many share the batch.
+    """
+
+    def __init__(self, name: str, shape: Shape, devices: int):
+        build = instantiate(OmegaConf.load(MENU / f"{name}.yaml"))
+        layer = build(shape.width, shape.width, rngs=nnx.Rngs(0))
+        graph, state = nnx.split(layer)
+        # Bare arrays: flattening an nnx state anew at each call would cost Python time.
+        self._leaves, tree = jax.tree.flatten(state)
+        self.devices = devices
+        rng = np.random.default_rng(0)
+        size = shape.time, shape.batch, shape.width
+        self._xs, self._cotangent = rng.normal(size=(2, *size)).astype(np.float32)
+
+        def forward(leaves: Any, xs: Any) -> Any:
+            return nnx.merge(graph, jax.tree.unflatten(tree, leaves)).unroll(xs)[0]
+
+        self._forward = forward
+
+    @cached_property
+    def run(self) -> Callable[[], Any]:
+        """Computes it once, and returns when it is there."""
+        mesh = Mesh(np.asarray(jax.local_devices()[: self.devices]), ("batch",))
+        everywhere, split = PartitionSpec(), PartitionSpec(None, "batch")
+
+        def compute(leaves: Any, xs: Any, cotangent: Any) -> Any:
+            ys, dleaves, dxs = self._backward(leaves, xs, cotangent)
+            return ys, jax.lax.psum(dleaves, "batch"), dxs
+
+        program = jax.jit(
+            jax.shard_map(
+                compute,
+                mesh=mesh,
+                in_specs=(everywhere, split, split),
+                out_specs=(split, everywhere, split),
+                check_vma=False,
+            )
+        )
+        at = [NamedSharding(mesh, spec) for spec in (everywhere, split, split)]
+        given = jax.device_put((self._leaves, self._xs, self._cotangent), tuple(at))
+        return lambda: jax.block_until_ready(program(*given))
+
+    @property
+    def roofline(self) -> Roofline:
+        """Of one device, where all are at work."""
+        own = slice(self._xs.shape[1] // self.devices)
+        xs, cotangent = self._xs[:, own], self._cotangent[:, own]
+        work = work_of(self._backward, self._leaves, xs, cotangent)
+        ends = jax.eval_shape(self._backward, self._leaves, xs, cotangent)
+        size = bytes_of((self._leaves, xs, cotangent, ends))
+        size += 2 * kept_bytes(self._forward, self._leaves, xs)
+        return roofline(work, size, self.devices)
+
+    def _backward(self, leaves: Any, xs: Any, cotangent: Any) -> Any:
+        ys, pull = jax.vjp(self._forward, leaves, xs)
+        return ys, *pull(cotangent)
+
+
+def passes(names: list[str], shape: Shape, devices: int) -> dict[str, Callable[[], Pass]]:
+    """One to be made for each name."""
+    return {name: partial(Pass, name, shape, devices) for name in names}
