@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.protocol import TANH, Activation, DropoutMasks
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_number, require_sizes
 from seqexp.recurrences import elman
 from seqexp.recurrences.products import affine
 from seqexp.recurrences.scan import scan
@@ -43,7 +43,8 @@ class Elman(nnx.Module):
         rngs: draws the parameters.
 
     Raises:
-        SeqexpError: for sizes below 1 and unknown names; and, on use, for `dropout["update"]`.
+        SeqexpError: for sizes below 1, unknown names and a scale that isn't finite; and, on use,
+            for `dropout["update"]`.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Elman(nnx.Module):
         self.in_features = in_features
         self.features = features
         self.out_features = features
+        require_number("recurrent_scale", recurrent_scale)
         self.activation: elman.Activation = activation
         self.input_kernel = nnx.Param(
             gate_kernel(input_init, rngs.params(), in_features, features, gates=1)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.protocol import SIGMOID, TANH, Activation, DropoutMasks
-from seqexp.cells.sizes import require_sizes
+from seqexp.cells.sizes import require_flag, require_number, require_sizes
 from seqexp.recurrences import cudnn, lstm
 from seqexp.recurrences.normalize import normalize
 from seqexp.recurrences.products import project
@@ -68,8 +68,8 @@ class LSTM(nnx.Module):
         rngs: draws the parameters.
 
     Raises:
-        SeqexpError: for sizes below 1, unknown names, and implementation "cudnn" with a variant or
-            without an NVIDIA GPU.
+        SeqexpError: for sizes below 1, unknown names, a bias that isn't finite, and implementation
+            "cudnn" with a variant or without an NVIDIA GPU.
     """
 
     def __init__(
@@ -88,7 +88,9 @@ class LSTM(nnx.Module):
         rngs: nnx.Rngs,
     ):
         require_sizes(in_features, features)
-        if projection is not None and (not isinstance(projection, int) or projection < 1):
+        require_number("forget_bias", forget_bias)
+        require_flag(peepholes=peepholes, coupled=coupled, layer_norm=layer_norm)
+        if projection is not None and (type(projection) is not int or projection < 1):
             raise SeqexpError(
                 f"projection must be None or a whole number of at least 1, not {projection!r}"
             )

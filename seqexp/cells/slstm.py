@@ -48,8 +48,10 @@ class SLSTM(FusedCell):
     A head has ceil(features / heads) units. Where that makes more than `features`, h_t is given out
     by a projection to `features`.
 
-    As in its code, https://github.com/NX-AI/xlstm, R starts at 0, and the bias of f within each
-    head falls from 5 to -7 as 5 - 12 (j / (units - 1))^0.3; the rest of b starts at 0.
+    As in the first block of its code, https://github.com/NX-AI/xlstm, R starts at 0, and the bias
+    of f within each head falls from 5 to -7 as 5 - 12 (j / (units - 1))^0.3 (the exponent rises to
+    1.6 in the last block there); the rest of b starts at 0. It is the cell alone, without the
+    convolution, norms and MLP of the published block.
 
     Args:
         in_features: D.

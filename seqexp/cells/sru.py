@@ -38,8 +38,8 @@ class SRU(FusedCell):
     input of another width than H enters the last line by one more kernel, x_t W_x. The input
     kernel holds f, r, the candidate and x in this order, and the bias f and r.
 
-    W starts uniform in +-sqrt(3 / D) as in the paper, and v in +-sqrt(3 / 2) as in its code,
-    https://github.com/asappresearch/sru.
+    Kernels start uniform: W and W_x in +-sqrt(3 / D) as in the paper, and, as in its code
+    (https://github.com/asappresearch/sru), W_f and W_r in sqrt(1/2) of it, v in +-sqrt(3 / 2).
 
     Args:
         in_features: D.
@@ -61,9 +61,8 @@ class SRU(FusedCell):
         self.out_features = features
         self.scale = math.sqrt(1 + 2 * math.exp(highway_bias))
         kernels = 3 if in_features == features else 4
-        self.input_kernel = nnx.Param(
-            _uniform(rngs, (in_features, kernels * features), math.sqrt(3 / in_features))
-        )
+        kernel = _uniform(rngs, (in_features, kernels * features), math.sqrt(3 / in_features))
+        self.input_kernel = nnx.Param(kernel.at[:, : 2 * features].multiply(math.sqrt(0.5)))
         self.recurrent_weights = nnx.Param(_uniform(rngs, (2, features), math.sqrt(3 / 2)))
         self.bias = nnx.Param(jnp.zeros(2 * features).at[features:].set(highway_bias))
 

@@ -10,6 +10,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Cell, DropoutMasks
+from seqexp.cells.sizes import require_flag
 from seqexp.layers.recurrent import Recurrent
 from seqexp.recurrences.masking import backward
 from seqexp.recurrences.remat import Remat
@@ -60,6 +61,8 @@ class Bidirectional(nnx.Module):
             raise SeqexpError(
                 f"cannot sum {widths[0]} and {widths[1]} units: use merge=concat or equal widths"
             )
+        if together is not None:
+            require_flag(together=together)
         alike = _form(forward_cell) == _form(backward_cell)
         if together and not alike:
             raise SeqexpError(

@@ -12,7 +12,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.protocol import Activation, activation_kinds, activations
-from seqexp.cells.sizes import require_flag
+from seqexp.cells.sizes import require_flag, require_sizes, require_whole
 from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.dropout import keep_mask, require_rate
 from seqexp.layers.mlp import MLP
@@ -68,8 +68,11 @@ class Block(nnx.Module):
         dropout: float,
         rngs: nnx.Rngs,
     ):
+        require_sizes(in_features, features)
         require_rate("dropout", dropout)
         require_flag(residual=residual)
+        if convolution is not None:
+            require_whole(convolution=convolution)
         self.in_features = in_features
         self.residual = residual
         self.dropout = dropout

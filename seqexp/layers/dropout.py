@@ -10,8 +10,9 @@ from seqexp.types import Array, KeyArray, SeqexpError
 
 
 def require_rate(name: str, rate: float) -> None:
-    """Raise SeqexpError unless 0 <= rate < 1."""
-    if not 0 <= rate < 1:
+    """Raise SeqexpError unless it is a number and 0 <= rate < 1."""
+    number = isinstance(rate, int | float) and type(rate) is not bool
+    if not (number and 0 <= rate < 1):
         raise SeqexpError(f"{name} must be at least 0 and below 1, not {rate!r}")
 
 

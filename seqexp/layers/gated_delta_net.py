@@ -35,10 +35,11 @@ class GatedDeltaNet(nnx.Module):
 
     Args:
         in_features: D.
-        features: P; the keys of each of the N heads are K = ceil(P / N) wide.
+        features: P.
         heads: N.
-        value_expansion: the values of a head are V = ceil(value_expansion P / N) wide; 2 in the
-            authors' code.
+        key_expansion: the keys of a head are K = ceil(key_expansion P / N) wide; 0.75 in the
+            authors' code, https://github.com/fla-org/flash-linear-attention.
+        value_expansion: its values V = ceil(value_expansion P / N), twice the keys there.
         negative_eigenvalues: beta between 0 and 2 in the place of 0 and 1.
         convolution: how many steps the convolutions read, 4 as published; None for none.
         chunk: steps that are computed at once; None for what is fast.
@@ -56,7 +57,8 @@ class GatedDeltaNet(nnx.Module):
         features: int,
         *,
         heads: int,
-        value_expansion: float = 2.0,
+        key_expansion: float = 0.75,
+        value_expansion: float = 1.5,
         negative_eigenvalues: bool = False,
         convolution: int | None = 4,
         chunk: int | None = None,
@@ -67,8 +69,8 @@ class GatedDeltaNet(nnx.Module):
         self.in_features = in_features
         self.out_features = features
         self.heads = heads
-        self.key_width = head_width(features, heads)
-        self.value_width = head_width(features, heads, value_expansion)
+        self.key_width = head_width(features, heads, key_expansion=key_expansion)
+        self.value_width = head_width(features, heads, value_expansion=value_expansion)
         self.largest_beta = largest_beta(negative_eigenvalues)
         self.chunk = chunk
         self.enter = ConvolvedHeads(

@@ -69,7 +69,7 @@ class GatedLinearAttention(nnx.Module):
         self.in_features = in_features
         self.out_features = features
         self.heads = heads
-        self.key_width = head_width(features, heads, key_expansion)
+        self.key_width = head_width(features, heads, key_expansion=key_expansion)
         self.value_width = head_width(features, heads)
         self.chunk = chunk
         keys, values = heads * self.key_width, heads * self.value_width

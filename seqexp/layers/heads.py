@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import ceil
 from typing import Any
 
@@ -15,18 +16,20 @@ from seqexp.layers.convolution import CausalConvolution
 from seqexp.types import Array
 
 
-def head_width(features: int, heads: int, expansion: float = 1.0) -> int:
-    """How wide a head is: ceil(expansion features / heads).
+def head_width(features: int, heads: int, **expansion: float) -> int:
+    """How wide a head is: ceil(expansion features / heads), the expansion 1 unless one is named.
 
     Raises:
-        SeqexpError: for heads that are no whole number from 1 up, or an expansion not above 0.
+        SeqexpError: for heads that are no whole number from 1 up, or an expansion not above 0,
+            which is called what it was given as.
 
-    >>> head_width(10, heads=4), head_width(10, heads=4, expansion=2.0)
+    >>> head_width(10, heads=4), head_width(10, heads=4, key_expansion=2.0)
     (3, 5)
     """
     require_whole(heads=heads)
-    require_number("expansion", expansion, above=0)
-    return ceil(expansion * features / heads)
+    for name, value in expansion.items():
+        require_number(name, value, above=0)
+    return ceil(math.prod(expansion.values()) * features / heads)
 
 
 def split_heads(xs: Float[Array, "*S H"], heads: int) -> Float[Array, "*S {heads} _"]:
@@ -82,6 +85,7 @@ class ConvolvedHeads(nnx.Module):
         self.enter = nnx.Linear(in_features, width, use_bias=False, rngs=rngs)
         filters = None
         if convolution is not None:
+            require_whole(convolution=convolution)
             filters = CausalConvolution(width, width, width=convolution, depthwise=True, rngs=rngs)
         self.convolution = filters
 

@@ -76,7 +76,7 @@ class Mamba2(nnx.Module):
         self.out_features = features
         self.heads = heads
         self.state = state
-        self.value_width = head_width(features, heads, expansion)
+        self.value_width = head_width(features, heads, expansion=expansion)
         self.chunk = chunk
         inner = heads * self.value_width
         mixed = inner + 2 * state

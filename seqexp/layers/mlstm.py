@@ -52,7 +52,8 @@ class MLSTM(nnx.Module):
         in_features: D.
         features: P; the values of each of the N heads are V = ceil(P / N) wide.
         heads: N.
-        key_expansion: the keys of a head are K = ceil(key_expansion P / N) wide.
+        key_expansion: the keys of a head are K = ceil(key_expansion P / N) wide; 1 in the paper,
+            0.5 in xLSTM 7B.
         forget: the forget gate, "sigmoid" or "exponential".
         chunk: steps that are computed at once; None for what is fast.
         rngs: draws the matrices (LeCun normal) and b_i.
@@ -81,7 +82,7 @@ class MLSTM(nnx.Module):
         self.in_features = in_features
         self.out_features = features
         self.heads = heads
-        self.key_width = head_width(features, heads, key_expansion)
+        self.key_width = head_width(features, heads, key_expansion=key_expansion)
         self.value_width = head_width(features, heads)
         self.forget: Forget = forget
         self.chunk = chunk

@@ -16,6 +16,7 @@ from seqexp.cells.protocol import (
     activation_kinds,
     activations,
 )
+from seqexp.cells.sizes import require_flag
 from seqexp.cells.stepwise import Stepwise
 from seqexp.recurrences.remat import Remat, checkpointed, require_remat
 from seqexp.types import Array, Carry, KeyArray, SeqexpError
@@ -37,6 +38,7 @@ class Recurrent(nnx.Module):
 
     def __init__(self, cell: Cell, *, reverse: bool = False, remat: Remat = None):
         require_remat("remat", remat)
+        require_flag(reverse=reverse)
         self.cell = cell
         self.in_features = cell.in_features
         self.out_features = cell.out_features

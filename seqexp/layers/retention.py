@@ -74,7 +74,7 @@ class Retention(nnx.Module):
         self.key_width = head_width(features, heads)
         if rotary:
             self.key_width += self.key_width % 2
-        self.value_width = head_width(features, heads, value_expansion)
+        self.value_width = head_width(features, heads, value_expansion=value_expansion)
         self.rotary = rotary
         self.chunk = chunk
         keys, values = heads * self.key_width, heads * self.value_width

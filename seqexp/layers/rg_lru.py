@@ -42,9 +42,11 @@ class RGLRU(nnx.Module):
         h_t = a_t * h_{t-1} + sqrt(1 - a_t^2) * (i_t * v_t)
         y_t = (gelu(x_t W_g + b_g) * h_t) W_y + b_y                 gelu in its tanh form
 
-    Lambda starts so that a_t at r_t = 1 is uniform from 0.9 to 0.999. W_r and W_i have zeros but
-    in `blocks` squares along their diagonals. The gradient of the square root is at most 1000, as
-    in the published code: at a_t = 1 it would be infinite.
+    Lambda starts so that a_t at r_t = 1 is uniform from 0.9 to 0.999, as in the paper (in its code,
+    https://github.com/google-deepmind/recurrentgemma, so is sigmoid(Lambda), and memories are
+    shorter). W_r and W_i have zeros but in `blocks` squares along their diagonals; the code has one
+    a head. The gradient of the square root is at most 1000, as in the code: at a_t = 1 it would be
+    infinite. The first step is one like all others: in the code its input isn't scaled.
 
     Args:
         in_features: D.

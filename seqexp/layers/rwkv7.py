@@ -22,7 +22,7 @@ from seqexp.recurrences.products import project
 from seqexp.recurrences.token_shift import lerp, shifted
 from seqexp.types import Array, KeyArray
 
-SHARES = {"r": 0.2, "d": 0.9, "k": 0.9, "v": 0.4, "a": 0.9, "g": 0.2}
+SHARES = {"r": 0.2, "d": 0.9, "k": 0.7, "v": 0.7, "a": 0.9, "g": 0.2}
 """What is mixed with the step before, and by which power its shares start."""
 
 
@@ -45,7 +45,7 @@ class LowRank(nnx.Module):
         rank: the inner width.
         bias: b `[H]` at the start; None for none.
         features: H.
-        rngs: draws W_2, normal with deviation 0.1 / sqrt(H).
+        rngs: draws W_2, a tenth of an orthogonal matrix, times sqrt(rank / H) where it is taller.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class LowRank(nnx.Module):
         bias: Float[Array, " H"] | None,
         rngs: nnx.Rngs,
     ):
-        draw = jax.nn.initializers.normal(0.1 / math.sqrt(features))
+        draw = jax.nn.initializers.orthogonal(0.1 * max(1.0, math.sqrt(rank / features)))
         self.down = nnx.Param(jnp.zeros((in_features, rank)))
         self.up = nnx.Param(draw(rngs.params(), (rank, features)))
         self.bias = None if bias is None else nnx.Param(bias)
@@ -83,16 +83,18 @@ class RWKV7(nnx.Module):
 
     S is the transpose of the paper's. The values of the first layer, which the paper's later
     layers mix into their own, are left out: a layer reads the one below alone. Parameters start as
-    in the first layer of the authors' code, but for W_o, which is 0 there, and D_2, A_2 and G_2,
-    orthogonal there and here normal of the same size.
+    in the first layer of the authors' code of November 2026 (RWKV-v7/train_temp of
+    https://github.com/BlinkDL/RWKV-LM), but for W_o, which is 0 there and here LeCun normal, and
+    the scale of the norm, less than 1 there in a model of several layers. Its layer norm of the
+    embedding is left out, too.
 
     Args:
         in_features: D.
         features: P; each of the N heads is K = ceil(P / N) wide.
         heads: N.
-        rank: of the low-rank matrices D and A; None for that of the authors, 1.8 sqrt(P) to a
+        rank: of the low-rank matrices D and A; None for that of the paper, 1.8 sqrt(P) to a
             multiple of 32, at least 32.
-        gate_rank: of G; None for that of the authors, 0.6 P^0.8 likewise.
+        gate_rank: of G; None for that of the paper, 0.6 P^0.8 likewise.
         chunk: steps that are computed at once; None for what is fast.
         rngs: draws the matrices.
 
@@ -127,17 +129,21 @@ class RWKV7(nnx.Module):
         places = jnp.arange(in_features) / in_features
         self.shares = nnx.Param(jnp.stack([1 - places**power for power in SHARES.values()]))
         self.receptance, self.key, self.value = (
-            nnx.Param(_uniform(rngs, in_features, inner, size)) for size in (0.5, 0.05, 0.5)
+            nnx.Param(jax.nn.initializers.orthogonal(size)(rngs.params(), (in_features, inner)))
+            for size in (1.0, 0.1, 1.0)
         )
-        slow_to_fast = jnp.arange(inner) / max(inner - 1, 1)
-        self.decay = LowRank(
-            in_features, rank, inner, bias=-6.5 + 5 * slow_to_fast**0.85, rngs=rngs
-        )
-        self.rate = LowRank(in_features, rank, inner, bias=jnp.zeros(inner), rngs=rngs)
+        # From 0 to 1 over all units, and from -1 to 1 within each head.
+        line = jnp.arange(inner) / max(inner - 1, 1)
+        within = jnp.tile(jnp.linspace(-1.0, 1.0, width) if width > 1 else jnp.zeros(1), heads)
+        zigzag = within * jnp.abs(within)
+        slow_to_fast = 6 * line - 5.5 + 2.5 * zigzag
+        self.decay = LowRank(in_features, rank, inner, bias=slow_to_fast, rngs=rngs)
+        rate = 0.3 * zigzag + 0.4 * (line - 0.5) - 0.19
+        self.rate = LowRank(in_features, rank, inner, bias=rate, rngs=rngs)
         self.gate = LowRank(in_features, gate_rank, inner, bias=None, rngs=rngs)
-        self.removed_scale = nnx.Param(jnp.full((heads, width), 0.85))
-        self.replaced_share = nnx.Param(jnp.ones((heads, width)))
-        self.bonus = nnx.Param(jnp.zeros((heads, width)))
+        self.removed_scale = nnx.Param((0.71 - 0.1 * (line - 0.5)).reshape(heads, width))
+        self.replaced_share = nnx.Param(jnp.full((heads, width), 1.02, jnp.float32))
+        self.bonus = nnx.Param(jnp.full((heads, width), -0.04, jnp.float32))
         self.norm_scale = nnx.Param(jnp.ones((heads, width)))
         self.norm_shift = nnx.Param(jnp.zeros((heads, width)))
         self.leave = nnx.Linear(inner, features, use_bias=False, rngs=rngs)
@@ -227,8 +233,3 @@ class RWKV7(nnx.Module):
 
 def _rank(size: float) -> int:
     return max(32, round(size / 32) * 32)
-
-
-def _uniform(rngs: nnx.Rngs, rows: int, columns: int, size: float) -> Array:
-    bound = size / math.sqrt(columns)
-    return jax.random.uniform(rngs.params(), (rows, columns), minval=-bound, maxval=bound)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from math import ceil
 from typing import Any
 
@@ -23,8 +22,8 @@ class RWKV7ChannelMixing(nnx.Module):
 
         y_t = W_v relu(W_k (x_t + mu (x_{t-1} - x_t)))^2
 
-    Its carry is the last input, `[B, D]`. mu and W_k start as in the first layer of the authors'
-    code; W_v, which is 0 there, LeCun normal.
+    Its carry is the last input, `[B, D]`. mu and the orthogonal W_k start as in the first layer of
+    the authors' code, which `RWKV7` names; W_v, which is 0 there, LeCun normal.
 
     Args:
         in_features: D.
@@ -44,9 +43,8 @@ class RWKV7ChannelMixing(nnx.Module):
         self.in_features = in_features
         self.out_features = features
         self.share = nnx.Param(1 - jnp.arange(in_features) / in_features)
-        bound = 0.5 / math.sqrt(features)
         shape = (in_features, ceil(expansion * features))
-        self.key = nnx.Param(jax.random.uniform(rngs.params(), shape, minval=-bound, maxval=bound))
+        self.key = nnx.Param(jax.nn.initializers.orthogonal()(rngs.params(), shape))
         self.leave = nnx.Linear(shape[1], features, use_bias=False, rngs=rngs)
 
     @property

@@ -44,8 +44,9 @@ class S5(nnx.Module):
         y_t = 2 Re(x_t C) + d * u_t
 
     and a gated linear unit of y_t. The states are the halves of N / 2 conjugate pairs. lambda
-    starts at the eigenvalues of HiPPO-N, and B and C in the basis of its eigenvectors; with
-    `blocks`, of so many smaller HiPPO-N along a diagonal. Its real part is held at most -1e-4.
+    starts at the eigenvalues of HiPPO-N, and B and C in the basis of its eigenvectors, with
+    variances 1 / H and 1 / N (the authors' code has 1 / N for both); with `blocks`, of so many
+    smaller HiPPO-N along a diagonal. Its real part is held at most -1e-4.
     u_t is the input, or its image under a matrix where D and H differ.
 
     Args:
@@ -92,8 +93,7 @@ class S5(nnx.Module):
         self.recurrent_real = nnx.Param(jnp.array(np.real(eigenvalues), jnp.float32))
         self.recurrent_imaginary = nnx.Param(jnp.array(np.imag(eigenvalues), jnp.float32))
         self.log_step = nnx.Param(log_steps(rngs.params(), (half,), dt_min, dt_max))
-        # B = V^* B_0 and C = C_0 V of real B_0 and complex C_0 with variances 1 / features and
-        # 1 / state; the authors' code starts B with 1 / state, too.
+        # B = V^* B_0 and C = C_0 V of real B_0 and complex C_0.
         entering = _turned(vectors.conj(), jax.random.normal(rngs.params(), (state, features)))
         self.input_kernel = nnx.Param(jnp.concatenate(entering).T / features**0.5)
         real, imaginary = jax.random.normal(rngs.params(), (2, state, features)) / state**0.5

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float, Int
 
+from seqexp.cells.sizes import require_flag
 from seqexp.layers.dropout import keep_mask, require_rate
 from seqexp.layers.norms import Norm, make_norm
 from seqexp.recurrences.masking import time_first, where_mask
@@ -51,6 +52,7 @@ class Stack(nnx.Module):
     ):
         _check(layers, residual)
         require_rate("dropout", dropout)
+        require_flag(residual=residual)
         self.in_features = layers[0].in_features
         self.out_features = layers[-1].out_features
         self.layers = nnx.List(layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float
 
+from seqexp.cells.initializers import Initializer
 from seqexp.cells.sizes import require_whole
 from seqexp.layers.dropout import keep_mask, require_rate
 from seqexp.layers.stepwise import StepwiseLayer
@@ -27,9 +29,11 @@ class TCN(nnx.Module):
         x^{l+1} = relu(x^l + u), of P x^l + u where the widths differ
 
     It sees 1 + 2 (K - 1) (2^levels - 1) steps. Weights are normalised, w = g v / ||v|| for each
-    output; v starts from a normal distribution of deviation 0.01, g at ||v|| (Bai et al. 2018,
-    https://arxiv.org/abs/1803.01271). Dropout falls on single numbers, not on whole
-    channels; P starts LeCun normal.
+    output (Bai et al. 2018, https://arxiv.org/abs/1803.01271). v and the biases start uniform in
+    +-1 / sqrt(K D) and g at ||v||, as the authors' networks did: the normal distribution of their
+    code is overwritten by the normalisation (https://github.com/locuslab/TCN, issue 1). P starts
+    normal with deviation 0.01, its bias uniform in +-1 / sqrt(D). Dropout falls on single numbers,
+    not on whole channels.
 
     Args:
         in_features: D.
@@ -65,13 +69,28 @@ class TCN(nnx.Module):
         self.width = width
         self.dropout = dropout
         inputs = [in_features] + [features] * (2 * levels - 1)
-        draw = jax.nn.initializers.normal(0.01)
-        directions = [draw(rngs.params(), (width, size, features)) for size in inputs]
-        self.directions = nnx.List([nnx.Param(v) for v in directions])
-        self.scales = nnx.List([nnx.Param(_norms(v)) for v in directions])
-        self.biases = nnx.List([nnx.Param(jnp.zeros(features)) for _ in inputs])
-        changed = in_features != features
-        self.project = nnx.Linear(in_features, features, rngs=rngs) if changed else None
+
+        self.directions = nnx.List(
+            [
+                nnx.Param(_uniform(width * size)(rngs.params(), (width, size, features)))
+                for size in inputs
+            ]
+        )
+        self.scales = nnx.List([nnx.Param(_norms(v[...])) for v in self.directions])
+        self.biases = nnx.List(
+            [nnx.Param(_uniform(width * size)(rngs.params(), (features,))) for size in inputs]
+        )
+        self.project = (
+            None
+            if in_features == features
+            else nnx.Linear(
+                in_features,
+                features,
+                kernel_init=jax.nn.initializers.normal(0.01),
+                bias_init=_uniform(in_features),
+                rngs=rngs,
+            )
+        )
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:
@@ -147,6 +166,16 @@ class TCN(nnx.Module):
     def _kernel(self, index: int) -> Float[Array, "K D P"]:
         v = self.directions[index][...]
         return v * (self.scales[index][...] / _norms(v))
+
+
+def _uniform(inputs: int) -> Initializer:
+    """Uniform in +-1 / sqrt(inputs)."""
+    bound = 1 / math.sqrt(inputs)
+
+    def draw(key: KeyArray, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return draw
 
 
 def _norms(v: Float[Array, "K D P"]) -> Float[Array, " P"]:

@@ -52,7 +52,8 @@ def require_discretization(how: Discretization, dt_min: float, dt_max: float) ->
     """Raise SeqexpError for an unknown discretization or an impossible range of steps."""
     if how not in get_args(Discretization):
         raise SeqexpError(f"unknown discretization {how!r}: use zoh or bilinear")
-    if not 0 < dt_min <= dt_max < math.inf:
+    numbers = all(isinstance(dt, int | float) and type(dt) is not bool for dt in (dt_min, dt_max))
+    if not (numbers and 0 < dt_min <= dt_max < math.inf):
         raise SeqexpError(
             f"steps need 0 < dt_min <= dt_max, not dt_min={dt_min!r} and dt_max={dt_max!r}"
         )

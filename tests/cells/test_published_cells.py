@@ -217,7 +217,9 @@ def test_gates_start_as_published():
     np.testing.assert_array_equal(mgu.bias[...], np.zeros(4))
     u = np.asarray(indrnn.recurrent_weights[...])
     assert 0 <= np.min(u) < 0.1 and 1.4 < np.max(u) <= 1.5
-    assert spread(cell.input_kernel[...], 0.5) and spread(cell.recurrent_weights[...], 1.5**0.5)
+    gates, rest = np.split(np.asarray(cell.input_kernel[...]), [100], axis=1)
+    assert spread(gates, 0.125**0.5) and spread(rest, 0.5)
+    assert spread(cell.recurrent_weights[...], 1.5**0.5)
     np.testing.assert_array_equal(cell.bias[...], [0] * 50 + [-2] * 50)
     assert cell.scale == math.sqrt(1 + 2 * math.exp(-2))
     z, i, f, o = np.split(np.asarray(slstm.bias[...]), 4)

@@ -134,7 +134,9 @@ def test_delta_net_is_its_equations(negative, convolution):
 
 @pytest.mark.parametrize("negative", [False, full(True)])
 def test_gated_delta_net_is_its_equations(negative):
-    layer = drawn(a("GatedDeltaNet", negative_eigenvalues=negative, value_expansion=2.0))
+    layer = drawn(
+        a("GatedDeltaNet", negative_eigenvalues=negative, key_expansion=1.0, value_expansion=2.0)
+    )
     xs, ys = outputs(layer)
     inputs = delta_inputs(layer, xs, P)
     alpha, beta, gate = apart(layer.gates.kernel[...], N, N, N * P)
@@ -268,15 +270,33 @@ def test_mlstm_starts_as_published():
 
 @pytest.mark.full
 def test_rwkv7_starts_as_published():
-    """Decays from exp(-e^-0.5 sigmoid(-6.5)), nearly 1, to exp(-e^-0.5 sigmoid(-1.5))."""
+    """As RWKV-v7/train_temp of the authors' repository starts its first layer, by hand."""
     with jax.enable_x64(False):
-        layer: Any = layers.RWKV7(D, 8, heads=2, rngs=nnx.Rngs(0))
-    shown = layer.activations(layer.initial_carry(1, 1), np.ones((1, D), np.float32))
-    ends = [np.exp(-np.exp(-0.5) / (1 + np.exp(b))) for b in (6.5, 1.5)]
-    np.testing.assert_allclose(shown["forget"][0, [0, -1]], ends, rtol=1e-5)
-    assert np.all(np.diff(shown["forget"][0]) < 0)
-    np.testing.assert_array_equal(shown["update"], 0.5)
-    np.testing.assert_allclose(layer.shares[...][0], 1 - (np.arange(D) / D) ** 0.2, rtol=1e-6)
+        layer: Any = layers.RWKV7(6, 6, heads=2, rngs=nnx.Rngs(0))
+        mixing = layers.RWKV7ChannelMixing(6, 6, rngs=nnx.Rngs(0))
+        narrow: Any = layers.RWKV7(6, 2, heads=2, rngs=nnx.Rngs(0))
+    shown = layer.activations(layer.initial_carry(1, 1), np.ones((1, 6), np.float32))
+    zigzag = np.array([-1, 0, 1, -1, 0, 1])
+    b = -5.5 + np.array([0, 1.2, 2.4, 3.6, 4.8, 6]) + 2.5 * zigzag
+    decay = np.exp(-np.exp(-0.5) / (1 + np.exp(-b)))
+    np.testing.assert_allclose(shown["forget"][0], decay, rtol=1e-5)
+    line = np.array([-0.5, -0.3, -0.1, 0.1, 0.3, 0.5])
+    rate = 1 / (1 + np.exp(0.19 - 0.3 * zigzag - 0.4 * line))
+    np.testing.assert_allclose(shown["update"][0], rate, rtol=1e-5)
+    np.testing.assert_allclose(layer.removed_scale[...].ravel(), 0.71 - 0.1 * line, rtol=1e-6)
+    np.testing.assert_allclose(layer.replaced_share[...], 1.02)
+    np.testing.assert_allclose(layer.bonus[...], -0.04)
+    for power, row in zip((0.2, 0.9, 0.7, 0.7, 0.9, 0.2), layer.shares[...], strict=True):
+        np.testing.assert_allclose(row, 1 - (np.arange(6) / 6) ** power, rtol=1e-6)
+    for matrix, size in ((layer.receptance, 1), (layer.key, 0.1), (layer.value, 1)):
+        turned = np.asarray(matrix[...] / size, np.float64)
+        np.testing.assert_allclose(turned @ turned.T, np.eye(6), atol=1e-5)
+    wide = np.asarray(mixing.key[...], np.float64)
+    np.testing.assert_allclose(wide @ wide.T, np.eye(6), atol=1e-5)
+    # The ranks, 32, are above the width: a tenth of sqrt(32 / 6).
+    up = np.asarray(layer.decay.up[...], np.float64)
+    np.testing.assert_allclose(up.T @ up, np.eye(6) * 0.01 * 32 / 6, atol=1e-6)
+    assert np.all(np.isfinite(narrow.decay.bias[...]))
 
 
 OPTIONS = {
@@ -318,8 +338,8 @@ def test_heads_are_wide_enough_for_any_width():
     assert [head_width(p, 4) for p in (1, 4, 5, 64)] == [1, 1, 2, 16]
     with pytest.raises(SeqexpError, match="heads must be a whole number of at least 1, not 0"):
         head_width(4, 0)
-    with pytest.raises(SeqexpError, match="expansion must be a number above 0, not -1"):
-        head_width(4, 2, -1)
+    with pytest.raises(SeqexpError, match="key_expansion must be a number above 0, not -1"):
+        head_width(4, 2, key_expansion=-1)
 
 
 def test_units_of_nothing_are_nothing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import numpy as np
@@ -67,3 +68,18 @@ def test_every_layer_keeps_the_laws_at_its_limits(name):
 def test_any_width_can_be_built_for_what_matches_widths(name):
     for features in (1, 7):
         assert nnx.eval_shape(lambda features=features: layer_of(name, features)).out_features > 0
+
+
+def test_the_irnn_of_the_menu_starts_as_published():
+    """Le et al. 2015: the identity, and non-recurrent weights of deviation 0.001."""
+    layer: Any = maker("irnn")(
+        TaskSpec(Features(50), "step", 2, 8, causal=True), features=40, rngs=nnx.Rngs(0)
+    ).layers[0]
+    assert np.all(layer.cell.recurrent_kernel[...] == np.eye(40))
+    np.testing.assert_allclose(np.std(layer.cell.input_kernel[...]), 0.001, rtol=0.1)
+
+
+def test_the_gated_deltanet_of_the_menu_has_the_widths_of_its_authors():
+    """Keys of three quarters of the width and values of twice that: 6 P^2 in its matrices."""
+    mixer: Any = nnx.eval_shape(lambda: layer_of("gated_deltanet", 64)).mixer
+    assert (mixer.heads * mixer.key_width, mixer.heads * mixer.value_width) == (48, 96)

@@ -74,12 +74,19 @@ def test_it_sees_as_far_as_it_says_and_no_farther():
 
 
 def test_weights_start_as_published():
-    made = TCN(64, 64, levels=2, width=5, dropout=0.0, rngs=nnx.Rngs(0))
-    for direction, scale, bias in zip(made.directions, made.scales, made.biases, strict=True):
+    """As torch starts its convolutions: the authors' own start is overwritten by the norm."""
+    made = TCN(36, 64, levels=2, width=5, dropout=0.0, rngs=nnx.Rngs(0))
+    bounds = [180**-0.5] + [320**-0.5] * 3
+    for direction, scale, bias, bound in zip(
+        made.directions, made.scales, made.biases, bounds, strict=True
+    ):
         v = np.asarray(direction[...])
-        np.testing.assert_allclose(v.std(), 0.01, rtol=0.05)
+        np.testing.assert_allclose(v.std(), bound / 3**0.5, rtol=0.02)
+        assert 0.99 * bound < np.abs(v).max() <= bound
         np.testing.assert_allclose(scale[...], np.sqrt((v**2).sum((0, 1))), rtol=1e-5)
-        assert not np.any(bias[...])
+        assert 0.8 * bound < np.abs(bias[...]).max() <= bound
+    np.testing.assert_allclose(np.std(made.project.kernel[...]), 0.01, rtol=0.05)
+    assert 0.8 / 6 < np.abs(made.project.bias[...]).max() <= 1 / 6
 
 
 def test_parameters_are_counted_by_hand():

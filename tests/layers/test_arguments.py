@@ -1,0 +1,92 @@
+"""Cells and layers refuse what is taken for another value: NaN for a number, a word for a flag."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import pytest
+from flax import nnx
+
+from seqexp import cells, layers
+from seqexp.types import SeqexpError
+
+NEEDED: dict[str, Any] = {
+    "in_features": 4,
+    "features": 4,
+    "heads": 2,
+    "state": 4,
+    "levels": 2,
+    "width": 2,
+    "order": 4,
+    "dropout": 0.0,
+    "residual": True,
+    "norm": "none",
+    "kind": "gelu",
+    "expansion": 2.0,
+    "mixer": partial(layers.LinearAttention, heads=2),
+    "convolution": None,
+    "mlp": None,
+}
+"""What has no default somewhere."""
+WRONG = {
+    "float": (float("nan"), float("inf"), "0.5", True),
+    "bool": ("no", 0, None),
+    "int": (True, 2.0, "2"),
+}
+
+
+def classes() -> Iterator[type]:
+    """Those that are built of sizes and options."""
+    for module in (cells, layers):
+        for name in module.__all__:
+            each = getattr(module, name)
+            if inspect.isclass(each) and {"in_features", "features"} <= arguments(each).keys():
+                yield each
+
+
+def arguments(each: type) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(each.__init__).parameters)
+
+
+def kinds(parameter: inspect.Parameter) -> list[str]:
+    return [part for part in str(parameter.annotation).split(" | ") if part in WRONG]
+
+
+CASES = [
+    pytest.param(each, name, kind, id=f"{each.__name__}-{name}")
+    for each in classes()
+    for name, parameter in arguments(each).items()
+    for kind in kinds(parameter)
+]
+
+
+@pytest.mark.parametrize("each, name, kind", CASES)
+def test_a_value_of_another_kind_is_refused(each, name, kind):
+    given = {
+        other: NEEDED[other]
+        for other, parameter in arguments(each).items()
+        if parameter.default is inspect.Parameter.empty and other in NEEDED
+    }
+    for wrong in WRONG[kind]:
+        if wrong is None and "None" in str(arguments(each)[name].annotation):
+            continue
+        with pytest.raises(SeqexpError, match=name):
+            jax.eval_shape(lambda: each(**given | {name: wrong}, rngs=nnx.Rngs(0)))  # noqa: B023
+
+
+def test_wrappers_refuse_words_for_flags():
+    def cell(features: int = 4) -> Any:
+        return cells.Elman(4, features, rngs=nnx.Rngs(0))
+
+    stack: Any = partial(layers.Stack, [layers.Recurrent(cell())], dropout=0.0, norm="none")
+    for name, make in {
+        "reverse": lambda: layers.Recurrent(cell(), reverse="no"),  # type: ignore
+        "together": lambda: layers.Bidirectional(cell(), cell(), together="no"),  # type: ignore
+        "residual": lambda: stack(residual="no", rngs=nnx.Rngs(0)),
+    }.items():
+        with pytest.raises(SeqexpError, match=f"{name} must be true or false, not 'no'"):
+            make()
