@@ -57,7 +57,9 @@ def with_products_in(
     The rewritten function is not differentiable: rewrite one that computes gradients already.
 
     Args:
-        precision: "float32" leaves the function alone.
+        precision: "float32" leaves the function alone on a CPU. Elsewhere it asks for products that
+            are no less: GPUs would take them in TF32, of 11 bits, unless JAX's setting
+            `jax_default_matmul_precision` says what is wanted, which is part of a run's identity.
         function: pure, of pytrees of arrays.
         static: the places of those of its arguments that are no arrays.
 
@@ -67,7 +69,7 @@ def with_products_in(
         https://arxiv.org/abs/1905.12322.
     """
     if precision == "float32":
-        return function
+        return _no_less(function)
 
     @wraps(function)
     def rewritten(*arguments: Any) -> Any:
@@ -78,6 +80,18 @@ def with_products_in(
         return jax.tree.unflatten(jax.tree.structure(shapes), outputs)
 
     return rewritten
+
+
+def _no_less(function: Callable[..., Any]) -> Callable[..., Any]:
+    if jax.default_backend() == "cpu" or jax.config.jax_default_matmul_precision is not None:
+        return function
+
+    @wraps(function)
+    def asking(*arguments: Any) -> Any:
+        with jax.default_matmul_precision("highest"):
+            return function(*arguments)
+
+    return asking
 
 
 def _lowered(value: Any) -> Any:

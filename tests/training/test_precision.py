@@ -91,6 +91,22 @@ def test_float32_leaves_a_function_alone():
     assert with_products_in("float32", function) is function
 
 
+@pytest.mark.parametrize("asked", [None, "tensorfloat32"])
+def test_where_products_are_less_than_float32_unasked_it_asks_for_no_less(monkeypatch, asked):
+    """A GPU's default is TF32; a gradient's products, in loops too, are those of the function."""
+    monkeypatch.setattr(precision.jax, "default_backend", lambda: "gpu")
+
+    def loss(matrix, x):
+        return jax.lax.scan(lambda h, _: (jnp.tanh(h @ matrix), None), x, length=3)[0].sum()
+
+    with jax.default_matmul_precision(asked):
+        slope = with_products_in("float32", jax.grad(loss))
+        jaxpr = jax.make_jaxpr(slope)(jnp.ones((4, 4)), jnp.ones((2, 4)))
+    found = {eqn.params["precision"] for eqn, _ in products(jaxpr)}
+    highest = (jax.lax.Precision.HIGHEST,) * 2
+    assert (found == {highest}) == (asked is None) and len(found) == 1
+
+
 def test_a_product_that_asks_for_the_highest_precision_keeps_it():
     def product(a, b):
         return jnp.matmul(a, b, precision=HIGHEST)
