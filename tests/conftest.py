@@ -32,8 +32,16 @@ NUMBERS = ("recurrences", "cells", "layers", "training")
 """Folders whose tests are of numbers that a compiler makes: CI tries the quick ones on the newest
 JAX, compiled as users compile."""
 
-ROUNDING = ("recurrences", "training")
-"""Folders whose exhaustive tests are compiled as users compile: bitwise, or of float32."""
+ROUNDING = (
+    "recurrences/",
+    "training/test_compiled",
+    "training/test_golden_step",
+    "training/test_group_laws",
+    "training/test_mesh",
+    "training/test_precision",
+    "training/test_stateful",
+)
+"""Tests whose exhaustive part is compiled as users compile: bitwise, or of float32."""
 
 
 CHECKED = ("types", "recurrences", "cells", "layers", "models")
@@ -65,6 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     from tests.full import LONG
 
     long = tuple(f"tests/{name}" for name in LONG)
+    rounding = tuple(f"tests/{name}" for name in ROUNDING)
 
     def place(item: pytest.Item) -> int:
         folder = item.path.parent.name
@@ -76,7 +85,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.full)
         if item.path.parent.name in NUMBERS:
             item.add_marker(pytest.mark.numbers)
-        if item.path.parent.name in ROUNDING:
+        if item.nodeid.startswith(rounding):
             item.add_marker(pytest.mark.rounding)
 
 

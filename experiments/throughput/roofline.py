@@ -15,6 +15,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from jax.sharding import Mesh, PartitionSpec
 from seqexp.costs.flops import count_equation
 from seqexp.costs.jaxprs import called, operands
 
-SECONDS, REPEATS = 0.02, 5
+SECONDS, REPEATS, COPIES = 0.02, 5, 10
 
 
 class Product(NamedTuple):
@@ -180,9 +181,21 @@ def _empty_turn(devices: int) -> float:
 
 @functools.cache
 def _seconds_of_a_byte(devices: int) -> float:
-    """Seconds of a byte read or written where 64 MiB are, half of them each."""
-    carry = jnp.zeros(8 * 2**20)
-    return _turn_seconds(lambda i, carry: carry + 1, carry, devices) / (2 * carry.nbytes)
+    """Seconds of a byte read or written where arrays of 32 MiB are copied, one on each device."""
+    arrays = [np.ones((2, 2**23), np.float32) for _ in range(devices)]
+
+    def copy(pair: np.ndarray) -> None:
+        for _ in range(COPIES):
+            np.copyto(pair[0], pair[1])
+
+    with ThreadPoolExecutor(devices) as threads:
+
+        def seconds() -> float:
+            start = time.perf_counter()
+            list(threads.map(copy, arrays))
+            return time.perf_counter() - start
+
+        return median(seconds() for _ in range(REPEATS)) / COPIES / arrays[0].nbytes
 
 
 @functools.cache

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from layers import Pass, Shape, menu
+from layers import TURNS, Pass, Shape, menu
 from turns import in_turns
 
 RESULTS = Path(__file__).parent / "results.json"
 SHAPE, QUICK = Shape(8, 2048, 256), Shape(8, 256, 256)
-ROUNDS = 5
+ROUNDS = 3
 HEADINGS = "layer", "ms", "roofline", "products", "memory", "turns", "functions"
 RATIOS = "time / roofline", "time / (roofline + functions)"
 
@@ -34,10 +34,11 @@ RATIOS = "time / roofline", "time / (roofline + functions)"
 def measured(name: str, shape: Shape, devices: int) -> dict[str, Any]:
     """A layer's time and the parts of its roofline, in milliseconds."""
     layer = Pass(name, shape, devices)
-    seconds = in_turns({name: layer.run}, ROUNDS)[name]
-    least = layer.roofline
     # Before and after, so that what the machine did meanwhile befalls both.
-    seconds = (seconds + in_turns({name: layer.run}, ROUNDS)[name]) / 2
+    before = in_turns({name: layer.run}, ROUNDS)[name]
+    least = layer.roofline
+    after = in_turns({name: layer.run}, ROUNDS)[name]
+    seconds = (before + after) / 2 / TURNS
     parts = {part: round(1e3 * value, 3) for part, value in least._asdict().items()}
     return {
         "layer": name,
