@@ -3,7 +3,7 @@
 # make speed      our recurrent layers and loops against torch, Flax and Keras (QUICK=1: 3 minutes)
 # make test       environment, install, the test suite
 # make test-newest  the suite on the newest Python of this machine and the newest JAX, no pins
-#                 (ONLY=numbers: only the tests of numbers that a compiler makes)
+#                 (ONLY=rounding: only the tests that a compiler's rounding can fail)
 # make test-full  the exhaustive matrix
 # make check      lint, format and types
 PYTHON ?= python3
@@ -52,10 +52,11 @@ test-newest:
 	  sys.version_info < (3, 12) and print("no Python 3.12 or 3.13 here, which newer JAX needs")'
 	$(NEWEST)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(if $(ONLY),$(ONLY) and )not full"
 
-# Those that rounding can fail are compiled as users compile, with annotated shapes checked.
+# Those that rounding can fail are compiled as users compile, with annotated shapes checked. Many of
+# the others wait for processes of their own: three at once.
 test-full: install
 	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --shapes -m "full and rounding"
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "full and not rounding"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "full and not rounding"
 
 check: install
 	$(BIN)/ruff check .

@@ -28,10 +28,6 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
-NUMBERS = ("recurrences", "cells", "layers", "training")
-"""Folders whose tests are of numbers that a compiler makes: CI tries the quick ones on the newest
-JAX, compiled as users compile."""
-
 ROUNDING = (
     "recurrences/",
     "training/test_compiled",
@@ -41,7 +37,8 @@ ROUNDING = (
     "training/test_precision",
     "training/test_stateful",
 )
-"""Tests whose exhaustive part is compiled as users compile: bitwise, or of float32."""
+"""Tests of what a compiler's rounding can fail, bitwise or in float32: the exhaustive ones are
+compiled as users compile, and CI tries the others on the newest JAX."""
 
 
 CHECKED = ("types", "recurrences", "cells", "layers", "models")
@@ -83,8 +80,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(long):
             item.add_marker(pytest.mark.full)
-        if item.path.parent.name in NUMBERS:
-            item.add_marker(pytest.mark.numbers)
         if item.nodeid.startswith(rounding):
             item.add_marker(pytest.mark.rounding)
 

@@ -29,7 +29,7 @@ from seqexp.recurrences.exponential_gates import stabilized
 
 Arrays = Mapping[str, jax.Array]
 Result = tuple[jax.Array, jax.Array]
-CHUNKS, KEYED_CHUNKS = (16, 32, 64), (8, 16)
+CHUNKS, KEYED_CHUNKS = (16, 32, 64), (16, 32)
 """Lengths of theirs that are tried; where a key has its own decay, longer ones take much longer."""
 TOLERANCE = 2e-4
 """Of the largest number of an array; both sides compute in float32."""
@@ -293,7 +293,7 @@ def main() -> int:
         if not options.quick:
             scan = "scan" in name
             sizes = Sizes(8, 2048, 1, 16, 512) if scan else Sizes(8, 2048, 4, 64, 64)
-            found = timed(recurrence, sizes, 2, 5)
+            found = timed(recurrence, sizes, 2, 3)
             ours = found.pop("ours")
             way = min(found, key=lambda each: found[each])
             row += f" {ours * 1e3:.0f} | {found[way] * 1e3:.0f} | {way.split()[-1]} |"
