@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.full import full
+
 
 @pytest.fixture
 def study(scripts):
@@ -97,7 +99,7 @@ def test_every_layer_of_the_menu_takes_part(study):
     assert len(names) == 34 and {"gru", "mamba", "transformer"} <= set(names)
 
 
-@pytest.mark.parametrize("name", ["gru", "rg_lru"])
+@pytest.mark.parametrize("name", ["gru", full("rg_lru")])
 def test_a_batch_split_over_devices_gives_the_gradients_of_the_whole(study, name):
     layers = study("layers")
     if len(jax.local_devices()) < 2:

@@ -128,7 +128,7 @@ GLU: Any = {"kind": "glu", "expansion": 2}
             "expansion must be a number above 0, not 0",
         ),
         ({"dropout": -1}, "dropout must be at least 0 and below 1, not -1"),
-        ({"convolution": 0}, "width must be a whole number of at least 1, not 0"),
+        ({"convolution": 0}, "convolution must be a whole number of at least 1, not 0"),
         (
             {"mixer": partial(recurrent_layer, cell=partial(LSTM, projection=2)), "residual": True},
             "a Recurrent layer of 4 units gives out 2 features, so a block of it",

@@ -227,9 +227,9 @@ def test_parameter_counts():
     assert parameters(a("Mamba2", features=width, state=4)) == of_mamba
     heads = D * 3 * width + 5 * 3 * width
     assert parameters(a("DeltaNet", features=width)) == heads + D * N + 3 + width**2
-    heads = (D + 5) * 4 * width
-    gates = D * (2 * N + 2 * width) + 2 * N
-    assert parameters(a("GatedDeltaNet", features=width)) == heads + gates + 6 + 2 * width**2
+    # Of a width of 8, keys of 6 and values of 12 in two heads.
+    heads, gates = (D + 5) * (2 * 6 + 12), D * (2 * N + 12) + 2 * N
+    assert parameters(a("GatedDeltaNet", features=8)) == heads + gates + 6 + 12 * 8
     heads, gates = (D + 5) * 3 * width, D * N + 2 * (D * 3 + 3 * width) + N + width
     assert parameters(a("KimiDeltaAttention", features=width)) == heads + gates + 3 + width**2
     of_mlstm = (D + 1) * (4 * width + 2 * N) + width + width**2
@@ -239,7 +239,7 @@ def test_parameter_counts():
     assert parameters(a("RWKV7", features=width)) == of_rwkv7
     mixing = parameters(lambda: layers.RWKV7ChannelMixing(D, width, rngs=nnx.Rngs(0)))
     assert mixing == D + D * 4 * width + 4 * width * width
-    # Ranks of a width of 1024, as the authors have them: 64 for the decay, 160 for the gate.
+    # Ranks of a width of 1024, as the paper has them: 64 for the decay, 160 for the gate.
     wide = nnx.eval_shape(a("RWKV7", features=1024))
     assert (wide.decay.down.shape[1], wide.gate.down.shape[1]) == (64, 160)
 
