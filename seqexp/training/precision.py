@@ -83,7 +83,8 @@ def with_products_in(
 
 
 def _no_less(function: Callable[..., Any]) -> Callable[..., Any]:
-    if jax.default_backend() == "cpu" or jax.config.jax_default_matmul_precision is not None:
+    asked = jax.config.values["jax_default_matmul_precision"]
+    if jax.default_backend() == "cpu" or asked is not None:
         return function
 
     @wraps(function)

@@ -81,5 +81,6 @@ def test_the_irnn_of_the_menu_starts_as_published():
 
 def test_the_gated_deltanet_of_the_menu_has_the_widths_of_its_authors():
     """Keys of three quarters of the width and values of twice that: 6 P^2 in its matrices."""
-    mixer: Any = nnx.eval_shape(lambda: layer_of("gated_deltanet", 64)).mixer
+    layer: Any = nnx.eval_shape(lambda: layer_of("gated_deltanet", 64))
+    mixer = layer.mixer
     assert (mixer.heads * mixer.key_width, mixer.heads * mixer.value_width) == (48, 96)

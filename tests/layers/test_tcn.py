@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -75,7 +77,7 @@ def test_it_sees_as_far_as_it_says_and_no_farther():
 
 def test_weights_start_as_published():
     """As torch starts its convolutions: the authors' own start is overwritten by the norm."""
-    made = TCN(36, 64, levels=2, width=5, dropout=0.0, rngs=nnx.Rngs(0))
+    made: Any = TCN(36, 64, levels=2, width=5, dropout=0.0, rngs=nnx.Rngs(0))
     bounds = [180**-0.5] + [320**-0.5] * 3
     for direction, scale, bias, bound in zip(
         made.directions, made.scales, made.biases, bounds, strict=True
