@@ -83,7 +83,7 @@ class RWKV7(nnx.Module):
 
     S is the transpose of the paper's. The values of the first layer, which the paper's later
     layers mix into their own, are left out: a layer reads the one below alone. Parameters start as
-    in the first layer of the authors' code of November 2026 (RWKV-v7/train_temp of
+    in the first layer of the authors' code (RWKV-v7/train_temp at commit 118e451 of
     https://github.com/BlinkDL/RWKV-LM), but for W_o, which is 0 there and here LeCun normal, and
     the scale of the norm, less than 1 there in a model of several layers. Its layer norm of the
     embedding is left out, too.
