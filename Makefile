@@ -52,11 +52,10 @@ test-newest:
 	  sys.version_info < (3, 12) and print("no Python 3.12 or 3.13 here, which newer JAX needs")'
 	$(NEWEST)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(if $(ONLY),$(ONLY) and )not full"
 
-# Those that rounding can fail are compiled as users compile, with annotated shapes checked. Many of
-# the others wait for processes of their own: three at once.
+# Those that rounding can fail are compiled as users compile, with annotated shapes checked.
 test-full: install
 	SEQEXP_TEST_AS_USERS_COMPILE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --shapes -m "full and rounding"
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "full and not rounding"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "full and not rounding"
 
 check: install
 	$(BIN)/ruff check .
