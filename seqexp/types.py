@@ -316,6 +316,11 @@ class CTC:
             require_width(self.width)
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a whole or a floating-point number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def require_width(width: int) -> None:
     """Raise SeqexpError unless a beam can be so wide."""
     if type(width) is not int or width < 1:

@@ -45,7 +45,7 @@ def limit(case: Case, devices: int) -> float:
     total = sum(_fastest(choice, devices) for choice in products(case, rows))
     total += traffic(case, rows) * _seconds_of_a_byte(traffic(case, rows), devices)
     passes = 2 if case.backward else 1
-    return total + case.layers * passes * case.shape.time * _empty_step(devices)
+    return total + case.layers * passes * case.shape.time * empty_step(devices)
 
 
 def products(case: Case, rows: int) -> list[tuple[Product, ...]]:
@@ -99,14 +99,30 @@ def _at_once_or_by_step(shape: tuple[int, int, int], side: int, time: int) -> tu
 
 def _fastest(choice: tuple[Product, ...], devices: int) -> float:
     return min(
-        product.times * min(_product(m, k, n, devices), _product(n, k, m, devices))
+        product.times * product_seconds(m, k, n, devices)
         for product in choice
         for m, k, n in [product[:3]]
     )
 
 
+def product_seconds(rows: int, inner: int, columns: int, devices: int, batch: int = 1) -> float:
+    """Seconds of `[rows, inner] @ [inner, columns]`, or of its transpose if that is faster.
+
+    Args:
+        rows: of the left side.
+        inner: what is summed over.
+        columns: of the right side.
+        devices: how many compute one each, at once.
+        batch: how many independent products are one.
+    """
+    return min(
+        _product(rows, inner, columns, devices, batch),
+        _product(columns, inner, rows, devices, batch),
+    )
+
+
 @functools.cache
-def _product(rows: int, inner: int, columns: int, devices: int) -> float:
+def _product(rows: int, inner: int, columns: int, devices: int, batch: int) -> float:
     """Seconds of one product within a loop, without the loop's own.
 
     The smaller operand changes from step to step, so that XLA cannot move the product out of the
@@ -114,37 +130,38 @@ def _product(rows: int, inner: int, columns: int, devices: int) -> float:
     """
     rng = np.random.default_rng(0)
     turn_left = rows <= columns
-    left = rng.normal(size=(2 if turn_left else 1, rows, inner)).astype(np.float32)
-    right = rng.normal(size=(1 if turn_left else 2, inner, columns)).astype(np.float32)
+    many = () if batch == 1 else (batch,)
+    left = rng.normal(size=(2 if turn_left else 1, *many, rows, inner)).astype(np.float32)
+    right = rng.normal(size=(1 if turn_left else 2, *many, inner, columns)).astype(np.float32)
 
     def step(i, carry, left, right):
         a = jax.lax.dynamic_index_in_dim(left, i % left.shape[0], keepdims=False)
         b = jax.lax.dynamic_index_in_dim(right, i % right.shape[0], keepdims=False)
         return a @ b
 
-    seconds = _step_seconds(step, jnp.zeros((rows, columns)), devices, left, right)
-    return max(seconds - _empty_step(devices), 0.0)
+    seconds = step_seconds(step, jnp.zeros((*many, rows, columns)), devices, left, right)
+    return max(seconds - empty_step(devices), 0.0)
 
 
 @functools.cache
-def _empty_step(devices: int) -> float:
+def empty_step(devices: int) -> float:
     """Seconds of a loop's step that does next to nothing.
 
     With 2 kB of carry: XLA's CPU compiler makes one kernel of loops over less than 1 kB, as it
     never can of a loop with a product.
     """
-    return _step_seconds(lambda i, carry: carry + 1, jnp.zeros(512), devices)
+    return step_seconds(lambda i, carry: carry + 1, jnp.zeros(512), devices)
 
 
 @functools.cache
 def _seconds_of_a_byte(size: int, devices: int) -> float:
     """Seconds of a byte read or written where as many are, half of them each."""
     entries = max(size // 8, 1)
-    seconds = _step_seconds(lambda i, carry: carry + 1, jnp.zeros(entries), devices)
-    return max(seconds - _empty_step(devices), 0.0) / (8 * entries)
+    seconds = step_seconds(lambda i, carry: carry + 1, jnp.zeros(entries), devices)
+    return max(seconds - empty_step(devices), 0.0) / (8 * entries)
 
 
-def _step_seconds(step: Callable[..., Any], carry: Any, devices: int, *arguments: Any) -> float:
+def step_seconds(step: Callable[..., Any], carry: Any, devices: int, *arguments: Any) -> float:
     """Seconds of a step of `carry = step(i, carry, *arguments)`, on so many devices at once."""
 
     def loop(count, carry, *arguments):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -76,3 +77,13 @@ def _check(found: Mapping[str, Any], wanted: Mapping[str, tuple[type, ...]], whe
     for key, kinds in wanted.items():
         if type(found[key]) not in kinds:
             raise ValueError(f"{where}: {key} is {found[key]!r}")
+
+
+def cpu() -> str:
+    """The processor's name, where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -24,7 +24,7 @@ from typing import Any
 import plots
 import tables
 from part import BUDGETS, QUICK, QUICK_STEPS, STEPS
-from rows import FOLDER, RESULTS, save
+from rows import FOLDER, RESULTS, cpu, save
 from shapes import Scope, parts
 from timing import TURN
 
@@ -132,16 +132,6 @@ def header(
         "left_out": left_out,
         "failures": failures,
     }
-
-
-def cpu() -> str:
-    """The processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from seqexp.types import SeqexpError
+from seqexp.types import SeqexpError, is_number
 
 
 def require_sizes(in_features: int, features: int) -> None:
@@ -36,9 +36,9 @@ def require_number(
     at_most: float | None = None,
 ) -> None:
     """Raise SeqexpError unless `value` is a finite number within these bounds."""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if not (
-        number
+        is_number(value)
+        and isfinite(value)
         and (above is None or value > above)
         and (at_least is None or value >= at_least)
         and (at_most is None or value <= at_most)

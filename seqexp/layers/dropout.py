@@ -6,13 +6,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from seqexp.types import Array, KeyArray, SeqexpError
+from seqexp.types import Array, KeyArray, SeqexpError, is_number
 
 
 def require_rate(name: str, rate: float) -> None:
     """Raise SeqexpError unless it is a number and 0 <= rate < 1."""
-    number = isinstance(rate, int | float) and type(rate) is not bool
-    if not (number and 0 <= rate < 1):
+    if not (is_number(rate) and 0 <= rate < 1):
         raise SeqexpError(f"{name} must be at least 0 and below 1, not {rate!r}")
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from seqexp.recurrences.complex_pairs import Pair, exp, expm1, over
-from seqexp.types import Array, KeyArray, SeqexpError
+from seqexp.types import Array, KeyArray, SeqexpError, is_number
 
 Discretization = Literal["zoh", "bilinear"]
 
@@ -52,7 +52,7 @@ def require_discretization(how: Discretization, dt_min: float, dt_max: float) ->
     """Raise SeqexpError for an unknown discretization or an impossible range of steps."""
     if how not in get_args(Discretization):
         raise SeqexpError(f"unknown discretization {how!r}: use zoh or bilinear")
-    numbers = all(isinstance(dt, int | float) and type(dt) is not bool for dt in (dt_min, dt_max))
+    numbers = is_number(dt_min) and is_number(dt_max)
     if not (numbers and 0 < dt_min <= dt_max < math.inf):
         raise SeqexpError(
             f"steps need 0 < dt_min <= dt_max, not dt_min={dt_min!r} and dt_max={dt_max!r}"

@@ -9,6 +9,8 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
+from seqexp.types import is_number
+
 NULL_WORDS = ("none", "null")
 """What people write for null, and would be text."""
 
@@ -39,7 +41,7 @@ def fit(value: Any, hint: Any) -> tuple[bool, Any]:
     if _is_built(kind):
         return False, value
     if _is_array(kind):
-        return isinstance(value, list) or _is_number(value), value
+        return isinstance(value, list) or is_number(value), value
     if issubclass(kind, Mapping):
         return _fit_mapping(value, get_args(hint))
     if _is_sequence(kind):
@@ -144,10 +146,6 @@ def _fit_sequence(value: Any, kind: type, inner: tuple[Any, ...]) -> tuple[bool,
     return all(ok for ok, _ in made), [child for _, child in made]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_built(kind: type) -> bool:
     """Whether only a `_target_` makes one: a function, or a tuple of them as optax's."""
     return kind is collections.abc.Callable or hasattr(kind, "_fields")
@@ -182,8 +180,8 @@ def _fit_text(value: Any) -> tuple[bool, Any]:
 _SCALARS: dict[Any, Any] = {
     bool: lambda value: (isinstance(value, bool), value),
     int: _fit_whole,
-    float: lambda value: (_is_number(value), value),
-    complex: lambda value: (_is_number(value), value),
+    float: lambda value: (is_number(value), value),
+    complex: lambda value: (is_number(value), value),
     str: _fit_text,
 }
 _WORDS: dict[Any, str] = {

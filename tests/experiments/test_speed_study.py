@@ -20,12 +20,6 @@ from tests.full import full
 FOLDER = Path(__file__).parents[2] / "experiments" / "speed"
 
 
-@pytest.fixture
-def study(scripts):
-    """Imports the study's modules."""
-    return scripts("speed")
-
-
 def row(**changes: Any) -> dict[str, Any]:
     values = {
         "level": "cell",

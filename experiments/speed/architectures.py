@@ -1,10 +1,10 @@
 """How near every layer of the menu is to the least time of its own form on this machine.
 
-    python experiments/throughput/run.py [--quick] [NAME ...]
+    python experiments/speed/architectures.py [--quick] [NAME ...]
 
 Forward and backward at (batch 8, time 2,048, width 256), the batch split over two cores, one layer
-as its file in `conf/layer` makes it, with its block. Prints a table, and writes `results.json`
-unless some names were asked for alone or it is quick, which takes 256 steps.
+as its file in `conf/layer` makes it, with its block. Prints a table, and writes
+`architectures.json` unless some names were asked for alone or it is quick, which takes 256 steps.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from layers import TURNS, Pass, Shape, menu
-from turns import in_turns
+from menu_layers import TURNS, Pass, menu
+from rows import cpu
+from shapes import Shape
+from timing import Budget, Contestant, interleaved
 
-RESULTS = Path(__file__).parent / "results.json"
-SHAPE, QUICK = Shape(8, 2048, 256), Shape(8, 256, 256)
-ROUNDS = 3
+RESULTS = Path(__file__).parent / "architectures.json"
+SHAPE, QUICK = Shape(8, 2048, 256, 256), Shape(8, 256, 256, 256)
+BUDGET = Budget(seconds=0.0, rounds=3)
 HEADINGS = "layer", "ms", "roofline", "products", "memory", "turns", "functions"
 RATIOS = "time / roofline", "time / (roofline + functions)"
 
@@ -34,10 +36,12 @@ RATIOS = "time / roofline", "time / (roofline + functions)"
 def measured(name: str, shape: Shape, devices: int) -> dict[str, Any]:
     """A layer's time and the parts of its roofline, in milliseconds."""
     layer = Pass(name, shape, devices)
+    layer.run()
+    only = [Contestant(name, "", layer.run)]
     # Before and after, so that what the machine did meanwhile befalls both.
-    before = in_turns({name: layer.run}, ROUNDS)[name]
+    before = interleaved(only, BUDGET)[name].seconds
     least = layer.roofline
-    after = in_turns({name: layer.run}, ROUNDS)[name]
+    after = interleaved(only, BUDGET)[name].seconds
     seconds = (before + after) / 2 / TURNS
     parts = {part: round(1e3 * value, 3) for part, value in least._asdict().items()}
     return {
@@ -71,16 +75,6 @@ def header(shape: Shape, devices: int) -> dict[str, Any]:
         | {"python": platform.python_version()},
         "revision": found.stdout.strip() or None,
     }
-
-
-def cpu() -> str:
-    """The processor's name, where Linux tells it."""
-    try:
-        told = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    names = (text.split(":")[1].strip() for text in told if text.startswith("model name"))
-    return next(names, platform.machine())
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,6 @@
 """Our recurrences with matrix states, and the selective scan, against jax-linear-attention's.
 
-    python experiments/throughput/public.py [--quick]
+    python experiments/speed/public.py [--quick]
 
 Outputs, final states and all gradients against its references, which compute token by token; then
 the time of forward and backward against its chunked forms in plain JAX, of three lengths of a chunk
@@ -22,7 +22,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jla.ops import chunked as theirs
 from jla.ops import reference
 from jla.ops.rwkv7 import rwkv7, rwkv7_chunked
-from turns import in_turns
+from timing import Budget, Contestant, Measured, interleaved
 
 from seqexp.recurrences import chunked, selective_scan
 from seqexp.recurrences.exponential_gates import stabilized
@@ -31,6 +31,7 @@ Arrays = Mapping[str, jax.Array]
 Result = tuple[jax.Array, jax.Array]
 CHUNKS, KEYED_CHUNKS = (16, 32, 64), (16, 32)
 """Lengths of theirs that are tried; where a key has its own decay, longer ones take much longer."""
+BUDGET = Budget(seconds=0.0, rounds=3)
 TOLERANCE = 2e-4
 """Of the largest number of an array; both sides compute in float32."""
 
@@ -237,8 +238,8 @@ def difference(recurrence: Recurrence, sizes: Sizes) -> tuple[float, str]:
     return max((np.abs(a - b).max() / np.abs(b).max(), name) for name, (a, b) in both.items())
 
 
-def timed(recurrence: Recurrence, sizes: Sizes, devices: int, rounds: int) -> dict[str, float]:
-    """Median seconds of forward and backward, ours and theirs in turn, the batch split."""
+def timed(recurrence: Recurrence, sizes: Sizes, devices: int) -> dict[str, Measured]:
+    """Forward and backward of "ours" and of the fastest of "theirs", in turn, the batch split."""
     rng = np.random.default_rng(2)
     arrays = recurrence.draw(sizes, rng)
     ends = jax.eval_shape(recurrence.ours, arrays)
@@ -268,11 +269,15 @@ def timed(recurrence: Recurrence, sizes: Sizes, devices: int, rounds: int) -> di
         )
         return lambda: jax.block_until_ready(compiled(*given))
 
-    ways = {"ours": program(recurrence.ours)}
     keyed = "g" in arrays and arrays["g"].ndim == 4
-    for n in KEYED_CHUNKS if keyed else CHUNKS:
-        ways[f"chunks of {n}"] = program(partial(recurrence.chunked, n=n))
-    return in_turns(ways, rounds)
+    chunks = KEYED_CHUNKS if keyed else CHUNKS
+    contestants = [Contestant("ours", "", program(recurrence.ours))]
+    contestants += [
+        Contestant("theirs", str(n), program(partial(recurrence.chunked, n=n))) for n in chunks
+    ]
+    for each in contestants:
+        each.run()
+    return interleaved(contestants, BUDGET)
 
 
 def main() -> int:
@@ -293,11 +298,10 @@ def main() -> int:
         if not options.quick:
             scan = "scan" in name
             sizes = Sizes(8, 2048, 1, 16, 512) if scan else Sizes(8, 2048, 4, 64, 64)
-            found = timed(recurrence, sizes, 2, 3)
-            ours = found.pop("ours")
-            way = min(found, key=lambda each: found[each])
-            row += f" {ours * 1e3:.0f} | {found[way] * 1e3:.0f} | {way.split()[-1]} |"
-            row += f" {found[way] / ours:.2f} |"
+            found = timed(recurrence, sizes, 2)
+            ours, theirs = found["ours"].seconds, found["theirs"].seconds
+            row += f" {ours * 1e3:.0f} | {theirs * 1e3:.0f} | {found['theirs'].how} |"
+            row += f" {theirs / ours:.2f} |"
         print(row, flush=True)
     if wrong:
         print(f"{wrong} of {len(RECURRENCES)} recurrences differ by more than {TOLERANCE:g}")

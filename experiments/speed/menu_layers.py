@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,19 +14,12 @@ from flax import nnx
 from hydra.utils import instantiate
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from omegaconf import OmegaConf
-from roofline import Roofline, bytes_of, kept_bytes, roofline, work_of
+from own_form import Roofline, bytes_of, kept_bytes, roofline, work_of
+from shapes import Shape
 
 MENU = Path(__file__).parents[2] / "conf" / "layer"
 ALONE = "attention", "rwkv7_channel_mixing"
 """Parts of other layers of the menu."""
-
-
-class Shape(NamedTuple):
-    """Of the inputs `[time, batch, width]`; layers are as wide."""
-
-    batch: int
-    time: int
-    width: int
 
 
 def menu() -> list[str]:
@@ -43,20 +36,20 @@ class Pass:
 
     Args:
         name: of a file in `conf/layer`.
-        shape: of the inputs.
+        shape: of the inputs, and the layer's width.
         devices: how many share the batch.
     """
 
     def __init__(self, name: str, shape: Shape, devices: int):
         build = instantiate(OmegaConf.load(MENU / f"{name}.yaml"))
-        layer = build(shape.width, shape.width, rngs=nnx.Rngs(0))
+        layer = build(shape.input, shape.hidden, rngs=nnx.Rngs(0))
         graph, state = nnx.split(layer)
         # Bare arrays: flattening an nnx state anew at each call would cost Python time.
         self._leaves, tree = jax.tree.flatten(state)
         self.devices = devices
         rng = np.random.default_rng(0)
-        size = shape.time, shape.batch, shape.width
-        self._xs, self._cotangent = rng.normal(size=(2, *size)).astype(np.float32)
+        sizes = [(shape.time, shape.batch, width) for width in (shape.input, shape.hidden)]
+        self._xs, self._cotangent = (rng.normal(size=size).astype(np.float32) for size in sizes)
 
         def forward(leaves: Any, xs: Any) -> Any:
             return nnx.merge(graph, jax.tree.unflatten(tree, leaves)).unroll(xs)[0]
@@ -105,8 +98,3 @@ class Pass:
     def _backward(self, leaves: Any, xs: Any, cotangent: Any) -> Any:
         ys, pull = jax.vjp(self._forward, leaves, xs)
         return ys, *pull(cotangent)
-
-
-def passes(names: list[str], shape: Shape, devices: int) -> dict[str, Callable[[], Pass]]:
-    """One to be made for each name."""
-    return {name: partial(Pass, name, shape, devices) for name in names}

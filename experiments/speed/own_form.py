@@ -23,12 +23,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
-from jax.sharding import Mesh, PartitionSpec
+from roofline import REPEATS, empty_step, product_seconds, step_seconds
 
 from seqexp.costs.flops import count_equation
 from seqexp.costs.jaxprs import called, operands
 
-SECONDS, REPEATS, COPIES = 0.02, 5, 10
+COPIES = 10
 
 
 class Product(NamedTuple):
@@ -79,9 +79,12 @@ def roofline(work: Work, size: int, devices: int) -> Roofline:
         devices: how many share the batch.
     """
     return Roofline(
-        sum(times * _product(product, devices) for product, times in work.products.items()),
-        size * _seconds_of_a_byte(devices),
-        work.turns * _empty_turn(devices),
+        sum(
+            times * product_seconds(each.rows, each.inner, each.columns, devices, each.batch)
+            for each, times in work.products.items()
+        ),
+        size * _seconds_of_a_copied_byte(devices),
+        work.turns * empty_step(devices),
         work.functions * _function(devices) + work.numbers * _number(devices),
     )
 
@@ -93,7 +96,10 @@ def work_of(fn: Callable[..., Any], *arguments: Any) -> Work:
 
 
 def kept_bytes(fn: Callable[..., Any], *arguments: Any) -> int:
-    """Bytes that reverse differentiation of `fn(*arguments)` keeps, less the arguments."""
+    """Bytes that reverse differentiation of `fn(*arguments)` keeps beside the arguments, at least.
+
+    What is kept less the arguments' size: too little where arguments aren't needed for it.
+    """
     _, backward = jax.eval_shape(lambda *a: jax.vjp(fn, *a), *arguments)
     return max(bytes_of(backward) - bytes_of(arguments), 0)
 
@@ -142,45 +148,8 @@ def _convolution(eqn: core.JaxprEqn) -> Product | None:
     return Product(1, out.size // columns, kernel.size // columns, columns)
 
 
-def _product(product: Product, devices: int) -> float:
-    batch, rows, inner, columns = product
-    return min(
-        _one_product(batch, rows, inner, columns, devices),
-        _one_product(batch, columns, inner, rows, devices),
-    )
-
-
 @functools.cache
-def _one_product(batch: int, rows: int, inner: int, columns: int, devices: int) -> float:
-    """Seconds of one product within a loop, without the loop's own.
-
-    The smaller operand changes from turn to turn, so that XLA cannot move the product out of the
-    loop; the result is the loop's carry, so that it cannot be left out.
-    """
-    rng = np.random.default_rng(0)
-    turn_left = rows <= columns
-    left = rng.normal(size=(2 if turn_left else 1, batch, rows, inner)).astype(np.float32)
-    right = rng.normal(size=(1 if turn_left else 2, batch, inner, columns)).astype(np.float32)
-    if batch == 1:
-        left, right = left[:, 0], right[:, 0]
-
-    def turn(i, carry, left, right):
-        a = jax.lax.dynamic_index_in_dim(left, i % left.shape[0], keepdims=False)
-        b = jax.lax.dynamic_index_in_dim(right, i % right.shape[0], keepdims=False)
-        return a @ b
-
-    carry = jnp.zeros((batch, rows, columns) if batch > 1 else (rows, columns))
-    return max(_turn_seconds(turn, carry, devices, left, right) - _empty_turn(devices), 0.0)
-
-
-@functools.cache
-def _empty_turn(devices: int) -> float:
-    """Seconds of a loop's turn that does next to nothing, with 2 kB of carry."""
-    return _turn_seconds(lambda i, carry: carry + 1, jnp.zeros(512), devices)
-
-
-@functools.cache
-def _seconds_of_a_byte(devices: int) -> float:
+def _seconds_of_a_copied_byte(devices: int) -> float:
     """Seconds of a byte read or written where arrays of 32 MiB are copied, one on each device."""
     arrays = [np.ones((2, 2**23), np.float32) for _ in range(devices)]
 
@@ -202,8 +171,8 @@ def _seconds_of_a_byte(devices: int) -> float:
 def _function(devices: int) -> float:
     """Seconds of an exponential of a number in cache."""
     carry = jnp.zeros(2**12)
-    seconds = _turn_seconds(lambda i, carry: jnp.exp(-carry), carry, devices)
-    return max(seconds - _empty_turn(devices), 0.0) / carry.size
+    seconds = step_seconds(lambda i, carry: jnp.exp(-carry), carry, devices)
+    return max(seconds - empty_step(devices), 0.0) / carry.size
 
 
 @functools.cache
@@ -211,35 +180,10 @@ def _number(devices: int) -> float:
     """Seconds of a multiplication or an addition of a number in cache, of 16 one after another."""
     carry = jnp.zeros(2**12)
 
-    def turn(i, carry):
+    def step(i, carry):
         for _ in range(8):
             carry = carry * 0.5 + 1.0
         return carry
 
-    seconds = _turn_seconds(turn, carry, devices)
-    return max(seconds - _empty_turn(devices), 0.0) / carry.size / 16
-
-
-def _turn_seconds(turn: Callable[..., Any], carry: Any, devices: int, *arguments: Any) -> float:
-    """Seconds of `carry = turn(i, carry, *arguments)`, on so many devices at once."""
-
-    def loop(count, carry, *arguments):
-        return jax.lax.fori_loop(0, count, lambda i, c: turn(i, c, *arguments), carry)
-
-    mesh = Mesh(np.asarray(jax.local_devices()[:devices]), ("batch",))
-    everywhere = PartitionSpec()
-    program = jax.jit(
-        jax.shard_map(loop, mesh=mesh, in_specs=everywhere, out_specs=everywhere, check_vma=False)
-    )
-
-    def seconds(count: int) -> float:
-        start = time.perf_counter()
-        jax.block_until_ready(program(count, carry, *arguments))
-        return time.perf_counter() - start
-
-    seconds(1)
-    count = 1
-    while (taken := seconds(count)) < SECONDS / 4:
-        count *= 4
-    count = max(1, round(count * SECONDS / taken))
-    return median(seconds(count) for _ in range(REPEATS)) / count
+    seconds = step_seconds(step, carry, devices)
+    return max(seconds - empty_step(devices), 0.0) / carry.size / 16

@@ -1,4 +1,4 @@
-"""The throughput study: the work of a program, and that layers split over cores are whole."""
+"""Architectures in the speed study: what a program does, and layers split over cores."""
 
 from __future__ import annotations
 
@@ -12,14 +12,8 @@ import pytest
 from tests.full import full
 
 
-@pytest.fixture
-def study(scripts):
-    """Imports the study's modules."""
-    return scripts("throughput")
-
-
 def test_products_within_loops_count_as_often_as_the_loops_turn(study):
-    roofline = study("roofline")
+    own_form = study("own_form")
 
     def cell(matrix, xs):
         def turn(h, x):
@@ -27,34 +21,34 @@ def test_products_within_loops_count_as_often_as_the_loops_turn(study):
 
         return jax.lax.scan(turn, jnp.zeros((4, 8)), xs)
 
-    work = roofline.work_of(cell, np.zeros((8, 8), np.float32), np.zeros((10, 4, 8), np.float32))
-    assert work.products == Counter({roofline.Product(1, 4, 8, 8): 10})
+    work = own_form.work_of(cell, np.zeros((8, 8), np.float32), np.zeros((10, 4, 8), np.float32))
+    assert work.products == Counter({own_form.Product(1, 4, 8, 8): 10})
     assert work.turns == 10
     assert work.functions == 10 * 4 * 8
     assert work.numbers == 10 * 4 * 8
 
 
 def test_batched_products_and_those_in_calls_and_gradients_are_told_by_their_sizes(study):
-    roofline = study("roofline")
+    own_form = study("own_form")
 
     @jax.checkpoint
     def scores(q, k):
         return jnp.einsum("bnqk,bnsk->bnqs", q, k)
 
     q, k = np.zeros((2, 3, 5, 7), np.float32), np.zeros((2, 3, 11, 7), np.float32)
-    assert roofline.work_of(scores, q, k).products == {roofline.Product(6, 5, 7, 11): 1}
+    assert own_form.work_of(scores, q, k).products == {own_form.Product(6, 5, 7, 11): 1}
 
     def slopes(q, k, cotangent):
         return jax.vjp(scores, q, k)[1](cotangent)
 
-    found = roofline.work_of(slopes, q, k, np.zeros((2, 3, 5, 11), np.float32)).products
+    found = own_form.work_of(slopes, q, k, np.zeros((2, 3, 5, 11), np.float32)).products
     # dq = c k, dk = c^T q, in either order of their sides.
     sizes = {(each.batch, each.inner, *sorted((each.rows, each.columns))) for each in found}
     assert {(6, 11, 5, 7), (6, 5, 7, 11)} <= sizes
 
 
 def test_a_convolution_of_all_inputs_is_a_product_and_one_of_each_by_itself_is_not(study):
-    roofline = study("roofline")
+    own_form = study("own_form")
 
     def convolved(xs, kernel, groups=1):
         return jax.lax.conv_general_dilated(
@@ -67,58 +61,52 @@ def test_a_convolution_of_all_inputs_is_a_product_and_one_of_each_by_itself_is_n
         )
 
     xs = np.zeros((2, 9, 4), np.float32)
-    work = roofline.work_of(convolved, xs, np.zeros((3, 4, 6), np.float32))
-    assert work.products == {roofline.Product(1, 18, 12, 6): 1}
-    each = roofline.work_of(lambda *a: convolved(*a, groups=4), xs, np.zeros((3, 1, 4), np.float32))
+    work = own_form.work_of(convolved, xs, np.zeros((3, 4, 6), np.float32))
+    assert work.products == {own_form.Product(1, 18, 12, 6): 1}
+    each = own_form.work_of(lambda *a: convolved(*a, groups=4), xs, np.zeros((3, 1, 4), np.float32))
     assert not each.products and each.numbers == 2 * 2 * 9 * 4 * 3
 
 
 def test_what_the_backward_pass_needs_is_kept_less_what_goes_in(study):
-    roofline = study("roofline")
+    own_form = study("own_form")
     x = np.zeros((16, 4), np.float32)
-    # Of tanh its output; of a sum nothing.
-    assert roofline.kept_bytes(jnp.tanh, x) == x.nbytes
-    assert roofline.kept_bytes(jnp.sum, x) == 0
+    # Of x e^x the exponential beside x; of a sum nothing.
+    assert own_form.kept_bytes(lambda x: jax.lax.mul(jax.lax.exp(x), x), x) == x.nbytes
+    assert own_form.kept_bytes(jnp.sum, x) == 0
 
 
 def test_a_roofline_has_a_time_for_every_kind_of_work(study, monkeypatch):
-    roofline = study("roofline")
-    monkeypatch.setattr(roofline, "_one_product", lambda *sizes: 2.0)
-    for name, value in (("seconds_of_a_byte", 3.0), ("empty_turn", 5.0)):
-        monkeypatch.setattr(roofline, f"_{name}", lambda devices, value=value: value)
-    monkeypatch.setattr(roofline, "_function", lambda devices: 7.0)
-    monkeypatch.setattr(roofline, "_number", lambda devices: 11.0)
-    work = roofline.Work(Counter({roofline.Product(1, 2, 3, 4): 10}), 100, 1000, 10_000)
-    found = roofline.roofline(work, 7, 1)
+    own_form = study("own_form")
+    taken = {"_seconds_of_a_copied_byte": 3.0, "empty_step": 5.0, "_function": 7.0, "_number": 11.0}
+    for name, value in taken.items():
+        monkeypatch.setattr(own_form, name, lambda devices, value=value: value)
+    monkeypatch.setattr(own_form, "product_seconds", lambda *sizes: 2.0)
+    work = own_form.Work(Counter({own_form.Product(1, 2, 3, 4): 10}), 100, 1000, 10_000)
+    found = own_form.roofline(work, 7, 1)
     assert found == (20.0, 21.0, 500.0, 117_000.0)
     assert found.seconds == 541.0
 
 
 def test_every_layer_of_the_menu_takes_part(study):
-    names = study("layers").menu()
+    names = study("menu_layers").menu()
     assert len(names) == 34 and {"gru", "mamba", "transformer"} <= set(names)
 
 
 @pytest.mark.parametrize("name", ["gru", full("rg_lru")])
 def test_a_batch_split_over_devices_gives_the_gradients_of_the_whole(study, name):
-    layers = study("layers")
+    layers = study("menu_layers")
     if len(jax.local_devices()) < 2:
         pytest.skip("one device")
-    one, two = (layers.Pass(name, layers.Shape(4, 6, 8), devices).run() for devices in (1, 2))
+    one, two = (
+        layers.Pass(name, study("shapes").Shape(4, 6, 8, 8), devices).run() for devices in (1, 2)
+    )
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_programs_run_in_turn_and_the_first_run_does_not_count(study):
-    ran = []
-    found = study("turns").in_turns({name: lambda n=name: ran.append(n) for name in "ab"}, 3)
-    assert ran == list("abababab")
-    assert set(found) == {"a", "b"} and min(found.values()) >= 0
-
-
 def test_a_layer_that_is_not_there_is_told(study, capsys):
     with pytest.raises(SystemExit):
-        study("run").main(["gruu"])
+        study("architectures").main(["gruu"])
     assert "no layer gruu" in capsys.readouterr().err
 
 
