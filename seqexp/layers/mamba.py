@@ -15,6 +15,7 @@ from seqexp.cells.protocol import Activation
 from seqexp.cells.sizes import require_number, require_sizes, require_whole
 from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.stepwise import StepwiseLayer
+from seqexp.parameters import Undecayed
 from seqexp.recurrences import selective_scan
 from seqexp.recurrences.discretize import log_steps, require_discretization
 from seqexp.recurrences.masking import where_mask
@@ -96,7 +97,7 @@ class Mamba(nnx.Module):
         # The inverse of softplus.
         self.step_bias = nnx.Param(step + jnp.log(-jnp.expm1(-step)))
         rates = jnp.log(jnp.arange(1, state + 1, dtype=step.dtype))
-        self.recurrent_log = nnx.Param(jnp.tile(rates[:, None], (1, inner)))
+        self.recurrent_log = Undecayed(jnp.tile(rates[:, None], (1, inner)))
         self.skip = nnx.Param(jnp.ones(inner))
         self.output_kernel = nnx.Param(draw(rngs.params(), (inner, features)))
 

@@ -16,6 +16,7 @@ from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.heads import head_width, join_heads, split_heads
 from seqexp.layers.selective_decay import SelectiveDecay
 from seqexp.layers.stepwise import StepwiseLayer
+from seqexp.parameters import Undecayed
 from seqexp.recurrences import chunked, matrix_state
 from seqexp.recurrences.masking import where_mask
 from seqexp.types import Array, KeyArray
@@ -85,7 +86,7 @@ class Mamba2(nnx.Module):
             mixed, mixed, width=convolution, depthwise=True, rngs=rngs
         )
         self.decay = SelectiveDecay(heads, rngs=rngs)
-        self.skip = nnx.Param(jnp.ones((heads, 1)))
+        self.skip = Undecayed(jnp.ones((heads, 1)))
         self.norm = nnx.RMSNorm(inner, epsilon=1e-5, rngs=rngs)
         self.leave = nnx.Linear(inner, features, use_bias=False, rngs=rngs)
 

@@ -14,6 +14,7 @@ from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_sizes
 from seqexp.layers.heads import head_width, join_heads, split_heads
 from seqexp.layers.stepwise import StepwiseLayer
+from seqexp.parameters import Undecayed
 from seqexp.recurrences import chunked, matrix_state
 from seqexp.recurrences.exponential_gates import stabilized, stabilized_step
 from seqexp.recurrences.masking import where_mask
@@ -91,7 +92,7 @@ class MLSTM(nnx.Module):
         self.gate_kernel = nnx.Param(jnp.zeros((in_features, 2 * heads)))
         input_bias = 0.1 * jax.random.normal(rngs.params(), (heads,))
         self.gate_bias = nnx.Param(jnp.concatenate([input_bias, jnp.linspace(3.0, 6.0, heads)]))
-        self.norm_scale = nnx.Param(jnp.ones((heads, self.value_width)))
+        self.norm_scale = Undecayed(jnp.ones((heads, self.value_width)))
         self.leave = nnx.Linear(values, features, use_bias=False, rngs=rngs)
 
     @property

@@ -15,6 +15,7 @@ from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_number, require_sizes, require_whole
 from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.stepwise import StepwiseLayer
+from seqexp.parameters import Undecayed
 from seqexp.recurrences import linear
 from seqexp.recurrences.bounded_sqrt import bounded_sqrt
 from seqexp.recurrences.masking import where_mask
@@ -87,7 +88,7 @@ class RGLRU(nnx.Module):
         )
         in_blocks = jax.nn.initializers.lecun_normal(batch_axis=0)
         self.gate_kernel = nnx.Param(in_blocks(rngs.params(), (blocks, block, 2 * block)))
-        self.gate_bias = nnx.Param(jnp.zeros((blocks, 2 * block)))
+        self.gate_bias = Undecayed(jnp.zeros((blocks, 2 * block)))
         fastest = jax.random.uniform(rngs.params(), (inner,), minval=0.9, maxval=0.999)
         a = fastest ** (1 / C)
         self.recurrent_lambda = nnx.Param(jnp.log(a) - jnp.log1p(-a))

@@ -15,6 +15,7 @@ from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.layers.heads import head_width, join_heads, split_heads, unit
 from seqexp.layers.stepwise import StepwiseLayer
+from seqexp.parameters import Undecayed
 from seqexp.recurrences import chunked, matrix_state
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.normalize import normalize
@@ -58,8 +59,8 @@ class LowRank(nnx.Module):
         rngs: nnx.Rngs,
     ):
         draw = jax.nn.initializers.orthogonal(0.1 * max(1.0, math.sqrt(rank / features)))
-        self.down = nnx.Param(jnp.zeros((in_features, rank)))
-        self.up = nnx.Param(draw(rngs.params(), (rank, features)))
+        self.down = Undecayed(jnp.zeros((in_features, rank)))
+        self.up = Undecayed(draw(rngs.params(), (rank, features)))
         self.bias = None if bias is None else nnx.Param(bias)
 
     def __call__(self, xs: Array, f: Any) -> Array:
@@ -127,7 +128,7 @@ class RWKV7(nnx.Module):
         require_whole(rank=rank, gate_rank=gate_rank)
         inner = heads * width
         places = jnp.arange(in_features) / in_features
-        self.shares = nnx.Param(jnp.stack([1 - places**power for power in SHARES.values()]))
+        self.shares = Undecayed(jnp.stack([1 - places**power for power in SHARES.values()]))
         self.receptance, self.key, self.value = (
             nnx.Param(jax.nn.initializers.orthogonal(size)(rngs.params(), (in_features, inner)))
             for size in (1.0, 0.1, 1.0)
@@ -141,11 +142,11 @@ class RWKV7(nnx.Module):
         rate = 0.3 * zigzag + 0.4 * (line - 0.5) - 0.19
         self.rate = LowRank(in_features, rank, inner, bias=rate, rngs=rngs)
         self.gate = LowRank(in_features, gate_rank, inner, bias=None, rngs=rngs)
-        self.removed_scale = nnx.Param((0.71 - 0.1 * (line - 0.5)).reshape(heads, width))
-        self.replaced_share = nnx.Param(jnp.full((heads, width), 1.02, jnp.float32))
-        self.bonus = nnx.Param(jnp.full((heads, width), -0.04, jnp.float32))
-        self.norm_scale = nnx.Param(jnp.ones((heads, width)))
-        self.norm_shift = nnx.Param(jnp.zeros((heads, width)))
+        self.removed_scale = Undecayed((0.71 - 0.1 * (line - 0.5)).reshape(heads, width))
+        self.replaced_share = Undecayed(jnp.full((heads, width), 1.02, jnp.float32))
+        self.bonus = Undecayed(jnp.full((heads, width), -0.04, jnp.float32))
+        self.norm_scale = Undecayed(jnp.ones((heads, width)))
+        self.norm_shift = Undecayed(jnp.zeros((heads, width)))
         self.leave = nnx.Linear(inner, features, use_bias=False, rngs=rngs)
 
     @property

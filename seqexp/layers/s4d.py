@@ -14,6 +14,7 @@ from seqexp.cells.sizes import require_sizes
 from seqexp.layers.entrance import Entrance
 from seqexp.layers.glu import GLU, Glu
 from seqexp.layers.stepwise import StepwiseLayer
+from seqexp.parameters import Undecayed
 from seqexp.recurrences import diagonal_filter
 from seqexp.recurrences.complex_pairs import Pair, times
 from seqexp.recurrences.discretize import (
@@ -93,8 +94,8 @@ class S4D(nnx.Module):
         n = jnp.arange(half)
         imaginary = math.pi * n if init == "lin" else state / math.pi * (state / (2 * n + 1) - 1)
         ones = jnp.ones((features, half))
-        self.recurrent_log_real = nnx.Param(math.log(0.5) * ones)
-        self.recurrent_imaginary = nnx.Param(imaginary * ones)
+        self.recurrent_log_real = Undecayed(math.log(0.5) * ones)
+        self.recurrent_imaginary = Undecayed(imaginary * ones)
         self.log_step = nnx.Param(log_steps(rngs.params(), (features,), dt_min, dt_max))
         # Complex numbers of variance 1.
         self.output_kernel = nnx.Param(

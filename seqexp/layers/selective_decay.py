@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Float
 
+from seqexp.parameters import Undecayed
 from seqexp.types import Array
 
 
@@ -30,12 +31,12 @@ class SelectiveDecay(nnx.Module):
 
     def __init__(self, heads: int, keys: int = 1, *, rngs: nnx.Rngs):
         rates = jax.random.uniform(rngs.params(), (heads, 1), minval=1.0, maxval=16.0)
-        self.recurrent_log_rate = nnx.Param(jnp.log(rates))
+        self.recurrent_log_rate = Undecayed(jnp.log(rates))
         low, high = math.log(0.001), math.log(0.1)
         drawn = jax.random.uniform(rngs.params(), (heads, keys), minval=low, maxval=high)
         step = jnp.exp(drawn)
         # The inverse of softplus, log(exp(step) - 1).
-        self.bias = nnx.Param(step + jnp.log(-jnp.expm1(-step)))
+        self.bias = Undecayed(step + jnp.log(-jnp.expm1(-step)))
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

@@ -36,7 +36,7 @@ RENAMED = {
 its identity."""
 
 
-ONCE_ABSENT = {"trainer": {"precision": "float32"}}
+ONCE_ABSENT = {"trainer": {"precision": "float32"}, "optimizer": {"decayed": "all"}}
 """Options that earlier records lack, by their nodes: with these values they count as missing."""
 
 
@@ -181,6 +181,9 @@ def without_absent(config: Mapping[str, Any]) -> Mapping[str, Any]:
             kept[name] = {
                 key: v for key, v in node.items() if key not in absent or v != absent[key]
             }
+    if isinstance(node := kept.get("optimizer"), Mapping) and node.get("weight_decay") == 0:
+        # Nothing decays, whatever it would reach.
+        kept["optimizer"] = {key: v for key, v in node.items() if key != "decayed"}
     return kept
 
 

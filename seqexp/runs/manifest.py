@@ -25,6 +25,7 @@ PACKAGES = (
 TRAINED_BY = (
     "compiling.py",
     "errors.py",
+    "parameters.py",
     "types.py",
     "recurrences",
     "cells",

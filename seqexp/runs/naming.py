@@ -19,6 +19,8 @@ CHOICE = "choice of "
 PRECISION = "trainer.precision"
 """A cost of the model, in evaluation and training alike: models of two precisions are compared."""
 NOTHING = "null"
+DECAYED = "optimizer.decayed"
+"""Tells nothing of a run without weight decay."""
 USUAL = {f"{node}.{key}": v for node, own in ONCE_ABSENT.items() for key, v in own.items()}
 """What earlier records lack, and what they mean by it."""
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -117,7 +119,10 @@ def told(settings: Mapping[str, str], run: Mapping[str, Any]) -> dict[str, str]:
 
 def without_usual(settings: Mapping[str, str]) -> dict[str, str]:
     """Settings less those that earlier records lack, where they have the values of these."""
-    return {key: value for key, value in settings.items() if USUAL.get(key) != value}
+    told = {key: value for key, value in settings.items() if USUAL.get(key) != value}
+    if settings.get("optimizer.weight_decay") in ("0", "0.0"):
+        told.pop(DECAYED, None)
+    return told
 
 
 def shared(configs: list[dict[str, str]]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from flax import nnx
 
 from seqexp.laws import layers
 from seqexp.laws.extremes import EXTREMES
+from seqexp.training.optimizer import matrices
 from seqexp.types import Features, TaskSpec
 from tests.full import ARCHITECTURES, full
 from tests.test_configs import menu, point
@@ -84,3 +85,22 @@ def test_the_gated_deltanet_of_the_menu_has_the_widths_of_its_authors():
     layer: Any = nnx.eval_shape(lambda: layer_of("gated_deltanet", 64))
     mixer = layer.mixer
     assert (mixer.heads * mixer.key_width, mixer.heads * mixer.value_width) == (48, 96)
+
+
+MATRICES = {
+    "rwkv7": {"kernel", "receptance", "key", "value"},
+    "rwkv7_channel_mixing": {"kernel", "key"},
+    "tcn": {"kernel", "directions"},
+    "lmu": {"kernel", "encoder"},
+    "sru": {"kernel", "recurrent_weights"},
+}
+"""By layer, how the names of its matrices end, where they are not kernels alone. The decays, time
+steps, skips and norms of all others are left alone by weight decay, as in their authors' code."""
+
+
+@pytest.mark.parametrize("name", menu("layer"))
+def test_weight_decay_reaches_the_matrices_of_a_layer(name):
+    decayed = matrices(nnx.state(nnx.eval_shape(lambda: layer_of(name))))
+    for path, decays in nnx.to_flat_state(decayed):
+        *_, last = (part for part in path if isinstance(part, str))
+        assert decays == last.endswith(tuple(MATRICES.get(name, {"kernel"}))), path

@@ -258,6 +258,16 @@ def test_products_in_float32_are_what_earlier_records_say_nothing_of() -> None:
     assert of(precision="bfloat16") != of()
 
 
+def test_what_decays_counts_where_something_does() -> None:
+    def of(weight_decay: float, **decayed: str) -> str:
+        optimizer = {"weight_decay": weight_decay, **decayed}
+        return identity({**CONFIG, "optimizer": optimizer}, HASHES, "cpu")
+
+    assert of(0.0) == of(0.0, decayed="all") == of(0, decayed="matrices")
+    assert of(0.1) == of(0.1, decayed="all"), "what earlier records say nothing of"
+    assert of(0.1, decayed="matrices") != of(0.1)
+
+
 @pytest.mark.parametrize("target", RENAMED)
 def test_the_names_of_today_are_those_of_the_signature(target: str) -> None:
     module, _, name = target.rpartition(".")

@@ -49,7 +49,7 @@ def experiment(cell: Any) -> Experiment:
     return Experiment(
         model=model,
         task=Adding(length=8, valid_examples=1, test_examples=1),
-        optimizer=Optimizer(optax.identity(), warmup_cosine(warmup=0.0, final=0.1)),
+        optimizer=Optimizer(optax.identity(), warmup_cosine(warmup=0.0, final=0.1), "all"),
         steps=10,
         batch_size=5,
         eval_every=5,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 
+from seqexp.parameters import Undecayed
 from seqexp.training import Hyper, Optimizer
 from seqexp.training.schedules import constant, warmup_cosine
+from seqexp.types import SeqexpError
 
 
 def one_step(optimizer, params, grads, rate, decay, clip, progress=0.0) -> np.ndarray:
@@ -41,3 +45,42 @@ def test_the_schedule_scales_the_rate_and_the_decay():
     optimizer = Optimizer(optax.identity(), warmup_cosine(warmup=0.5, final=0))
     ours = one_step(optimizer, jnp.array([2.0]), jnp.array([1.0]), 0.1, 0.5, float("inf"), 0.25)
     np.testing.assert_allclose(ours, 2 - 0.05 * (1 + 0.5 * 2), rtol=1e-6)
+
+
+class Parts(nnx.Module):
+    """A layer's parameters of each kind."""
+
+    def __init__(self):
+        self.linear = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+        self.norm = nnx.RMSNorm(3, rngs=nnx.Rngs(0))
+        self.norm_of_heads = Undecayed(jnp.ones((2, 3)))
+
+
+def test_weight_decay_reaches_matrices_alone():
+    params = nnx.state(Parts())
+    after = one_step_of(Optimizer(optax.identity(), constant(), "matrices"), params)
+    shrunk = jax.tree.map(lambda new, old: new / old, after, params)
+    np.testing.assert_allclose(shrunk.linear.kernel[...], 0.95, rtol=1e-6)
+    for kept in (after.linear.bias, after.norm.scale, after.norm_of_heads):
+        before = jnp.zeros(3) if kept is after.linear.bias else jnp.ones(kept.shape)
+        np.testing.assert_array_equal(kept[...], before)
+
+
+def one_step_of(rule, params):
+    """The parameters after a step with a gradient of 0."""
+    transformation = rule.transformation(Hyper(0, 0.1, 0.5, 1.0).traced(), jnp.float32(0))
+    nothing = jax.tree.map(jnp.zeros_like, params)
+    updates, _ = transformation.update(nothing, transformation.init(params), params)
+    return optax.apply_updates(params, updates)
+
+
+def test_weight_decay_reaches_everything_that_is_asked_for():
+    rule = Optimizer(optax.identity(), constant(), "all")
+    params = {"bias": jnp.ones(3), "kernel": jnp.ones((3, 2))}
+    for value in one_step_of(rule, params).values():
+        np.testing.assert_allclose(value, 0.95, rtol=1e-6)
+
+
+def test_what_decays_is_one_of_two():
+    with pytest.raises(SeqexpError, match="decayed must be matrices or all, not 'none'"):
+        Optimizer(optax.identity(), constant(), "none")
