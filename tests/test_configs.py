@@ -158,13 +158,14 @@ def test_every_experiment_composes_with_the_grid_that_it_names(name):
     params = config.hydra.sweeper.params
     assert params, "an experiment is a sweep"
     assert config.study == name, "its runs go to a folder of its name"
-    for key, value in params.items():
-        choices = str(value).replace(" ", "").split(",")
-        if key in ("model", "task"):  # That each file of these composes is tested above.
-            assert set(choices) <= set(menu(key))
-            choices = choices[:1]
-        for choice in choices:
-            assert point(f"experiment={name}", f"{key}={choice}").build()
+    grid = {key: str(value).replace(" ", "").split(",") for key, value in params.items()}
+    for key in ("model", "task"):  # That each file of these composes is tested above.
+        assert set(grid.get(key, ())) <= set(menu(key))
+    firsts = {key: choices[0] for key, choices in grid.items()}
+    for key, choices in grid.items():
+        for choice in choices[:1] if key in ("model", "task") else choices:
+            overrides = (f"{k}={v}" for k, v in (firsts | {key: choice}).items())
+            assert point(f"experiment={name}", *overrides).build()
 
 
 def test_the_menu_is_found_in_the_checkout():
