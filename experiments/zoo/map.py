@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
+from kinds import KIND, KINDS
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,16 +23,6 @@ from seqexp.analysis.looks import COLOURS
 from seqexp.analysis.notation import digits
 from seqexp.analysis.table import tabulate
 
-KINDS = {
-    "classic and nonlinear": (
-        "rnn irnn lstm gru mgu ugrnn indrnn sru antisymmetric cornn lem exprnn slstm"
-    ),
-    "diagonal, linear": "qrnn min_gru min_lstm lru s4d s5 rg_lru mamba",
-    "matrix state": "linear_attention retnet gla mamba2 mlstm deltanet gated_deltanet kda rwkv7",
-    "memory unit": "lmu",
-    "not recurrent": "transformer sliding_window tcn",
-}
-KIND = {model: kind for kind, models in KINDS.items() for model in models.split()}
 MARKS = ["o", "s", "^", "D", "X"]
 COSTS = {
     "carry_bytes": "state after the training length, bytes",

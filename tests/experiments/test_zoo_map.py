@@ -1,8 +1,9 @@
-"""The map of the zoo: what of a task is learned, between its baseline and its best score."""
+"""The zoo: what of a task is learned, between its baseline and its best score, and its costs."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,13 +17,16 @@ from matplotlib.figure import Figure
 PLACE = Path(__file__).parents[2] / "experiments" / "zoo" / "map.py"
 
 
-@pytest.fixture(scope="module")
-def zoo() -> Any:
-    of = importlib.util.spec_from_file_location("zoo_map", PLACE)
-    assert of is not None and of.loader is not None
-    module = importlib.util.module_from_spec(of)
-    of.loader.exec_module(module)
-    return module
+@pytest.fixture
+def module(monkeypatch) -> Callable[[str], Any]:
+    """Imports a script of the study."""
+    monkeypatch.syspath_prepend(str(PLACE.parent))
+    return importlib.import_module
+
+
+@pytest.fixture
+def zoo(module) -> Any:
+    return module("map")
 
 
 def table(zoo: Any) -> pd.DataFrame:
@@ -82,3 +86,41 @@ def test_a_map_is_drawn(zoo, tmp_path):
         zoo.picture(chosen, zoo.learned(study(zoo), chosen), tmp_path / "map.svg")
     text = (tmp_path / "map.svg").read_text(encoding="utf-8")
     assert all(f">{model}<" in text for model in zoo.KIND)
+
+
+def measured(zoo: Any, folder: Path) -> Path:
+    """Costs of all models at two lengths: the step takes 2 ms at 64, and grows with the length."""
+    for n, model in enumerate(zoo.KIND):
+        place = folder / model
+        place.mkdir()
+        rows = [
+            (model, varied, length, 2e-3 * length / 64, 1e-3, 5e-6, 64_000 * length, 100 + n)
+            for varied, length in (("", 16), ("length", 64), ("length", 8192))
+        ]
+        names = "model varied length step_seconds prefill_seconds decode_seconds_per_token"
+        columns = [*names.split(), "program_bytes", "carry_bytes"]
+        pd.DataFrame(rows, columns=columns).to_csv(place / "cost.csv")
+    return folder
+
+
+def test_costs_of_a_sequence_are_told_of_a_token(zoo, module, tmp_path, capsys):
+    costs = module("costs")
+    rows = costs.measured(measured(zoo, tmp_path))
+    assert sorted(set(rows["length"])) == [64, 8192]
+    costs.table(rows)
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "| lstm |" in line)
+    # 2 ms of 64 steps, 1 ms of 64 and of 8,192; 5 us; 64 kB a token; of the third model.
+    assert line == "| lstm | 31.2 | 31.2 | 15.6 | 0.122 | 5.00 | 5.00 | 64.0 | 64.0 | 102 | 102 |"
+    with matplotlib.rc_context():
+        costs.picture(rows, tmp_path / "costs.svg")
+    text = (tmp_path / "costs.svg").read_text(encoding="utf-8")
+    assert all(f">{model}<" in text for model in zoo.KIND)
+
+
+def test_costs_that_are_not_whole_are_refused_by_name(zoo, module, tmp_path):
+    costs = module("costs")
+    with pytest.raises(SystemExit, match="no cost.csv"):
+        costs.measured(tmp_path)
+    (measured(zoo, tmp_path) / "s5" / "cost.csv").unlink()
+    with pytest.raises(SystemExit, match="s5$"):
+        costs.measured(tmp_path)
