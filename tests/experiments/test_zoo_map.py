@@ -12,7 +12,6 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 PLACE = Path(__file__).parents[2] / "experiments" / "zoo" / "map.py"
 
@@ -72,12 +71,15 @@ def test_a_study_that_is_not_whole_is_refused_by_name(zoo):
 
 
 def test_names_of_points_in_one_place_do_not_cover_each_other(zoo):
-    ax = Figure().add_subplot()
-    ax.set(xscale="log")
     models = list(zoo.KIND)
-    zoo._name(ax, dict.fromkeys(models, 100.0) | {"tcn": 1e4}, dict.fromkeys(models, 0.0))
-    heights = sorted(text.get_position()[1] for text in ax.texts if text.get_text() != "tcn")
-    assert len(ax.texts) == len(models) and min(np.diff(heights)) > zoo.HIGH * 0.9
+    x, y = dict.fromkeys(models, 0.5) | {"tcn": 0.9}, dict.fromkeys(models, 0.0)
+    placed = zoo.boxes(x, y)
+    assert sorted(placed) == sorted(models)
+    assert placed["tcn"].height == 0 and placed["tcn"].left > 0.9
+    for one in models:
+        assert not any(placed[one].meets(placed[other]) for other in models if other != one)
+        far = placed[one].left - x[one], x[one] - placed[one].right
+        assert 0 < max(far) < 0.05, "beside its point"
 
 
 def test_a_map_is_drawn(zoo, tmp_path):
