@@ -15,6 +15,8 @@ QUERIES_AT_ONCE = 512
 their square memory holds one block's share."""
 MOST_BLOCKS = 16
 """More would take long to compile; above 8,192 queries the blocks become longer instead."""
+NARROW, LEAST_BAND = 128, 32
+"""The longest window whose queries go in bands, and the least number of queries in one."""
 
 
 def attend(
@@ -43,6 +45,8 @@ def attend(
         window: how many steps are seen; None for all.
     """
     count, before = queries.shape[1], keys.shape[1] - queries.shape[1]
+    if window is not None and window <= NARROW and count > 2 * max(window, LEAST_BAND):
+        return _in_bands(queries, keys, values, query_places, key_places, window)
     if count <= QUERIES_AT_ONCE:
         return _attend(queries, keys, values, query_places, key_places, window)
     size = max(QUERIES_AT_ONCE, -(-count // MOST_BLOCKS))
@@ -76,6 +80,52 @@ def _attend(
         seen &= distance < window
     weights = jax.nn.softmax(jnp.where(seen, scores, -jnp.inf), axis=-1)
     return jnp.einsum("bnut,btnk->bunk", weights, values)
+
+
+def _in_bands(
+    queries: Array,
+    keys: Array,
+    values: Array,
+    query_places: Array,
+    key_places: Array,
+    window: int,
+) -> Array:
+    """Attention of bands of queries, all at once.
+
+    Each band sees its own keys and those of the band before it, the first one the cache.
+    """
+    count, before = queries.shape[1], keys.shape[1] - queries.shape[1]
+    size = max(window, LEAST_BAND)
+    missing = -count % size
+
+    def bands(part: Array, filling: Array | int = 0) -> Array:
+        rest = jnp.broadcast_to(filling, (part.shape[0], missing, *part.shape[2:]))
+        whole = jnp.concatenate([part, rest.astype(part.dtype)], axis=1)
+        return whole.reshape(part.shape[0], -1, size, *part.shape[2:])
+
+    def with_earlier(part: Array) -> Array:
+        return jnp.concatenate([part[:, :-1], part[:, 1:]], axis=2)
+
+    # What fills the last band stands behind all queries, and sees itself.
+    behind = query_places[:, -1:] + 1 + jnp.arange(missing, dtype=query_places.dtype)
+    own_keys, own_values, own_places = (part[:, before:] for part in (keys, values, key_places))
+    first = _attend(
+        queries[:, :size],
+        keys[:, : before + size],
+        values[:, : before + size],
+        query_places[:, :size],
+        key_places[:, : before + size],
+        window,
+    )
+    later = jax.vmap(partial(_attend, window=window), in_axes=1, out_axes=1)(
+        bands(queries)[:, 1:],
+        with_earlier(bands(own_keys)),
+        with_earlier(bands(own_values)),
+        bands(query_places, behind)[:, 1:],
+        with_earlier(bands(own_places, behind)),
+    )
+    ys = jnp.concatenate([first, later.reshape(later.shape[0], -1, *later.shape[3:])], axis=1)
+    return ys[:, :count]
 
 
 def rotated(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,9 +52,22 @@ def test_outputs_are_those_of_the_equations(options):
         np.testing.assert_allclose(ys[:, row], right, atol=1e-10)
 
 
-@pytest.mark.parametrize("window", [full(None), 5], ids=["all", "window"])
-def test_queries_in_blocks_are_queries_at_once(window, monkeypatch):
+WAYS = {
+    "blocks": (None, {"QUERIES_AT_ONCE": 3}),
+    "blocks of a window": (5, {"QUERIES_AT_ONCE": 3, "NARROW": 0}),
+    "bands": (5, {"LEAST_BAND": 1}),
+    "bands of more than the window": (3, {"LEAST_BAND": 4}),
+    "bands that fill up": (4, {"LEAST_BAND": 1}),
+    "bands of one step": (1, {"LEAST_BAND": 1}),
+}
+"""By way of computing queries in parts: the window, and what makes 12 or 13 steps take it."""
+
+
+@pytest.mark.parametrize("way", [full(way) if way == "blocks" else way for way in WAYS])
+def test_queries_in_parts_are_queries_at_once(way, monkeypatch):
+    window, constants = WAYS[way]
     made = drawn(lambda: layer(window=window), np.float32)
+    steps = 12 if way == "bands that fill up" else 13
 
     def run(xs, carry):
         def outputs(xs):
@@ -61,12 +76,26 @@ def test_queries_in_blocks_are_queries_at_once(window, monkeypatch):
         return made.unroll(xs, None, carry), jax.grad(outputs)(xs)
 
     for carry in (None, unroll(made, inputs(4).astype(np.float32), made.initial_carry(B, 30))[1]):
-        xs = inputs(13, seed=1).astype(np.float32)
+        xs = inputs(steps, seed=1).astype(np.float32)
         whole = quick_jit(run)(xs, carry)
-        monkeypatch.setattr(recurrence, "QUERIES_AT_ONCE", 3)
+        for name, value in constants.items():
+            monkeypatch.setattr(recurrence, name, value)
         parts = quick_jit(lambda *inputs: run(*inputs))(xs, carry)
         monkeypatch.undo()
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), parts, whole)
+
+
+def test_a_narrow_window_takes_time_and_memory_of_the_length_alone():
+    def products(steps):
+        xs = jnp.zeros((1, steps, 2, 4))
+        places = jnp.arange(steps)[None]
+        jaxpr = jax.make_jaxpr(partial(recurrence.attend, window=32))(xs, xs, xs, places, places)
+        shapes = [e.outvars[0].aval.shape for e in jaxpr.eqns if e.primitive.name == "dot_general"]
+        return sum(np.prod(shape) for shape in shapes)
+
+    # Scores of 64 keys and 4 sums for each query of 2 heads; the first band has 32 keys.
+    assert products(32 * 5) == 2 * (32 * 36 + 32 * 4 * 68)
+    assert products(32 * 50) == 2 * (32 * 36 + 32 * 49 * 68)
 
 
 def test_a_window_needs_no_longer_cache():
