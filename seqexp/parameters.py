@@ -6,5 +6,6 @@ from flax import nnx
 
 
 class Undecayed(nnx.Param):
-    """A parameter of two or more axes that is no matrix of weights, such as a decay of each unit or
-    the scale of a norm of each head: weight decay leaves it alone, as it leaves every vector."""
+    """A parameter of two or more axes that weight decay leaves alone, as it leaves every vector:
+    decays of each unit, scales of a norm of each head, vectors of several gates, or a matrix that
+    its authors exempt."""

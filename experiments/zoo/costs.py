@@ -1,11 +1,15 @@
 """What each architecture costs at growing lengths, as a table and as a picture.
 
 `python experiments/zoo/costs.py runs/zoo/cost` prints the table as Markdown, of what `seqexp cost`
-has measured there, and draws `costs.svg` here.
+has measured there, and draws `costs.svg` here. For each MODEL:
+
+    seqexp cost experiment=zoo model=MODEL task=associative_recall_short trainer.batch_size=1 \\
+        optimizer.learning_rate=1e-2 --lengths 64,512,2048,8192 --name MODEL
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -20,7 +24,6 @@ from seqexp.analysis import canvas
 from seqexp.analysis.looks import COLOURS
 from seqexp.analysis.notation import count, digits, tick
 
-BATCH = 1
 PANELS = {
     "step_seconds": ("training step, µs a token", 1e6),
     "prefill_seconds": ("whole sequence at once, evaluation, µs a token", 1e6),
@@ -34,7 +37,13 @@ WHOLE = ("step_seconds", "prefill_seconds", "program_bytes")
 
 def measured(folder: Path) -> pd.DataFrame:
     """What was measured at growing lengths: a row a model and length, in units of the panels."""
-    found = [pd.read_csv(path) for path in sorted(folder.glob("*/cost.csv"))]
+    found = []
+    for path in sorted(folder.glob("*/cost.csv")):
+        of = json.loads(path.with_name("cost.json").read_text(encoding="utf-8"))["configs"]
+        for each in of:
+            if (size := each["config"]["trainer"]["batch_size"]) != 1:
+                raise SystemExit(f"{path}: measured with trainer.batch_size of {size}, not 1")
+        found.append(pd.read_csv(path))
     if not found:
         raise SystemExit(f"{folder}: no cost.csv")
     rows = pd.concat(found)
@@ -42,8 +51,12 @@ def measured(folder: Path) -> pd.DataFrame:
     if missing := sorted(KIND.keys() - set(rows["model"])):
         raise SystemExit(f"not in {folder}: {', '.join(missing)}")
     for cost, (_, unit) in PANELS.items():
-        rows[cost] = rows[cost] * unit / (BATCH * rows["length"] if cost in WHOLE else 1)
-    return rows.drop_duplicates(["model", "length"]).sort_values("length")
+        rows[cost] = rows[cost] * unit / (rows["length"] if cost in WHOLE else 1)
+    rows = rows.drop_duplicates(["model", "length"]).sort_values("length")
+    every = set(rows["length"])
+    if uneven := sorted(m for m, own in rows.groupby("model")["length"] if set(own) != every):
+        raise SystemExit(f"{folder}: not all lengths of {', '.join(uneven)}")
+    return rows
 
 
 def table(rows: pd.DataFrame) -> None:
@@ -54,7 +67,7 @@ def table(rows: pd.DataFrame) -> None:
     print(f"| model | {' | '.join(names)} |\n|---{'|---' * len(names)}|")
     for model in KIND:
         values = [(cost, at.loc[(model, length), cost]) for cost in PANELS for length in ends]
-        cells = [count(int(v)) if cost == "carry_bytes" else digits(v) for cost, v in values]
+        cells = [count(v) if cost == "carry_bytes" else digits(v) for cost, v in values]
         print(f"| {model} | {' | '.join(cells)} |")
 
 

@@ -71,6 +71,7 @@ def tables(study: Study, chosen: pd.DataFrame, way: pd.DataFrame) -> None:
     """Print the scores of each model on each task, and those of parity at greater lengths."""
     goals = dict(zip(chosen["task"], chosen["goal"], strict=True))
     scores = chosen.set_index(["model", "task"])["test"].to_dict()
+    labels = chosen.loc[chosen["task"] == PARITY].set_index("model")["label"].to_dict()
     names: list[str] = []
     for task, goal in goals.items():
         names += [f"{task} {'↑' if goal == 'max' else '↓'}", *(LONGER if task == PARITY else ())]
@@ -80,7 +81,7 @@ def tables(study: Study, chosen: pd.DataFrame, way: pd.DataFrame) -> None:
         for task in goals:
             cells.append(digits(scores.get((model, task), float("nan"))))
             if task == PARITY:
-                cells += [digits(value) for value in _at_lengths(study, model)]
+                cells += [digits(value) for value in _at_lengths(study, labels[model])]
         print(f"| {model} | {' | '.join(cells)} | {way.loc[model].mean():.2f} |")
     told = [
         f"{task}: {digits(value)} {name}"
@@ -90,11 +91,10 @@ def tables(study: Study, chosen: pd.DataFrame, way: pd.DataFrame) -> None:
     print(f"\nBaselines: {'; '.join(told)}.")
 
 
-def _at_lengths(study: Study, model: str) -> list[float]:
-    """The accuracies of parity at greater lengths, of the rate that validation chose."""
-    runs = study.runs
-    own = runs.loc[(runs["task"] == PARITY) & (runs["model"] == model) & runs["valid"].notna()]
-    return [own.loc[own["valid"].idxmax(), f"length {n}/accuracy"] for n in LONGER]
+def _at_lengths(study: Study, setting: str) -> list[float]:
+    """The accuracies of parity at greater lengths, of a setting; NaN where it diverged."""
+    own = study.runs.loc[(study.runs["task"] == PARITY) & (study.runs["label"] == setting)]
+    return [own[f"length {n}/accuracy"].mean() for n in LONGER]
 
 
 def picture(chosen: pd.DataFrame, way: pd.DataFrame, path: Path) -> None:
@@ -124,7 +124,7 @@ def picture(chosen: pd.DataFrame, way: pd.DataFrame, path: Path) -> None:
                     x, y = at.loc[models, cost], scores[models]
                     axis.plot(x, y, mark, color=colour, markersize=5, label=kind)
                 ends = at[cost].min(), at[cost].max()
-                wide = ends[1] / ends[0]
+                wide = max(ends[1] / ends[0], 1.1)
                 axis.set_xlim(ends[0] / wide**0.12, ends[1] * wide**0.2)
                 _name(axis, at.loc[scores.index, cost].to_dict(), scores.to_dict())
             own[0].set_ylabel(said)

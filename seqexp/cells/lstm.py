@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from seqexp.cells.initializers import Initializer, gate_kernel
 from seqexp.cells.protocol import SIGMOID, TANH, Activation, DropoutMasks
 from seqexp.cells.sizes import require_flag, require_number, require_sizes
+from seqexp.parameters import Undecayed
 from seqexp.recurrences import cudnn, lstm
 from seqexp.recurrences.normalize import normalize
 from seqexp.recurrences.products import project
@@ -108,7 +109,7 @@ class LSTM(nnx.Module):
         bias = jnp.zeros((gates, features))
         bias = bias.at[0].set(-forget_bias) if coupled else bias.at[1].set(forget_bias)
         self.bias = nnx.Param(bias.reshape(-1))
-        self.peephole = nnx.Param(jnp.zeros((gates - 1, features))) if peepholes else None
+        self.peephole = Undecayed(jnp.zeros((gates - 1, features))) if peepholes else None
         self.layer_norm = layer_norm
         if layer_norm:
             self.scale_input = nnx.Param(jnp.ones(gates * features))

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from seqexp.cells.fused import Equations, FusedCell, masked, refuse_hidden
 from seqexp.cells.protocol import SIGMOID, Activation, DropoutMasks
 from seqexp.cells.sizes import require_number, require_sizes
+from seqexp.parameters import Undecayed
 from seqexp.recurrences.fused import Products
 from seqexp.recurrences.products import affine
 from seqexp.types import Array
@@ -63,7 +64,7 @@ class SRU(FusedCell):
         kernels = 3 if in_features == features else 4
         kernel = _uniform(rngs, (in_features, kernels * features), math.sqrt(3 / in_features))
         self.input_kernel = nnx.Param(kernel.at[:, : 2 * features].multiply(math.sqrt(0.5)))
-        self.recurrent_weights = nnx.Param(_uniform(rngs, (2, features), math.sqrt(3 / 2)))
+        self.recurrent_weights = Undecayed(_uniform(rngs, (2, features), math.sqrt(3 / 2)))
         self.bias = nnx.Param(jnp.zeros(2 * features).at[features:].set(highway_bias))
 
     @property

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from seqexp.cells.sizes import require_number, require_sizes
 from seqexp.layers.entrance import Entrance
 from seqexp.layers.glu import GLU, Glu
+from seqexp.parameters import Undecayed
 from seqexp.recurrences import linear, state_space
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.state_space import StateSpace
@@ -79,7 +80,7 @@ class LRU(nnx.Module):
         self.recurrent_theta = nnx.Param(theta)
         # 1 - |lambda|^2 by expm1, which is exact where |lambda| is close to 1.
         self.gamma = nnx.Param(0.5 * jnp.log(-jnp.expm1(-2 * jnp.exp(nu))))
-        self.input_kernel = nnx.Param(
+        self.input_kernel = Undecayed(
             normal(rngs.params(), (features, 2 * size)) / math.sqrt(2 * features)
         )
         self.output_kernel = nnx.Param(

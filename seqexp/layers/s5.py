@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.layers.entrance import Entrance
 from seqexp.layers.glu import GLU, Glu
+from seqexp.parameters import Undecayed
 from seqexp.recurrences import linear, state_space
 from seqexp.recurrences.complex_pairs import times
 from seqexp.recurrences.discretize import (
@@ -95,7 +96,7 @@ class S5(nnx.Module):
         self.log_step = nnx.Param(log_steps(rngs.params(), (half,), dt_min, dt_max))
         # B = V^* B_0 and C = C_0 V of real B_0 and complex C_0.
         entering = _turned(vectors.conj(), jax.random.normal(rngs.params(), (state, features)))
-        self.input_kernel = nnx.Param(jnp.concatenate(entering).T / features**0.5)
+        self.input_kernel = Undecayed(jnp.concatenate(entering).T / features**0.5)
         real, imaginary = jax.random.normal(rngs.params(), (2, state, features)) / state**0.5
         leaving = _turned(vectors, real), _turned(vectors, imaginary)
         leaving = leaving[0][0] - leaving[1][1], leaving[0][1] + leaving[1][0]

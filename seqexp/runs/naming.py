@@ -20,7 +20,7 @@ PRECISION = "trainer.precision"
 """A cost of the model, in evaluation and training alike: models of two precisions are compared."""
 NOTHING = "null"
 DECAYED = "optimizer.decayed"
-"""Tells nothing of a run without weight decay."""
+"""Told of runs with weight decay alone."""
 USUAL = {f"{node}.{key}": v for node, own in ONCE_ABSENT.items() for key, v in own.items()}
 """What earlier records lack, and what they mean by it."""
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -119,10 +119,11 @@ def told(settings: Mapping[str, str], run: Mapping[str, Any]) -> dict[str, str]:
 
 def without_usual(settings: Mapping[str, str]) -> dict[str, str]:
     """Settings less those that earlier records lack, where they have the values of these."""
-    told = {key: value for key, value in settings.items() if USUAL.get(key) != value}
-    if settings.get("optimizer.weight_decay") in ("0", "0.0"):
-        told.pop(DECAYED, None)
-    return told
+    own = {key: value for key, value in settings.items() if USUAL.get(key) != value}
+    own.pop(DECAYED, None)
+    if settings.get("optimizer.weight_decay", "0") not in ("0", "0.0"):
+        own[DECAYED] = settings.get(DECAYED, USUAL[DECAYED])
+    return own
 
 
 def shared(configs: list[dict[str, str]]) -> dict[str, str]:
@@ -200,7 +201,8 @@ def _varying(known: Sequence[Mapping[str, str]], counts: Callable[[str], bool]) 
 
 
 def _differ(known: Sequence[Mapping[str, str]], key: str) -> bool:
-    return len({each.get(key) for each in known}) > 1
+    # What decays is no difference to those of which nothing does.
+    return len({each.get(key) for each in known if key != DECAYED or key in each}) > 1
 
 
 def _place(choice: str, settings: Sequence[str]) -> str | None:

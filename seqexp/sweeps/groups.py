@@ -101,6 +101,7 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     ids: list[str] = []
     groups: dict[str, dict[str, Planned]] = {}
     shares: dict[str, _Shared] = {}
+    placed: dict[str, str] = {}
     idle: dict[str, dict[str, None]] = {}
     wrong: dict[str, list[str]] = {}
     # Points that are the same but for their seeds share all but their identities.
@@ -114,7 +115,8 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
             wrong.setdefault(str(planned), []).append(name)
             continue
         ids.append(planned.info.id)
-        key = share.key
+        # What has no effect on a run may still divide groups: its first one trains it.
+        key = placed.setdefault(planned.info.id, share.key)
         shares.setdefault(key, share)
         idle.setdefault(key, {}).update(dict.fromkeys(share.without_effect))
         groups.setdefault(key, {}).setdefault(planned.info.id, planned)

@@ -37,6 +37,8 @@ class _Solved:
 
 OF_A_STEP = ("batch_size", "batch_devices", "precision")
 """Keys of `trainer` that what a step costs depends on."""
+NOT_OF_A_STEP = (*TRACED, "decayed")
+"""Keys of `optimizer` that it does not depend on."""
 
 
 def match_widths(points: Sequence[Point], data: Data) -> list[Point]:
@@ -95,7 +97,7 @@ def question(point: Point) -> dict[str, Any]:
     return {
         "model": {k: v for k, v in config["model"].items() if k != "features"},
         "task": config["task"],
-        "optimizer": {k: v for k, v in config["optimizer"].items() if k not in TRACED},
+        "optimizer": {k: v for k, v in config["optimizer"].items() if k not in NOT_OF_A_STEP},
         "trainer": {k: v for k, v in trainer.items() if k in OF_A_STEP},
         "match": config["match"],
     }

@@ -27,9 +27,10 @@ class Optimizer:
             `optax.scale_by_adam()`.
         schedule: s, a factor of the learning rate as a function of the progress in [0, 1].
         decayed: what weight decay reaches. "matrices": parameters of two or more axes, less those
-            that a layer makes `Undecayed`. Biases, the scales of norms, the decays and time steps
-            of linear recurrences are left alone, as in their authors' code. "all": everything, as
-            in optax and torch.
+            that a layer makes `Undecayed`. Vectors are left alone: biases, the scales of norms, the
+            decays and time steps of linear recurrences (as in their authors' code), a skew matrix
+            held as its entries. "all": everything, as in optax and torch, and as before there was
+            a choice.
 
     Raises:
         SeqexpError: for another `decayed`.

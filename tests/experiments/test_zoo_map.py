@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,7 +103,13 @@ def measured(zoo: Any, folder: Path) -> Path:
         names = "model varied length step_seconds prefill_seconds decode_seconds_per_token"
         columns = [*names.split(), "program_bytes", "carry_bytes"]
         pd.DataFrame(rows, columns=columns).to_csv(place / "cost.csv")
+        _measured_with(place, batch_size=1)
     return folder
+
+
+def _measured_with(place: Path, batch_size: int) -> None:
+    configs = [{"config": {"trainer": {"batch_size": batch_size}}}]
+    (place / "cost.json").write_text(json.dumps({"configs": configs}))
 
 
 def test_costs_of_a_sequence_are_told_of_a_token(zoo, module, tmp_path, capsys):
@@ -123,6 +130,16 @@ def test_costs_that_are_not_whole_are_refused_by_name(zoo, module, tmp_path):
     costs = module("costs")
     with pytest.raises(SystemExit, match="no cost.csv"):
         costs.measured(tmp_path)
-    (measured(zoo, tmp_path) / "s5" / "cost.csv").unlink()
+    measured(zoo, tmp_path)
+    _measured_with(tmp_path / "gru", batch_size=32)
+    with pytest.raises(SystemExit, match="batch_size of 32, not 1"):
+        costs.measured(tmp_path)
+    _measured_with(tmp_path / "gru", batch_size=1)
+    table = pd.read_csv(tmp_path / "gru" / "cost.csv")
+    table.iloc[:-1].to_csv(tmp_path / "gru" / "cost.csv")
+    with pytest.raises(SystemExit, match="not all lengths of gru$"):
+        costs.measured(tmp_path)
+    table.to_csv(tmp_path / "gru" / "cost.csv")
+    (tmp_path / "s5" / "cost.csv").unlink()
     with pytest.raises(SystemExit, match="s5$"):
         costs.measured(tmp_path)

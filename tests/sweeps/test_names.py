@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from seqexp.sweeps.groups import plan
 from seqexp.sweeps.names import group_names, run_names
 from seqexp.sweeps.outcome import Outcome
 from seqexp.sweeps.progress import print_outcomes
+from seqexp.sweeps.widths import question
 from seqexp.types import SeqexpError
 from tests.sweeps.tiny import TINY, runs, seqexp
 from tests.test_configs import point
@@ -39,6 +41,35 @@ def test_runs_and_groups_are_named_by_what_varies():
         "gru optimizer=rmsprop on digits",
     ]
     assert run_names(points[:1]) == ["gru digits seed 0"]
+
+
+def decaying(*decayed: str):
+    """Points without and with weight decay."""
+    return [
+        point(*SIZES, "model=gru", f"optimizer.weight_decay={much}", *of)
+        for of in ([f"optimizer.decayed={what}"] for what in decayed)
+        for much in (0, 0.1)
+    ]
+
+
+def test_what_decays_is_told_where_something_does_and_more_than_one_thing():
+    assert run_names(decaying("matrices")) == [
+        "gru digits weight_decay=0 seed 0",
+        "gru digits weight_decay=0.1 seed 0",
+    ]
+    assert run_names(decaying("matrices", "all"))[1::2] == [
+        "gru digits weight_decay=0.1 decayed=matrices seed 0",
+        "gru digits weight_decay=0.1 decayed=all seed 0",
+    ]
+
+
+def test_what_would_decay_makes_no_second_run_and_no_second_width():
+    points = decaying("matrices", "all")
+    groups, ids = plan(points)
+    assert ids[0] == ids[2] and len(set(ids)) == 3
+    assert [len(group.members) for group in groups] == [2, 1]
+    matched = (replace(each, config={**each.config, "match": None}) for each in points)
+    assert len({str(question(each)) for each in matched}) == 1
 
 
 def test_mistaken_points_are_named_by_what_varies():
