@@ -25,11 +25,11 @@ from seqexp.analysis.looks import COLOURS
 from seqexp.analysis.notation import count, digits, tick
 
 PANELS = {
-    "step_seconds": ("training step, µs a token", 1e6),
-    "prefill_seconds": ("whole sequence at once, evaluation, µs a token", 1e6),
-    "decode_seconds_per_token": ("step by step, µs a token", 1e6),
-    "program_bytes": ("memory of a training step, kB a token", 1e-3),
-    "carry_bytes": ("state behind the sequence, bytes", 1.0),
+    "step_seconds": ("training step, µs a token", "train µs", 1e6),
+    "prefill_seconds": ("whole sequence at once, evaluation, µs a token", "whole µs", 1e6),
+    "decode_seconds_per_token": ("step by step, µs a token", "step µs", 1e6),
+    "program_bytes": ("memory of a training step, kB a token", "memory kB", 1e-3),
+    "carry_bytes": ("state behind the sequence, bytes", "state B", 1.0),
 }
 WHOLE = ("step_seconds", "prefill_seconds", "program_bytes")
 """What is measured of a sequence, and told of a token."""
@@ -50,7 +50,7 @@ def measured(folder: Path) -> pd.DataFrame:
     rows = rows.loc[rows["varied"] == "length"]
     if missing := sorted(KIND.keys() - set(rows["model"])):
         raise SystemExit(f"not in {folder}: {', '.join(missing)}")
-    for cost, (_, unit) in PANELS.items():
+    for cost, (_, _, unit) in PANELS.items():
         rows[cost] = rows[cost] * unit / (rows["length"] if cost in WHOLE else 1)
     rows = rows.drop_duplicates(["model", "length"]).sort_values("length")
     every = set(rows["length"])
@@ -63,7 +63,7 @@ def table(rows: pd.DataFrame) -> None:
     """Print each cost at the shortest and the longest length."""
     ends = rows["length"].min(), rows["length"].max()
     at = rows.set_index(["model", "length"])
-    names = [f"{name}, {length:,}" for name, _ in PANELS.values() for length in ends]
+    names = [f"{name}, {length:,}" for _, name, _ in PANELS.values() for length in ends]
     print(f"| model | {' | '.join(names)} |\n|---{'|---' * len(names)}|")
     for model in KIND:
         values = [(cost, at.loc[(model, length), cost]) for cost in PANELS for length in ends]
@@ -78,7 +78,7 @@ def picture(rows: pd.DataFrame, path: Path) -> None:
         axes = figure.subplots(len(KINDS), len(PANELS), sharex=True, sharey="col")
         for own, (kind, models) in zip(axes, KINDS.items(), strict=True):
             lines: dict[str, Line2D] = {}
-            for axis, (cost, (name, _)) in zip(own, PANELS.items(), strict=True):
+            for axis, (cost, (name, *_)) in zip(own, PANELS.items(), strict=True):
                 axis.set(xscale="log", yscale="log")
                 for each in (axis.xaxis, axis.yaxis):
                     each.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
