@@ -69,7 +69,7 @@ LONG = (
     "laws/test_laws.py::test_own_code",
     "laws/test_laws.py::test_the_command_prints_a_line_a_law",
     "layers/test_attention.py::test_a_full_cache",
-    "layers/test_attention.py::test_queries_in_blocks",
+    "layers/test_attention.py::test_queries_in_parts",
     "layers/test_layer_laws.py::test_layers_keep_the_laws_in_float32",
     "layers/test_recurrent_layers.py::test_both_directions_in_one_scan",
     "layers/test_tcn.py::test_it_sees",

@@ -85,6 +85,7 @@ def mel_filters(
         )
     low, high = hz_to_mel(fmin, scale), hz_to_mel(fmax, scale)
     ends = mel_to_hz(np.linspace(low, high, mels + 2), scale)
+    ends[[0, -1]] = fmin, fmax  # there and back is rounded, by each processor in its own way
     bins = np.fft.rfftfreq(n_fft, 1 / rate)[:, None]
     widths = np.diff(ends)
     rising = (bins - ends[:-2]) / widths[:-1]
