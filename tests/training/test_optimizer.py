@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,14 +61,14 @@ class Parts(nnx.Module):
 def test_weight_decay_reaches_matrices_alone():
     params = nnx.state(Parts())
     after = one_step_of(Optimizer(optax.identity(), constant(), "matrices"), params)
-    shrunk = jax.tree.map(lambda new, old: new / old, after, params)
+    shrunk: Any = jax.tree.map(lambda new, old: new / old, after, params)
     np.testing.assert_allclose(shrunk.linear.kernel[...], 0.95, rtol=1e-6)
     for kept in (after.linear.bias, after.norm.scale, after.norm_of_heads):
         before = jnp.zeros(3) if kept is after.linear.bias else jnp.ones(kept.shape)
         np.testing.assert_array_equal(kept[...], before)
 
 
-def one_step_of(rule, params):
+def one_step_of(rule: Optimizer, params: Any) -> Any:
     """The parameters after a step with a gradient of 0."""
     transformation = rule.transformation(Hyper(0, 0.1, 0.5, 1.0).traced(), jnp.float32(0))
     nothing = jax.tree.map(jnp.zeros_like, params)
@@ -82,5 +84,6 @@ def test_weight_decay_reaches_everything_that_is_asked_for():
 
 
 def test_what_decays_is_one_of_two():
+    unknown: Any = "none"
     with pytest.raises(SeqexpError, match="decayed must be matrices or all, not 'none'"):
-        Optimizer(optax.identity(), constant(), "none")
+        Optimizer(optax.identity(), constant(), decayed=unknown)
