@@ -18,11 +18,10 @@ from kinds import KIND, KINDS
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from seqexp.analysis import canvas
 from seqexp.analysis.looks import COLOURS
-from seqexp.analysis.notation import count, digits, tick
+from seqexp.analysis.notation import count, digits
 
 PANELS = {
     "step_seconds": ("training step, µs a token", "train µs", 1e6),
@@ -80,9 +79,8 @@ def picture(rows: pd.DataFrame, path: Path) -> None:
             lines: dict[str, Line2D] = {}
             for axis, (cost, (name, *_)) in zip(own, PANELS.items(), strict=True):
                 axis.set(xscale="log", yscale="log")
-                for each in (axis.xaxis, axis.yaxis):
-                    each.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-                    each.set_minor_formatter(NullFormatter())
+                for each, values in ((axis.xaxis, rows["length"]), (axis.yaxis, rows[cost])):
+                    canvas.set_ticks(each, values.min(), values.max(), logarithmic=True)
                 for model in KIND:
                     of = rows.loc[rows["model"] == model]
                     if model not in models.split():

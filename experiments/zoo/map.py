@@ -16,12 +16,11 @@ from kinds import KIND, KINDS
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from seqexp.analysis import canvas, load
 from seqexp.analysis.load import Study
 from seqexp.analysis.looks import COLOURS
-from seqexp.analysis.notation import digits, tick
+from seqexp.analysis.notation import digits
 from seqexp.analysis.table import tabulate
 
 MARKS = ["o", "s", "^", "D", "X"]
@@ -116,9 +115,6 @@ def picture(chosen: pd.DataFrame, way: pd.DataFrame, path: Path) -> None:
         for own, (said, (scores, at)) in zip(axes, rows.items(), strict=True):
             for axis, (cost, name) in zip(own, COSTS.items(), strict=True):
                 axis.set(xscale="log", xlabel=name, ylim=(BOTTOM, TOP))
-                axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-                axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-                axis.xaxis.set_minor_formatter(NullFormatter())
                 for kind, colour, mark in zip(KINDS, COLOURS, MARKS, strict=False):
                     models = [m for m in scores.index if KIND[m] == kind]
                     x, y = at.loc[models, cost], scores[models]
@@ -126,6 +122,7 @@ def picture(chosen: pd.DataFrame, way: pd.DataFrame, path: Path) -> None:
                 ends = at[cost].min(), at[cost].max()
                 wide = max(ends[1] / ends[0], 1.1)
                 axis.set_xlim(ends[0] / wide**0.12, ends[1] * wide**0.2)
+                canvas.set_ticks(axis.xaxis, *ends, logarithmic=True)
                 _name(axis, at.loc[scores.index, cost].to_dict(), scores.to_dict())
             own[0].set_ylabel(said)
         handles, labels = axes[0, 0].get_legend_handles_labels()

@@ -88,7 +88,7 @@ def fit_x(ax: Axes, values: Iterable[float], within: Iterable[float] = ()) -> No
     low, high, logarithmic = _range(values, within)
     ax.set_xscale("log" if logarithmic else "linear")
     ax.set_xlim(low, high)
-    _set_ticks(ax.xaxis, low, high, logarithmic)
+    set_ticks(ax.xaxis, low, high, logarithmic)
 
 
 def fit_y(ax: Axes, values: Iterable[float], within: Iterable[float] = ()) -> None:
@@ -97,7 +97,7 @@ def fit_y(ax: Axes, values: Iterable[float], within: Iterable[float] = ()) -> No
     if logarithmic:
         ax.set_yscale("log", nonpositive="clip")
     ax.set_ylim(low, high)
-    _set_ticks(ax.yaxis, low, high, logarithmic)
+    set_ticks(ax.yaxis, low, high, logarithmic)
 
 
 def set_steps_x(ax: Axes, values: Iterable[float]) -> None:
@@ -186,7 +186,7 @@ def _range(values: Iterable[float], within: Iterable[float]) -> tuple[float, flo
     return low - margin, high + margin, False
 
 
-def _set_ticks(axis: Axis, low: float, high: float, logarithmic: bool) -> None:
+def set_ticks(axis: Axis, low: float, high: float, logarithmic: bool) -> None:
     """Few ticks, plainly written; on a logarithmic axis 1, 2 and 5 where there are few decades."""
     if logarithmic:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))

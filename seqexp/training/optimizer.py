@@ -22,6 +22,8 @@ class Optimizer:
         g <- g min(1, clip_norm / |g|)
         theta <- theta - learning_rate s(step / steps) (scale(g) + weight_decay theta)
 
+    where the last term is of what `decayed` names alone.
+
     Args:
         scale: the optax transformation that makes a direction of a gradient, for example
             `optax.scale_by_adam()`.

@@ -77,11 +77,13 @@ def test_queries_in_parts_are_queries_at_once(way, monkeypatch):
 
     for carry in (None, unroll(made, inputs(4).astype(np.float32), made.initial_carry(B, 30))[1]):
         xs = inputs(steps, seed=1).astype(np.float32)
-        whole = quick_jit(run)(xs, carry)
+        whole, at_once = quick_jit(run)(xs, carry), jax.make_jaxpr(run)(xs, carry)
         for name, value in constants.items():
             monkeypatch.setattr(recurrence, name, value)
-        parts = quick_jit(lambda *inputs: run(*inputs))(xs, carry)
+        again = partial(run)  # which nothing has been compiled of
+        parts, in_parts = quick_jit(again)(xs, carry), jax.make_jaxpr(again)(xs, carry)
         monkeypatch.undo()
+        assert str(in_parts) != str(at_once)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), parts, whole)
 
 
