@@ -121,7 +121,7 @@ def without_usual(settings: Mapping[str, str]) -> dict[str, str]:
     """Settings less those that earlier records lack, where they have the values of these."""
     own = {key: value for key, value in settings.items() if USUAL.get(key) != value}
     own.pop(DECAYED, None)
-    if settings.get("optimizer.weight_decay", "0") not in ("0", "0.0"):
+    if settings.get("optimizer.weight_decay", "0") not in ("0", "0.0", "-0.0"):
         own[DECAYED] = settings.get(DECAYED, USUAL[DECAYED])
     return own
 
