@@ -1,4 +1,4 @@
-"""The jobs of a cluster that train the runs of a study, as who submits them writes them down."""
+"""The jobs that train the runs of a study, as who submits them writes them down."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ FORMAT = 1
 JOBS = ".jobs"
 """The folder of a study's jobs."""
 
-Executor = Literal["submitit", "ray"]
+Executor = Literal["submitit", "ray", "processes"]
 State = Literal["submitted", "ended", "failed"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A group of runs that was handed to a cluster.
+    """A group of runs that was handed to an executor.
 
     Attributes:
         key: names it, and its file.
         executor: which handed it over.
         folder: the name of its own folder, beside the file: each time that it is submitted another.
-        handle: by which the cluster knows it.
+        handle: by which the executor knows it.
         group: the name, for people, of the group that it trains.
         runs: their ids.
         submitted_at: the time, in ISO format.

@@ -17,13 +17,10 @@ from typing import Any
 from seqexp.data.extras import needs
 from seqexp.runs import jobs
 from seqexp.sweeps.executors.settings import Ray
-from seqexp.sweeps.executors.worker import work
+from seqexp.sweeps.executors.worker import LOG, work
 from seqexp.types import SeqexpError, first_line
 
 NAMESPACE = "seqexp"
-LOG = "log.txt"
-"""What a job prints, in its folder."""
-
 PASSED_ON = ("SEQEXP_", "JAX_", "XLA_")
 """What variables of the environment begin with that jobs get as this process has them. Ray writes
 these into its logs."""

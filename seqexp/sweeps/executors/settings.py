@@ -117,8 +117,35 @@ class Ray:
             )
 
 
-Settings = Local | Submitit | Ray
-SETTINGS = {each.name: each for each in (Local, Submitit, Ray)}
+@dataclass(frozen=True)
+class Processes:
+    """In processes of this machine.
+
+    Args:
+        cpus: cores of a process.
+        processes: that run at once; None for as many as there are cores for.
+        members_per_job: a larger group is split; None for never.
+        tries: how often a job is started, if it dies.
+
+    Raises:
+        SeqexpError: for a number that is out of its range.
+    """
+
+    cpus: int = 1
+    processes: int | None = None
+    members_per_job: int | None = None
+    tries: int = 3
+    name: ClassVar[str] = "processes"
+
+    def __post_init__(self) -> None:
+        _require(
+            f"executor={self.name}: executor", 1, cpus=self.cpus, processes=self.processes,
+            members_per_job=self.members_per_job, tries=self.tries,
+        )  # fmt: skip
+
+
+Settings = Local | Processes | Submitit | Ray
+SETTINGS = {each.name: each for each in (Local, Processes, Submitit, Ray)}
 """By the name that `executor=` chooses."""
 
 
@@ -148,6 +175,10 @@ def executor_of(settings: Settings) -> Executor | None:
         from seqexp.sweeps.executors.slurm import Slurm
 
         return Slurm(settings)
+    if isinstance(settings, Processes):
+        from seqexp.sweeps.executors.on_processes import OnProcesses
+
+        return OnProcesses(settings)
     if isinstance(settings, Ray):
         from seqexp.sweeps.executors.on_ray import OnRay
 

@@ -14,19 +14,24 @@ from seqexp.sweeps.executors.work import Work, write_result, write_started
 from seqexp.types import SeqexpError, reason
 
 
-def work(job: str) -> None:
+LOG = "log.txt"
+"""What a job prints, in its folder, where nothing else keeps it."""
+
+
+def work(job: str, pinned: bool = False) -> None:
     """Train the points of a job, on its own cores; the result goes to its folder.
 
     Whatever goes wrong is written there too. Only a process that dies writes nothing.
 
     Args:
         job: its folder.
+        pinned: whether this process runs on cores of its own already.
     """
     folder = Path(job)
     try:
         asked = Work.read(folder)
         write_started(folder)
-        with _as_if_called_there(asked), own_cores(asked.cpus):
+        with _as_if_called_there(asked), own_cores(None if pinned else asked.cpus):
             from seqexp.sweeps.execute import execute
             from seqexp.training.start import start_jax
 

@@ -1,0 +1,52 @@
+"""A process that does jobs, one after another: `python -m seqexp.sweeps.executors.serve CPUS`.
+
+It reads the folder of a job, as a JSON string, from each line of stdin, and writes an empty line to
+stdout when the job is done. It ends when stdin does, in the middle of a job too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+
+from seqexp.runs import endings
+from seqexp.sweeps.executors.cores import own_cores
+from seqexp.sweeps.executors.worker import LOG, work
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(waiting,), daemon=True).start()
+    answers = os.dup(1)
+    # JAX starts its threads once, so all jobs have the same cores.
+    with own_cores(int(sys.argv[1])):
+        while True:
+            job = waiting.get()
+            _print_to(Path(job) / LOG)
+            work(job, pinned=True)
+            os.write(answers, b"\n")
+
+
+def _read(waiting: queue.SimpleQueue[str]) -> None:
+    for line in sys.stdin:
+        waiting.put(json.loads(line))
+    # The sweep has ended, or was killed: what runs here is to be gone on with by another.
+    endings.end()
+    os._exit(0)
+
+
+def _print_to(path: Path) -> None:
+    """What this process prints goes to a file from now on."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.close(log)
+
+
+if __name__ == "__main__":
+    main()
