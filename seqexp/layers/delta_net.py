@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from seqexp.cells.protocol import Activation
-from seqexp.cells.sizes import require_flag, require_sizes
+from seqexp.cells.sizes import require_sizes
+from seqexp.layers.delta_rule import DeltaCarry, DeltaGates, DeltaRule, largest_beta
 from seqexp.layers.heads import ConvolvedHeads, head_width, join_heads
-from seqexp.layers.stepwise import StepwiseLayer
-from seqexp.recurrences import chunked, matrix_state
-from seqexp.recurrences.masking import where_mask
-from seqexp.types import Array, KeyArray
+from seqexp.recurrences import chunked
+from seqexp.types import Array
 
 
-class DeltaCarry(NamedTuple):
-    """`state` `[B, N, K, V]`, keys by values, and `convolution` `[B, S, N (2 K + V)]`, the last S
-    inputs of the convolutions; () without them."""
-
-    state: Float[Array, "B N K V"]
-    convolution: Any
-
-
-class DeltaNet(nnx.Module):
+class DeltaNet(DeltaRule):
     """DeltaNet (Schlag et al. 2021, https://arxiv.org/abs/2102.11174; in the form of Yang et al.
     2024, https://arxiv.org/abs/2406.06484).
 
@@ -52,8 +42,6 @@ class DeltaNet(nnx.Module):
         SeqexpError: for impossible options.
     """
 
-    causal = True
-
     def __init__(
         self,
         in_features: int,
@@ -70,7 +58,7 @@ class DeltaNet(nnx.Module):
         self.in_features = in_features
         self.out_features = features
         self.heads = heads
-        self.head_features = width = head_width(features, heads)
+        self.key_width = self.value_width = width = head_width(features, heads)
         self.largest_beta = largest_beta(negative_eigenvalues)
         self.chunk = chunk
         self.enter = ConvolvedHeads(
@@ -90,36 +78,6 @@ class DeltaNet(nnx.Module):
         """None: the state is multiplied by what the inputs say."""
         return ()
 
-    def initial_carry(self, batch_size: int, max_length: int) -> DeltaCarry:
-        """Zeros, whatever the length."""
-        shape = (batch_size, self.heads, self.head_features, self.head_features)
-        past = self.enter.initial_carry(batch_size, max_length)
-        return DeltaCarry(jnp.zeros(shape, self.leave.kernel.dtype), past)
-
-    def unroll(
-        self,
-        xs: Float[Array, "T B D"],
-        mask: Bool[Array, "T B"] | None = None,
-        carry: DeltaCarry | None = None,
-        *,
-        key: KeyArray | None = None,
-    ) -> tuple[Float[Array, "T B P"], DeltaCarry]:
-        """All steps: `[T, B, D]` to `[T, B, P]`, 0 at padding, and the final carry."""
-        steps, batch_size, _ = xs.shape
-        carry = self.initial_carry(batch_size, steps) if carry is None else carry
-        qkv, past = self.enter.unroll(xs, mask, carry.convolution)
-        ys, state = chunked.delta(*qkv, self._beta(xs), None, carry.state, mask, self.chunk)
-        ys = self._leaving(ys)
-        return where_mask(mask, ys, jnp.zeros_like(ys)), DeltaCarry(state, past)
-
-    def step(
-        self, carry: DeltaCarry, x: Float[Array, "B D"]
-    ) -> tuple[DeltaCarry, Float[Array, "B P"]]:
-        """One step: `[B, D]` to `[B, P]`."""
-        qkv, past = self.enter.step(x, carry.convolution)
-        state, y = matrix_state.delta(carry.state, *qkv, self._beta(x), None)
-        return DeltaCarry(state, past), self._leaving(y)
-
     @property
     def activation_kinds(self) -> Mapping[str, Activation]:
         """beta as "update"."""
@@ -127,24 +85,12 @@ class DeltaNet(nnx.Module):
 
     def activations(self, carry: DeltaCarry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
         """beta, `[B, N]`, as "update"."""
-        return {"update": join_heads(self._beta(x))}
+        return {"update": join_heads(self.gates_of(x).beta)}
 
-    def stepwise(self) -> StepwiseLayer:
-        """The same matrices, step after step."""
-        return StepwiseLayer(self)
+    def gates_of(self, xs: Float[Array, "*S D"]) -> DeltaGates:
+        """beta alone."""
+        return DeltaGates(self.largest_beta * jax.nn.sigmoid(self.beta(xs))[..., None], None, None)
 
-    def _beta(self, xs: Array) -> Float[Array, "*S N 1"]:
-        return self.largest_beta * jax.nn.sigmoid(self.beta(xs))[..., None]
-
-    def _leaving(self, ys: Array) -> Array:
+    def leaving(self, ys: Float[Array, "*S N V"], gate: Array | None) -> Float[Array, "*S P"]:
+        """W_o of the norm."""
         return self.leave(join_heads(self.norm(ys)))
-
-
-def largest_beta(negative_eigenvalues: bool) -> float:
-    """2 where a step may have negative eigenvalues, 1 where not.
-
-    Raises:
-        SeqexpError: if it is neither true nor false.
-    """
-    require_flag(negative_eigenvalues=negative_eigenvalues)
-    return 2.0 if negative_eigenvalues else 1.0

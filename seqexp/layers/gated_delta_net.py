@@ -8,20 +8,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_sizes
-from seqexp.layers.delta_net import DeltaCarry, largest_beta
+from seqexp.layers.delta_rule import DeltaCarry, DeltaGates, DeltaRule, largest_beta
 from seqexp.layers.heads import ConvolvedHeads, head_width, join_heads
 from seqexp.layers.selective_decay import SelectiveDecay
-from seqexp.layers.stepwise import StepwiseLayer
-from seqexp.recurrences import chunked, matrix_state
-from seqexp.recurrences.masking import where_mask
-from seqexp.types import Array, KeyArray
+from seqexp.recurrences import chunked
+from seqexp.types import Array
 
 
-class GatedDeltaNet(nnx.Module):
+class GatedDeltaNet(DeltaRule):
     """Gated DeltaNet (Yang et al. 2025, https://arxiv.org/abs/2412.06464).
 
         alpha_t = exp(-exp(a) softplus(W_alpha x_t + b))            numbers of each head
@@ -48,8 +46,6 @@ class GatedDeltaNet(nnx.Module):
     Raises:
         SeqexpError: for impossible options.
     """
-
-    causal = True
 
     def __init__(
         self,
@@ -92,38 +88,6 @@ class GatedDeltaNet(nnx.Module):
         """a, which makes the decays."""
         return self.decay.recurrent_parameters
 
-    def initial_carry(self, batch_size: int, max_length: int) -> DeltaCarry:
-        """Zeros, whatever the length."""
-        shape = (batch_size, self.heads, self.key_width, self.value_width)
-        past = self.enter.initial_carry(batch_size, max_length)
-        return DeltaCarry(jnp.zeros(shape, self.leave.kernel.dtype), past)
-
-    def unroll(
-        self,
-        xs: Float[Array, "T B D"],
-        mask: Bool[Array, "T B"] | None = None,
-        carry: DeltaCarry | None = None,
-        *,
-        key: KeyArray | None = None,
-    ) -> tuple[Float[Array, "T B P"], DeltaCarry]:
-        """All steps: `[T, B, D]` to `[T, B, P]`, 0 at padding, and the final carry."""
-        steps, batch_size, _ = xs.shape
-        carry = self.initial_carry(batch_size, steps) if carry is None else carry
-        qkv, past = self.enter.unroll(xs, mask, carry.convolution)
-        log_decay, beta, gate = self._gates(xs)
-        ys, state = chunked.delta(*qkv, beta, log_decay, carry.state, mask, self.chunk)
-        ys = self._leaving(ys, gate)
-        return where_mask(mask, ys, jnp.zeros_like(ys)), DeltaCarry(state, past)
-
-    def step(
-        self, carry: DeltaCarry, x: Float[Array, "B D"]
-    ) -> tuple[DeltaCarry, Float[Array, "B P"]]:
-        """One step: `[B, D]` to `[B, P]`."""
-        qkv, past = self.enter.step(x, carry.convolution)
-        log_decay, beta, gate = self._gates(x)
-        state, y = matrix_state.delta(carry.state, *qkv, beta, log_decay)
-        return DeltaCarry(state, past), self._leaving(y, gate)
-
     @property
     def activation_kinds(self) -> Mapping[str, Activation]:
         """alpha, which keeps the state, as "forget", and beta as "update"."""
@@ -134,18 +98,16 @@ class GatedDeltaNet(nnx.Module):
 
     def activations(self, carry: DeltaCarry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
         """alpha and beta, `[B, N]`, as "forget" and "update"."""
-        log_decay, beta, _ = self._gates(x)
+        beta, log_decay, _ = self.gates_of(x)
         return {"forget": join_heads(jnp.exp(log_decay)), "update": join_heads(beta)}
 
-    def stepwise(self) -> StepwiseLayer:
-        """The same matrices, step after step."""
-        return StepwiseLayer(self)
-
-    def _gates(self, xs: Array) -> tuple[Array, Array, Array]:
-        """The log-decay and beta `[..., N, 1]`, and what gates the output, `[..., N V]`."""
+    def gates_of(self, xs: Float[Array, "*S D"]) -> DeltaGates:
+        """A decay of each head, and a gate of each value."""
         parts = jnp.split(self.gates(xs), [self.heads, 2 * self.heads], axis=-1)
         log_decay = self.decay.log_decay(self.decay.step_sizes(parts[0][..., None]))
-        return log_decay, self.largest_beta * jax.nn.sigmoid(parts[1])[..., None], parts[2]
+        beta = self.largest_beta * jax.nn.sigmoid(parts[1])[..., None]
+        return DeltaGates(beta, log_decay, jax.nn.silu(parts[2]))
 
-    def _leaving(self, ys: Array, gate: Array) -> Array:
-        return self.leave(jax.nn.silu(gate) * join_heads(self.norm(ys)))
+    def leaving(self, ys: Float[Array, "*S N V"], gate: Array | None) -> Float[Array, "*S P"]:
+        """W_o of the norm, gated."""
+        return self.leave(gate * join_heads(self.norm(ys)))

@@ -8,20 +8,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_sizes, require_whole
-from seqexp.layers.delta_net import DeltaCarry, largest_beta
+from seqexp.layers.delta_rule import DeltaCarry, DeltaGates, DeltaRule, largest_beta
 from seqexp.layers.heads import ConvolvedHeads, head_width, join_heads, split_heads
 from seqexp.layers.selective_decay import SelectiveDecay
-from seqexp.layers.stepwise import StepwiseLayer
-from seqexp.recurrences import chunked, matrix_state
-from seqexp.recurrences.masking import where_mask
-from seqexp.types import Array, KeyArray
+from seqexp.recurrences import chunked
+from seqexp.types import Array
 
 
-class KimiDeltaAttention(nnx.Module):
+class KimiDeltaAttention(DeltaRule):
     """Kimi delta attention, KDA (Kimi Team 2025, https://arxiv.org/abs/2510.26692).
 
         alpha_t = exp(-exp(a) softplus(W_2 W_1 x_t + b))            of each key
@@ -45,8 +43,6 @@ class KimiDeltaAttention(nnx.Module):
         SeqexpError: for impossible options.
     """
 
-    causal = True
-
     def __init__(
         self,
         in_features: int,
@@ -64,7 +60,7 @@ class KimiDeltaAttention(nnx.Module):
         self.in_features = in_features
         self.out_features = features
         self.heads = heads
-        self.head_features = width = head_width(features, heads)
+        self.key_width = self.value_width = width = head_width(features, heads)
         rank = width if rank is None else rank
         require_whole(rank=rank)
         self.largest_beta = largest_beta(negative_eigenvalues)
@@ -92,38 +88,6 @@ class KimiDeltaAttention(nnx.Module):
         """a, which makes the decays."""
         return self.decay.recurrent_parameters
 
-    def initial_carry(self, batch_size: int, max_length: int) -> DeltaCarry:
-        """Zeros, whatever the length."""
-        shape = (batch_size, self.heads, self.head_features, self.head_features)
-        past = self.enter.initial_carry(batch_size, max_length)
-        return DeltaCarry(jnp.zeros(shape, self.leave.kernel.dtype), past)
-
-    def unroll(
-        self,
-        xs: Float[Array, "T B D"],
-        mask: Bool[Array, "T B"] | None = None,
-        carry: DeltaCarry | None = None,
-        *,
-        key: KeyArray | None = None,
-    ) -> tuple[Float[Array, "T B P"], DeltaCarry]:
-        """All steps: `[T, B, D]` to `[T, B, P]`, 0 at padding, and the final carry."""
-        steps, batch_size, _ = xs.shape
-        carry = self.initial_carry(batch_size, steps) if carry is None else carry
-        qkv, past = self.enter.unroll(xs, mask, carry.convolution)
-        ys, state = chunked.delta(
-            *qkv, self._beta(xs), self._log_decay(xs), carry.state, mask, self.chunk
-        )
-        ys = self._leaving(xs, ys)
-        return where_mask(mask, ys, jnp.zeros_like(ys)), DeltaCarry(state, past)
-
-    def step(
-        self, carry: DeltaCarry, x: Float[Array, "B D"]
-    ) -> tuple[DeltaCarry, Float[Array, "B P"]]:
-        """One step: `[B, D]` to `[B, P]`."""
-        qkv, past = self.enter.step(x, carry.convolution)
-        state, y = matrix_state.delta(carry.state, *qkv, self._beta(x), self._log_decay(x))
-        return DeltaCarry(state, past), self._leaving(x, y)
-
     @property
     def activation_kinds(self) -> Mapping[str, Activation]:
         """alpha, which keeps the state, as "forget", and beta as "update"."""
@@ -134,20 +98,18 @@ class KimiDeltaAttention(nnx.Module):
 
     def activations(self, carry: DeltaCarry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
         """alpha `[B, N K]` as "forget", and beta `[B, N]` as "update"."""
-        decays = jnp.exp(self._log_decay(x))
-        return {"forget": join_heads(decays), "update": join_heads(self._beta(x))}
+        beta, log_decay, _ = self.gates_of(x)
+        return {"forget": join_heads(jnp.exp(log_decay)), "update": join_heads(beta)}
 
-    def stepwise(self) -> StepwiseLayer:
-        """The same matrices, step after step."""
-        return StepwiseLayer(self)
-
-    def _beta(self, xs: Array) -> Float[Array, "*S N 1"]:
-        return self.largest_beta * jax.nn.sigmoid(self.beta(xs))[..., None]
-
-    def _log_decay(self, xs: Array) -> Float[Array, "*S N K"]:
+    def gates_of(self, xs: Float[Array, "*S D"]) -> DeltaGates:
+        """A decay of each key, and a gate of each value."""
         z = split_heads(self.decay_up(self.decay_down(xs)), self.heads)
-        return self.decay.log_decay(self.decay.step_sizes(z))
+        return DeltaGates(
+            self.largest_beta * jax.nn.sigmoid(self.beta(xs))[..., None],
+            self.decay.log_decay(self.decay.step_sizes(z)),
+            jax.nn.sigmoid(self.gate_up(self.gate_down(xs))),
+        )
 
-    def _leaving(self, xs: Array, ys: Array) -> Array:
-        gate = jax.nn.sigmoid(self.gate_up(self.gate_down(xs)))
+    def leaving(self, ys: Float[Array, "*S N V"], gate: Array | None) -> Float[Array, "*S P"]:
+        """W_o of the norm, gated."""
         return self.leave(gate * join_heads(self.norm(ys)))

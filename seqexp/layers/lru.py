@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from seqexp.cells.sizes import require_number, require_sizes
+from seqexp.layers.diagonal_state_space import DiagonalStateSpace
 from seqexp.layers.entrance import Entrance
 from seqexp.layers.glu import GLU, Glu
 from seqexp.parameters import Undecayed
-from seqexp.recurrences import linear, state_space
-from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.state_space import StateSpace
 from seqexp.types import Array, KeyArray, SeqexpError
 
 
-class LRUCarry(NamedTuple):
-    """The complex state x: `real` `[B, N]` and `imaginary` `[B, N]`."""
-
-    real: Float[Array, "B N"]
-    imaginary: Float[Array, "B N"]
-
-
-class LRU(nnx.Module):
+class LRU(DiagonalStateSpace):
     """Linear recurrent unit (Orvieto et al. 2023, https://arxiv.org/abs/2303.06349).
 
         lambda = exp(-exp(nu) + i exp(theta))
@@ -53,8 +45,6 @@ class LRU(nnx.Module):
         SeqexpError: for sizes below 1, impossible radii or phases, and an unknown glu.
     """
 
-    causal = True
-
     def __init__(
         self,
         in_features: int,
@@ -72,9 +62,10 @@ class LRU(nnx.Module):
         require_ring(size, r_min, r_max, max_phase)
         self.in_features = in_features
         self.out_features = features
-        self.how: linear.Way | None = None
+        self.how = None
         self.enter = Entrance(in_features, features, rngs=rngs)
         normal = jax.random.normal
+        self.states = size
         nu, theta = ring(rngs.params(), size, r_min, r_max, max_phase)
         self.recurrent_nu = nnx.Param(nu)
         self.recurrent_theta = nnx.Param(theta)
@@ -94,43 +85,8 @@ class LRU(nnx.Module):
         """nu and theta, which make the eigenvalues."""
         return self.recurrent_nu, self.recurrent_theta
 
-    def initial_carry(self, batch_size: int, max_length: int) -> LRUCarry:
-        """Zeros, whatever the length."""
-        zeros = jnp.zeros((batch_size, self.gamma.shape[0]), self.gamma.dtype)
-        return LRUCarry(zeros, zeros)
-
-    def unroll(
-        self,
-        xs: Float[Array, "T B D"],
-        mask: Bool[Array, "T B"] | None = None,
-        carry: LRUCarry | None = None,
-        *,
-        key: KeyArray | None = None,
-    ) -> tuple[Float[Array, "T B H"], LRUCarry]:
-        """All steps: `xs` `[T, B, D]` to `[T, B, H]`, 0 at padding, and the final carry."""
-        steps, batch_size, _ = xs.shape
-        carry = self.initial_carry(batch_size, steps) if carry is None else carry
-        us = self.enter(xs)
-        ys, state = state_space.unroll(
-            self._system(), us, (carry.real, carry.imaginary), mask, self.how
-        )
-        ys = self.glu(ys + self.skip[...] * us)
-        return where_mask(mask, ys, jnp.zeros_like(ys)), LRUCarry(*state)
-
-    def step(self, carry: LRUCarry, x: Float[Array, "B D"]) -> tuple[LRUCarry, Float[Array, "B H"]]:
-        """One step: `x` `[B, D]` to `[B, H]`."""
-        u = self.enter(x)
-        y, state = state_space.step(self._system(), u, (carry.real, carry.imaginary))
-        return LRUCarry(*state), self.glu(y + self.skip[...] * u)
-
-    def stepwise(self) -> LRU:
-        """The same layer, whose states are computed one after the other; the system that makes
-        them is computed once still."""
-        copy = jax.tree.map(lambda leaf: leaf, self)
-        copy.how = "sequential"
-        return copy
-
-    def _system(self) -> StateSpace:
+    def system(self) -> StateSpace:
+        """Of the parameters."""
         size, phase = jnp.exp(-jnp.exp(self.recurrent_nu[...])), jnp.exp(self.recurrent_theta[...])
         scale = jnp.exp(self.gamma[...])
         return StateSpace(

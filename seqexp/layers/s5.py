@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from seqexp.cells.sizes import require_sizes, require_whole
+from seqexp.layers.diagonal_state_space import DiagonalStateSpace
 from seqexp.layers.entrance import Entrance
 from seqexp.layers.glu import GLU, Glu
 from seqexp.parameters import Undecayed
-from seqexp.recurrences import linear, state_space
 from seqexp.recurrences.complex_pairs import times
 from seqexp.recurrences.discretize import (
     Discretization,
@@ -23,22 +23,14 @@ from seqexp.recurrences.discretize import (
     require_discretization,
 )
 from seqexp.recurrences.hippo import legs_normal
-from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.state_space import StateSpace
-from seqexp.types import Array, KeyArray, SeqexpError
+from seqexp.types import Array, SeqexpError
 
 SLOWEST = -1e-4
 """The largest real part of an eigenvalue, as `clip_eigs` of https://github.com/lindermanlab/S5."""
 
 
-class S5Carry(NamedTuple):
-    """The complex state x, half of each conjugate pair: `real` and `imaginary`, `[B, N / 2]`."""
-
-    real: Float[Array, "B N"]
-    imaginary: Float[Array, "B N"]
-
-
-class S5(nnx.Module):
+class S5(DiagonalStateSpace):
     """S5 (Smith et al. 2023, https://arxiv.org/abs/2208.04933).
 
         d/dt x = lambda * x + u B         discretised with a step dt of each state's own
@@ -66,8 +58,6 @@ class S5(nnx.Module):
             unknown discretization or glu.
     """
 
-    causal = True
-
     def __init__(
         self,
         in_features: int,
@@ -86,10 +76,10 @@ class S5(nnx.Module):
         _require_blocks(state, blocks)
         self.in_features = in_features
         self.out_features = features
-        self.how: linear.Way | None = None
+        self.how = None
         self.discretization: Discretization = discretization
         self.enter = Entrance(in_features, features, rngs=rngs)
-        half = state // 2
+        self.states = half = state // 2
         eigenvalues, vectors = _blocks_of_normal(state // blocks, blocks)
         self.recurrent_real = nnx.Param(jnp.array(np.real(eigenvalues), jnp.float32))
         self.recurrent_imaginary = nnx.Param(jnp.array(np.imag(eigenvalues), jnp.float32))
@@ -109,43 +99,8 @@ class S5(nnx.Module):
         """The real and imaginary parts of lambda."""
         return self.recurrent_real, self.recurrent_imaginary
 
-    def initial_carry(self, batch_size: int, max_length: int) -> S5Carry:
-        """Zeros, whatever the length."""
-        zeros = jnp.zeros((batch_size, self.log_step.shape[0]), self.log_step.dtype)
-        return S5Carry(zeros, zeros)
-
-    def unroll(
-        self,
-        xs: Float[Array, "T B D"],
-        mask: Bool[Array, "T B"] | None = None,
-        carry: S5Carry | None = None,
-        *,
-        key: KeyArray | None = None,
-    ) -> tuple[Float[Array, "T B H"], S5Carry]:
-        """All steps: `xs` `[T, B, D]` to `[T, B, H]`, 0 at padding, and the final carry."""
-        steps, batch_size, _ = xs.shape
-        carry = self.initial_carry(batch_size, steps) if carry is None else carry
-        us = self.enter(xs)
-        ys, state = state_space.unroll(
-            self._system(), us, (carry.real, carry.imaginary), mask, self.how
-        )
-        ys = self.glu(ys + self.skip[...] * us)
-        return where_mask(mask, ys, jnp.zeros_like(ys)), S5Carry(*state)
-
-    def step(self, carry: S5Carry, x: Float[Array, "B D"]) -> tuple[S5Carry, Float[Array, "B H"]]:
-        """One step: `x` `[B, D]` to `[B, H]`."""
-        u = self.enter(x)
-        y, state = state_space.step(self._system(), u, (carry.real, carry.imaginary))
-        return S5Carry(*state), self.glu(y + self.skip[...] * u)
-
-    def stepwise(self) -> S5:
-        """The same layer, whose states are computed one after the other; the system that makes
-        them is computed once still."""
-        copy = jax.tree.map(lambda leaf: leaf, self)
-        copy.how = "sequential"
-        return copy
-
-    def _system(self) -> StateSpace:
+    def system(self) -> StateSpace:
+        """Of the parameters."""
         real = jnp.minimum(self.recurrent_real[...], SLOWEST)
         a, b = discretize(
             self.discretization,
