@@ -39,8 +39,8 @@ class DeltaRule(nnx.Module):
 
         S_t = (I - beta_t k_t k_t^T) alpha_t S_{t-1} + beta_t k_t v_t^T
 
-    q, k and v as `ConvolvedHeads` says. A subclass says what the `gates_of` inputs are, and how what
-    is read from the state, S_t^T q_t, is `leaving`.
+    q, k and v as `ConvolvedHeads` says. A subclass says what the `gates_of` inputs are, and how
+    S_t^T q_t is `leaving`.
     """
 
     causal = True

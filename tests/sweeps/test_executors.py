@@ -18,6 +18,7 @@ from seqexp.runs import attempts, jobs
 from seqexp.runs.locks import Locks
 from seqexp.sweeps import execute
 from seqexp.sweeps.executors import cores, follow, work
+from seqexp.sweeps.executors.settings import SETTINGS as EXECUTORS
 from seqexp.sweeps.executors.worker import work as do
 from seqexp.sweeps.groups import plan
 from seqexp.types import SeqexpError
@@ -117,8 +118,8 @@ def test_records_are_those_of_the_local_executor(tmp_path, use, capsys):
 
 
 def test_an_executor_is_no_part_of_a_run():
-    ids = [plan([point(*TINY, f"executor={e}")])[1] for e in ("local", "submitit", "ray")]
-    assert ids[0] == ids[1] == ids[2]
+    ids = [plan([point(*TINY, f"executor={e}")])[1] for e in EXECUTORS]
+    assert all(each == ids[0] for each in ids)
     (one,) = plan([point(*TINY, "executor=ray")])[0][0].members
     assert "executor" not in one.info.config and "executor" not in one.info.choices
 
@@ -196,6 +197,7 @@ def test_a_job_that_other_code_would_do_is_refused_and_not_tried_again(
     "overrides, message",
     [
         (["executor=ray", "executor.cpus=0"], "executor.cpus must be a whole number of at least 1"),
+        (["executor=processes", "executor.processes=0"], "processes must be a whole number"),
         (["executor=ray", "executor.groups_per_device=2"], "needs gpus=1, not gpus=0"),
         (["executor=submitit", "executor.minutes=1"], "must be less than the time limit"),
         (["executor=submitit", "executor.memory_gb=-1"], "memory_gb must be a number above 0"),

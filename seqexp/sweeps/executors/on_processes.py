@@ -110,7 +110,7 @@ class OnProcesses:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for thread in self._threads:
+        for _ in self._threads:
             self._waiting.put(None)
         for thread in self._threads:
             if thread.ident is not None:

@@ -13,7 +13,6 @@ from seqexp.sweeps.executors.cores import own_cores
 from seqexp.sweeps.executors.work import Work, write_result, write_started
 from seqexp.types import SeqexpError, reason
 
-
 LOG = "log.txt"
 """What a job prints, in its folder, where nothing else keeps it."""
 

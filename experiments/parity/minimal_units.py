@@ -1,0 +1,64 @@
+"""minGRU and minLSTM beside those of minGRU-pytorch, which computes in logarithms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from comparing import Arrays
+from flax import nnx
+from minGRU_pytorch.minGRU import minGRU
+from minGRU_pytorch.minLSTM import minLSTM
+from our_side import of_layer
+from pairs import WIDTH, Pair, sequence
+from their_side import Result, doubled, draw
+from torch import Tensor, nn
+
+from seqexp.layers.min_gru import MinGRU
+from seqexp.layers.min_lstm import MinLSTM
+
+
+def min_gru(rng: np.random.Generator) -> Pair:
+    """`minGRU`, given a bias; it has the candidate before the gate."""
+    with doubled():
+        module = minGRU(WIDTH)
+        _give_bias(module.to_hidden_and_gate)
+    layer = MinGRU(WIDTH, WIDTH, rngs=nnx.Rngs(0))
+    return _pair(rng, module, "to_hidden_and_gate", [1, 0], layer)
+
+
+def min_lstm(rng: np.random.Generator) -> Pair:
+    """`minLSTM`, given a bias; it has the candidate before the forget and the input gate."""
+    with doubled():
+        module = minLSTM(WIDTH)
+        _give_bias(module.to_hidden_and_f_i_gate)
+    layer = MinLSTM(WIDTH, WIDTH, forget_bias=0.0, rngs=nnx.Rngs(0))
+    return _pair(rng, module, "to_hidden_and_f_i_gate", [1, 2, 0], layer)
+
+
+def _pair(
+    rng: np.random.Generator, module: nn.Module, name: str, order: list[int], layer: object
+) -> Pair:
+    """With one matrix, whose parts are ours in this order."""
+    draw(module, rng, {})
+
+    def theirs(inputs: Mapping[str, Tensor]) -> Result:
+        ys, h = module(inputs["x"], return_next_prev_hidden=True)
+        return ys, {"h": h[:, 0]}
+
+    def mapped(of: Arrays) -> Arrays:
+        def ordered(array: np.ndarray) -> np.ndarray:
+            parts = np.split(array, len(order))
+            return np.concatenate([parts[place] for place in order])
+
+        weight, bias = of[f"{name}.weight"], of[f"{name}.bias"]
+        return {"kernel": ordered(weight).T, "bias": ordered(bias)}
+
+    ours = of_layer(layer, lambda carry: {"h": carry.h})
+    return Pair(sequence(rng), ours, theirs, module, mapped)
+
+
+def _give_bias(linear: nn.Linear) -> None:
+    """Theirs are made without."""
+    linear.bias = nn.Parameter(torch.zeros(linear.out_features))
