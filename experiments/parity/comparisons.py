@@ -69,7 +69,11 @@ COMPARISONS = {
     "kimi_delta_rule_recurrence": _fla("chunked.delta", "naive_recurrent_kda"),
     "low_rank_recurrence": _fla("chunked.low_rank", "dplr_recurrence"),
 }
-EXTRA = {"flash-linear-attention": ("fla-core", "einops"), "torchscale": ("fairscale",)}
+EXTRA = {
+    "transformers": ("safetensors",),
+    "flash-linear-attention": ("fla-core", "einops"),
+    "torchscale": ("fairscale",),
+}
 """What some packages need that torch does not bring."""
 
 

@@ -2,8 +2,8 @@
 
     python experiments/parity/run.py [NAMES...] [--save]
 
-Outputs, final states, and the gradients of inputs and of every parameter, in float64 on one CPU
-core; one line a comparison. The exit code is 1 if one differs by more than its tolerance.
+Outputs, final states, and the gradients of inputs and of every parameter, in float64 on a CPU;
+one line a comparison. The exit code is 1 if one differs by more than its tolerance.
 """
 
 from __future__ import annotations

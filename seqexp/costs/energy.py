@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
+
+from seqexp.types import SeqexpError
 
 POWERCAP = Path("/sys/class/powercap")
 
@@ -28,6 +31,17 @@ def read_counters(folder: Path = POWERCAP) -> dict[Path, int]:
         except (OSError, ValueError):
             continue
     return counters
+
+
+def own_counters() -> dict[Path, int]:
+    """`read_counters`, for a process that has all cores of the machine.
+
+    Raises:
+        SeqexpError: it has a part of them: the counters count what runs on the others, too.
+    """
+    if hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) < (os.cpu_count() or 1):
+        raise SeqexpError("energy is counted of whole processors, and this process has some cores")
+    return read_counters()
 
 
 def joules_since(before: Mapping[Path, int]) -> float | None:

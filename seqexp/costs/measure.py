@@ -18,7 +18,7 @@ from seqexp.costs.counting import (
     count_training,
 )
 from seqexp.costs.decoding import decode_seconds, prefill_seconds
-from seqexp.costs.energy import joules_since, read_counters
+from seqexp.costs.energy import joules_since, own_counters
 from seqexp.costs.figures import Figures
 from seqexp.costs.ledger import CostLedger
 from seqexp.costs.memory import (
@@ -227,7 +227,7 @@ def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCos
     first_step = one_run(steps, 1)
     once = seconds(steps, 1, repeats=2).median
     n = int(np.clip(SECONDS_A_REPEAT / once, 1, program.experiment.most_steps))
-    counters = beside.take("step_joules", read_counters)
+    counters = beside.take("step_joules", own_counters)
     whole = seconds(steps, n, repeats=REPEATS)
     joules = None if counters is None else beside.take("step_joules", joules_since, counters)
     median, q25, q75 = (quantile / (n * width) for quantile in whole[:3])

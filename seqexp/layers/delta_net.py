@@ -91,6 +91,6 @@ class DeltaNet(DeltaRule):
         """beta alone."""
         return DeltaGates(self.largest_beta * jax.nn.sigmoid(self.beta(xs))[..., None], None, None)
 
-    def leaving(self, ys: Float[Array, "*S N V"], gate: Array | None) -> Float[Array, "*S P"]:
+    def leaving(self, ys: Float[Array, "*S N V"], gate: None) -> Float[Array, "*S P"]:
         """W_o of the norm."""
         return self.leave(join_heads(self.norm(ys)))

@@ -39,8 +39,16 @@ class DeltaRule(nnx.Module):
 
         S_t = (I - beta_t k_t k_t^T) alpha_t S_{t-1} + beta_t k_t v_t^T
 
-    q, k and v as `ConvolvedHeads` says. A subclass says what the `gates_of` inputs are, and how
-    S_t^T q_t is `leaving`.
+    q, k and v as `ConvolvedHeads` says. A subclass implements `gates_of`, which makes beta, alpha
+    and the output gate of the inputs, and `leaving`, which makes the output of S_t^T q_t.
+
+    Attributes:
+        heads: N.
+        key_width: K.
+        value_width: V.
+        chunk: steps that are computed at once; None for what is fast.
+        enter: makes q, k and v.
+        leave: W_o.
     """
 
     causal = True
@@ -59,8 +67,8 @@ class DeltaRule(nnx.Module):
         """What the inputs say."""
 
     @abstractmethod
-    def leaving(self, ys: Float[Array, "*S N V"], gate: Array | None) -> Float[Array, "*S P"]:
-        """The output of what was read from the state, and its gate."""
+    def leaving(self, ys: Float[Array, "*S N V"], gate: Any) -> Float[Array, "*S P"]:
+        """The output of what was read from the state; `gate` as `gates_of` gives it."""
 
     def initial_carry(self, batch_size: int, max_length: int) -> DeltaCarry:
         """Zeros, whatever the length."""

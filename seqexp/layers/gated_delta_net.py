@@ -108,6 +108,6 @@ class GatedDeltaNet(DeltaRule):
         beta = self.largest_beta * jax.nn.sigmoid(parts[1])[..., None]
         return DeltaGates(beta, log_decay, jax.nn.silu(parts[2]))
 
-    def leaving(self, ys: Float[Array, "*S N V"], gate: Array | None) -> Float[Array, "*S P"]:
+    def leaving(self, ys: Float[Array, "*S N V"], gate: Array) -> Float[Array, "*S P"]:
         """W_o of the norm, gated."""
         return self.leave(gate * join_heads(self.norm(ys)))

@@ -110,6 +110,6 @@ class KimiDeltaAttention(DeltaRule):
             jax.nn.sigmoid(self.gate_up(self.gate_down(xs))),
         )
 
-    def leaving(self, ys: Float[Array, "*S N V"], gate: Array | None) -> Float[Array, "*S P"]:
+    def leaving(self, ys: Float[Array, "*S N V"], gate: Array) -> Float[Array, "*S P"]:
         """W_o of the norm, gated."""
         return self.leave(gate * join_heads(self.norm(ys)))

@@ -86,7 +86,7 @@ class LRU(DiagonalStateSpace):
         return self.recurrent_nu, self.recurrent_theta
 
     def system(self) -> StateSpace:
-        """Of the parameters."""
+        """lambda, B and C, as the parameters make them."""
         size, phase = jnp.exp(-jnp.exp(self.recurrent_nu[...])), jnp.exp(self.recurrent_theta[...])
         scale = jnp.exp(self.gamma[...])
         return StateSpace(

@@ -40,9 +40,9 @@ class MinGRU(MinimalUnit):
         candidate: Candidate = "positive",
         rngs: nnx.Rngs,
     ):
-        super().__init__(in_features, features, candidate=candidate, gates=2, rngs=rngs)
+        super().__init__(in_features, features, candidate=candidate, columns=2, rngs=rngs)
 
-    def shares(self, pre: Float[Array, "*N G"]) -> tuple[Array, Array, Array]:
+    def coefficients(self, pre: Float[Array, "*N G"]) -> tuple[Array, Array, Array]:
         """1 - z, z and n."""
         z, n = jnp.split(pre, 2, axis=-1)
         # sigmoid(-z) and not 1 - sigmoid(z): a gate near 1 keeps its distance from it.

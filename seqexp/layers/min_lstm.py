@@ -46,12 +46,12 @@ class MinLSTM(MinimalUnit):
         forget_bias: float = 0.0,
         rngs: nnx.Rngs,
     ):
-        super().__init__(in_features, features, candidate=candidate, gates=3, rngs=rngs)
         require_number("forget_bias", forget_bias)
+        super().__init__(in_features, features, candidate=candidate, columns=3, rngs=rngs)
         self.bias[...] = self.bias[...].at[:features].set(forget_bias)
 
-    def shares(self, pre: Float[Array, "*N G"]) -> tuple[Array, Array, Array]:
-        """f / (f + i), i / (f + i) and n."""
+    def coefficients(self, pre: Float[Array, "*N G"]) -> tuple[Array, Array, Array]:
+        """f / (f + i), i / (f + i) and n; the first two are shown as "forget" and "input"."""
         f, i, n = jnp.split(pre, 3, axis=-1)
         d = jax.nn.softplus(-f) - jax.nn.softplus(-i)
         return jax.nn.sigmoid(-d), jax.nn.sigmoid(d), make_candidate(self.candidate, n)

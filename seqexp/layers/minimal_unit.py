@@ -31,7 +31,7 @@ class MinimalUnit(nnx.Module):
 
         h_t = keep_t * h_{t-1} + write_t * n_t
 
-    A subclass says what the `shares` are. The paper (Feng et al. 2024,
+    A subclass says what the `coefficients` are. The paper (Feng et al. 2024,
     https://arxiv.org/abs/2410.01201) computes it from logarithms, for which n_t has to be above 0.
     This diagonal recurrence never divides, so it needs none and takes any candidate.
 
@@ -39,7 +39,7 @@ class MinimalUnit(nnx.Module):
         in_features: D.
         features: H.
         candidate: how n_t is made.
-        gates: how many columns of H the kernel and the bias have.
+        columns: H so many times is the width of the kernel and the bias.
         rngs: draws the parameters.
 
     Raises:
@@ -49,18 +49,20 @@ class MinimalUnit(nnx.Module):
     causal = True
 
     def __init__(
-        self, in_features: int, features: int, *, candidate: Candidate, gates: int, rngs: nnx.Rngs
+        self, in_features: int, features: int, *, candidate: Candidate, columns: int, rngs: nnx.Rngs
     ):
         require_sizes(in_features, features)
         require_candidate(candidate)
         self.in_features = in_features
         self.out_features = features
         self.candidate: Candidate = candidate
-        self.kernel = nnx.Param(gate_kernel("glorot", rngs.params(), in_features, features, gates))
-        self.bias = nnx.Param(jnp.zeros(gates * features))
+        self.kernel = nnx.Param(
+            gate_kernel("glorot", rngs.params(), in_features, features, columns)
+        )
+        self.bias = nnx.Param(jnp.zeros(columns * features))
 
     @abstractmethod
-    def shares(self, pre: Float[Array, "*N G"]) -> tuple[Array, Array, Array]:
+    def coefficients(self, pre: Float[Array, "*N G"]) -> tuple[Array, Array, Array]:
         """keep, write and n of what the kernel and the bias give."""
 
     @property
@@ -83,7 +85,7 @@ class MinimalUnit(nnx.Module):
         """All steps: `xs` `[T, B, D]` to `hs` `[T, B, H]`, 0 at padding, and the final carry."""
         steps, batch_size, _ = xs.shape
         carry = self.initial_carry(batch_size, steps) if carry is None else carry
-        keep, write, candidate = self.shares(affine(xs, self.kernel[...], self.bias[...]))
+        keep, write, candidate = self.coefficients(affine(xs, self.kernel[...], self.bias[...]))
         hs, h = linear.unroll(keep, write * candidate, carry.h, mask, False)
         return hs, MinimalCarry(h)
 
@@ -91,7 +93,7 @@ class MinimalUnit(nnx.Module):
         self, carry: MinimalCarry, x: Float[Array, "B D"]
     ) -> tuple[MinimalCarry, Float[Array, "B H"]]:
         """One step: `x` `[B, D]` to `h` `[B, H]`."""
-        keep, write, candidate = self.shares(x @ self.kernel[...] + self.bias[...])
+        keep, write, candidate = self.coefficients(x @ self.kernel[...] + self.bias[...])
         h = keep * carry.h + write * candidate
         return MinimalCarry(h), h
 
@@ -110,5 +112,5 @@ class MinimalUnit(nnx.Module):
 
     def activations(self, carry: MinimalCarry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
         """keep, write and n, `[B, H]`, as "forget", "input" and "candidate"."""
-        shares = self.shares(x @ self.kernel[...] + self.bias[...])
-        return dict(zip(("forget", "input", "candidate"), shares, strict=True))
+        found = self.coefficients(x @ self.kernel[...] + self.bias[...])
+        return dict(zip(("forget", "input", "candidate"), found, strict=True))

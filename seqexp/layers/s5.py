@@ -45,7 +45,7 @@ class S5(DiagonalStateSpace):
     Args:
         in_features: D.
         features: H.
-        state: N, an even number for each block.
+        state: N, an even number for each block; the carry holds N / 2, half of each pair.
         blocks: HiPPO-N matrices at the start.
         discretization: "zoh" or "bilinear".
         dt_min: the smallest step at the start.
@@ -100,7 +100,7 @@ class S5(DiagonalStateSpace):
         return self.recurrent_real, self.recurrent_imaginary
 
     def system(self) -> StateSpace:
-        """Of the parameters."""
+        """lambda, B and C, as the parameters make them."""
         real = jnp.minimum(self.recurrent_real[...], SLOWEST)
         a, b = discretize(
             self.discretization,

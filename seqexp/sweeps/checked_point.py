@@ -13,19 +13,22 @@ from seqexp.sweeps.data import Data
 from seqexp.sweeps.point import Point
 from seqexp.training import Experiment
 from seqexp.training.batches import bucket_shares
-from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh
+from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh, require_devices
 from seqexp.training.program import require_share
 from seqexp.training.step import loss_and_sums, outline
 from seqexp.types import SeqexpError, first_line
 
 
-def checked(point: Point, members: int, data: Data, traced: bool = False) -> tuple[Experiment, int]:
+def checked(
+    point: Point, members: int, data: Data, job_devices: int | None, traced: bool = False
+) -> tuple[Experiment, int]:
     """The experiment of a point, built, its data there, its shapes traced; its batch devices.
 
     Args:
         point: to be trained.
         members: how many points share the experiment; `auto_batch_devices` asks for it.
         data: that is there.
+        job_devices: how many devices a job of an executor has; None to train in this process.
         traced: whether a point was traced that differs in options without effect alone.
 
     Raises:
@@ -36,7 +39,11 @@ def checked(point: Point, members: int, data: Data, traced: bool = False) -> tup
     splits.train.steps_per_epoch(experiment.batch_size)
     devices = point.config["trainer"]["batch_devices"]
     if devices != AUTO:
-        group_mesh(1, devices)
+        if job_devices is None:
+            group_mesh(1, devices)
+        else:
+            has = f"a job has {job_devices} device(s) (executor.cpus, or executor.gpus)"
+            require_devices(devices, job_devices, has)
         for bucket in splits.train.buckets(experiment.batch_size):
             require_share(bucket.batch_size, devices)
         if traced:
@@ -59,5 +66,6 @@ def checked(point: Point, members: int, data: Data, traced: bool = False) -> tup
         # Without a number of FLOPs nobody knows whether a device would be worth it.
         a_time_step = (flops or 0) / sum(share * bucket.length for bucket, share in buckets)
         sizes = [bucket.batch_size for bucket, _ in buckets]
-        devices = auto_batch_devices(members, math.gcd(*sizes), a_time_step)
+        there = job_devices or len(jax.local_devices())
+        devices = auto_batch_devices(members, math.gcd(*sizes), a_time_step, there)
     return experiment, devices

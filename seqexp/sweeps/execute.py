@@ -56,7 +56,7 @@ def execute(points: Sequence[Point], patient: bool = False) -> list[Outcome]:
     rerun = first["rerun"]
     data = Data()
     matched = match_widths(points, data)
-    groups, ids = plan(matched, data)
+    groups, ids = plan(matched, data, None if executor is None else executor.devices)
     mirror = Mirror.of(first["logger"])
     Settings.of(first.get("inspect"))
     outcomes: dict[str, Outcome] = {}

@@ -84,12 +84,15 @@ def device_kind() -> str:
     return jax.local_devices()[0].device_kind
 
 
-def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group], list[str]]:
+def plan(
+    points: Sequence[Point], data: Data | None = None, job_devices: int | None = None
+) -> tuple[list[Group], list[str]]:
     """Group the points, in the order of their first members; equal points become one.
 
     Args:
         points: their widths solved.
         data: what is loaded already.
+        job_devices: how many devices a job of an executor has; None to train in this process.
 
     Returns:
         The groups, and the run id of each point.
@@ -97,7 +100,7 @@ def plan(points: Sequence[Point], data: Data | None = None) -> tuple[list[Group]
     Raises:
         SeqexpError: naming every point whose config, shapes or data are wrong.
     """
-    planning = _Planning(points, data or Data())
+    planning = _Planning(points, data or Data(), job_devices)
     ids: list[str] = []
     groups: dict[str, dict[str, Planned]] = {}
     shares: dict[str, _Shared] = {}
@@ -195,13 +198,15 @@ class _Planning:
     Args:
         points: all of them.
         data: loads what their tasks need.
+        job_devices: see `plan`.
 
     Attributes:
         left_to_us: the keys of groups whose number of devices a config left to us.
     """
 
-    def __init__(self, points: Sequence[Point], data: Data) -> None:
+    def __init__(self, points: Sequence[Point], data: Data, job_devices: int | None) -> None:
         self.data = data
+        self._job_devices = job_devices
         self.left_to_us: set[str] = set()
         self._alike = _alike(points)
         self._checked: dict[str, tuple[Experiment, int]] = {}
@@ -220,7 +225,7 @@ class _Planning:
         asked = canonical(point.shared_config())
         members = len(self._alike[asked])
         if asked not in self._checked:
-            self._checked[asked] = checked(point, members, self.data)
+            self._checked[asked] = checked(point, members, self.data, self._job_devices)
         if asked not in self._unused:
             experiment = self._checked[asked][0]
             self._unused[asked] = without_effect(experiment.model, experiment.task.spec)
@@ -228,11 +233,13 @@ class _Planning:
         wanted = canonical(settled.shared_config())
         if wanted not in self._checked:
             members = len(self._alike.get(wanted, self._alike[asked]))
-            self._checked[wanted] = checked(settled, members, self.data, traced=True)
+            self._checked[wanted] = checked(
+                settled, members, self.data, self._job_devices, traced=True
+            )
         if wanted not in self._code:
             self._code[wanted] = foreign_code(settled.config)
         experiment, batch_devices = self._checked[wanted]
-        resolved = _on_devices(settled, batch_devices)
+        resolved = settled.on_devices(batch_devices)
         key = canonical(resolved.shared_config())
         if key != wanted:
             self.left_to_us.add(key)
@@ -302,8 +309,3 @@ def _alike(points: Sequence[Point]) -> dict[str, set[Hashable]]:
     for point, (shared, optimizer) in zip(points, texts, strict=True):
         alike.setdefault(shared, set()).add((point.config["seed"], optimizer))
     return alike
-
-
-def _on_devices(point: Point, batch_devices: int) -> Point:
-    trainer = {**point.config["trainer"], "batch_devices": batch_devices}
-    return replace(point, config={**point.config, "trainer": trainer})

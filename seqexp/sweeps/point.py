@@ -112,6 +112,11 @@ class Point:
         """The same point with another seed, and another name; it shares the nodes of this one."""
         return replace(self, config={**self.config, "seed": seed}, name=name)
 
+    def on_devices(self, batch_devices: int) -> Point:
+        """The same point with its `trainer.batch_devices` settled."""
+        trainer = {**self.config["trainer"], "batch_devices": batch_devices}
+        return replace(self, config={**self.config, "trainer": trainer})
+
     def at_width(self, features: int) -> Point:
         """The same point with other `model.features`."""
         return replace(

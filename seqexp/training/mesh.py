@@ -46,18 +46,31 @@ def group_mesh(members: int, batch_devices: int) -> Mesh:
         SeqexpError: if there are fewer devices than `batch_devices`.
     """
     devices = jax.local_devices()
-    if type(batch_devices) is not int or not 1 <= batch_devices <= len(devices):
-        raise SeqexpError(
-            f"trainer.batch_devices={batch_devices}, but this machine has {len(devices)} "
-            f"{devices[0].platform} device(s): choose {AUTO} or a whole number from 1 to "
-            f"{len(devices)}"
-        )
+    here = f"this machine has {len(devices)} {devices[0].platform} device(s)"
+    require_devices(batch_devices, len(devices), here)
     rows = min(members, len(devices) // batch_devices)
     grid = np.asarray(devices[: rows * batch_devices]).reshape(rows, batch_devices)
     return Mesh(grid, (MEMBERS, BATCH))
 
 
-def auto_batch_devices(members: int, batch_size: int, flops_a_time_step: float) -> int:
+def require_devices(batch_devices: Any, there: int, where: str) -> None:
+    """Raise SeqexpError where a batch can't be shared by so many devices.
+
+    Args:
+        batch_devices: how many are to share it.
+        there: how many there are.
+        where: which these are, for people.
+    """
+    if type(batch_devices) is not int or not 1 <= batch_devices <= there:
+        raise SeqexpError(
+            f"trainer.batch_devices={batch_devices}, but {where}: choose {AUTO} or a whole number "
+            f"from 1 to {there}"
+        )
+
+
+def auto_batch_devices(
+    members: int, batch_size: int, flops_a_time_step: float, devices: int
+) -> int:
     """What `trainer.batch_devices=auto` becomes: devices that no member needs share its batch.
 
         the largest d that divides batch_size, with members d <= devices
@@ -82,13 +95,13 @@ def auto_batch_devices(members: int, batch_size: int, flops_a_time_step: float) 
         members: M, of the whole group, finished ones too.
         batch_size: B.
         flops_a_time_step: of a training step of the whole batch, over T.
+        devices: that the group has.
     """
-    devices = jax.local_devices()
-    if devices[0].platform != "cpu":
+    if jax.local_devices()[0].platform != "cpu":
         return 1
     worth = [
         d
-        for d in range(2, len(devices) // members + 1)
+        for d in range(2, devices // members + 1)
         if batch_size % d == 0 and flops_a_time_step / d >= WORTH_A_DEVICE
     ]
     return max(worth, default=1)

@@ -46,5 +46,6 @@ def start_jax() -> None:
             f"JAX doesn't start with {asked}: {said.rstrip('.')}; unset JAX_PLATFORMS, or install "
             "the JAX of that device (jax[cuda13], jax[tpu])"
         ) from error
-    gc.collect()
-    gc.freeze()
+    if not gc.get_freeze_count():  # Once a process: what comes later may become garbage.
+        gc.collect()
+        gc.freeze()

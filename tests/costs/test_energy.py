@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from seqexp.costs import joules_since, read_counters
+from seqexp.costs.energy import own_counters
+from seqexp.types import SeqexpError
 
 
 def zone(folder, path, name, energy, span=1_000_000):
@@ -40,3 +42,10 @@ def test_a_counter_that_cannot_be_read_is_not_there(tmp_path):
     counter.unlink()
     assert read_counters(tmp_path) == {}
     assert joules_since(before) is None
+
+
+def test_a_process_with_some_cores_is_not_told_the_energy_of_all(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0}, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    with pytest.raises(SeqexpError, match="this process has some cores"):
+        own_counters()

@@ -194,7 +194,7 @@ def test_energy_is_shared_by_all_steps_and_a_peak_is_that_of_whoever_set_it(
         return Timing(0.04 * steps, 0.04 * steps, 0.04 * steps, repeats)
 
     monkeypatch.setattr(measure, "seconds", clock)
-    monkeypatch.setattr(measure, "read_counters", lambda: {"package": 0})
+    monkeypatch.setattr(measure, "own_counters", lambda: {"package": 0})
     monkeypatch.setattr(measure, "joules_since", lambda before: 60.0 if before else None)
     monkeypatch.setattr(measure, "peak_device_bytes", lambda device: next(held))
     cost = measure.training_cost(group, group.take(group.init()))

@@ -39,7 +39,7 @@ class Beside:
     """
 
     name = "ray"
-    cpus = 1
+    cpus = devices = 1
     poll_seconds = 0.0
     outlives = True
     farewell = "the jobs go on"
@@ -122,6 +122,27 @@ def test_an_executor_is_no_part_of_a_run():
     assert all(each == ids[0] for each in ids)
     (one,) = plan([point(*TINY, "executor=ray")])[0][0].members
     assert "executor" not in one.info.config and "executor" not in one.info.choices
+
+
+LARGE = ["model=lstm", "model.features=64", "trainer.batch_size=32"]
+"""Of a size whose batch two devices would share."""
+
+
+def test_devices_are_those_of_a_job_and_not_of_who_plans(tmp_path, use, capsys):
+    beside = use(Beside())
+    place = [*LARGE, f"runs_dir={tmp_path}", "study=a"]
+    wanted = point(*TINY, *place, "trainer.batch_devices=auto", "executor=ray")
+    assert plan([wanted])[0][0].batch_devices == 2  # Of this process.
+    (outcome,) = execute([wanted])
+    assert outcome.status == "finished"
+    ((id, run),) = runs(tmp_path / "a").items()
+    assert run["config"]["trainer"]["batch_devices"] == 1
+    # What the sweep planned is what its job trained.
+    assert [job.runs for job in jobs.read(tmp_path / "a")] == [(id,)]
+    assert execute([wanted])[0].status == "skipped" and len(beside.asked) == 1
+    two = point(*TINY, *place, "trainer.batch_devices=2", "executor=ray")
+    with pytest.raises(SeqexpError, match=r"a job has 1 device\(s\) \(executor\.cpus"):
+        execute([two])
 
 
 def test_large_groups_are_split_into_equal_jobs(tmp_path, use):

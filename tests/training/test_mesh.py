@@ -49,15 +49,14 @@ def pretend(monkeypatch, devices: int, platform: str = "cpu") -> None:
     ],
 )
 def test_auto_gives_spare_devices_a_share_where_it_pays(
-    monkeypatch, devices, members, batch_size, flops, expected
+    devices, members, batch_size, flops, expected
 ):
-    pretend(monkeypatch, devices)
-    assert auto_batch_devices(members, batch_size, flops) == expected
+    assert auto_batch_devices(members, batch_size, flops, devices) == expected
 
 
 def test_auto_does_not_split_where_nothing_was_measured(monkeypatch):
     pretend(monkeypatch, 8, "gpu")
-    assert auto_batch_devices(1, 32, PLENTY) == 1
+    assert auto_batch_devices(1, 32, PLENTY, 8) == 1
 
 
 @pytest.mark.parametrize("wrong", ["automatic", 0, 3, 1.0, True, None])

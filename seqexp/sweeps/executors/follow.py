@@ -244,7 +244,8 @@ class Follower:
         with suppress(OSError):
             _note(self._study, _as_it_ended(each.job))
             for member in each.members:
-                attempts.remove(member.directory)
+                if self._locks.holder(member.info.id) is None:  # No other sweep trains it by now.
+                    attempts.remove(member.directory)
 
     def _show(self, followed: Sequence[_Followed]) -> None:
         started = [e for e in followed if (folder_of(self._study, e.job) / STARTED).exists()]
@@ -307,7 +308,12 @@ def _followed(
         why=None,
     )
     named = [
-        replace(points[id], name=member.info.name, executor=None)
+        replace(
+            # What a config left to us is settled here: a job may have other devices, and members.
+            points[id].on_devices(group.batch_devices),
+            name=member.info.name,
+            executor=None,
+        )
         for id, member in zip(ids, members, strict=True)
     ]
     return _Followed(job, members, named)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import queue
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,17 +20,21 @@ import jax
 from seqexp.runs import jobs
 from seqexp.sweeps.executors import serve
 from seqexp.sweeps.executors.settings import Processes
-from seqexp.types import SeqexpError
+from seqexp.sweeps.executors.worker import LOG
+from seqexp.types import SeqexpError, reason
 
-PATIENCE = 20.0
-"""Seconds that a process is given to end, before it is killed."""
+PATIENCE = 10.0
+"""Seconds that the processes are given to end, before they are killed."""
+
+LOOK = 0.5
+"""Seconds between two looks whether a process that doesn't answer is still there."""
 
 
 class OnProcesses:
     """Does jobs in a few processes, each of which takes one after another.
 
-    The processes start JAX once, and hear of the end of this one by the pipe between them, however
-    it ends: they end then.
+    A process starts JAX once. It hears of the end of this one by the pipe between them, however
+    this one ends, and ends then, as it does when there are no more jobs.
 
     Args:
         settings: of the processes.
@@ -40,28 +46,29 @@ class OnProcesses:
     farewell = "the jobs ended with this process: the same command goes on"
 
     def __init__(self, settings: Processes) -> None:
-        self.cpus = settings.cpus
+        self.cpus = self.devices = settings.cpus
         self.members_per_job = settings.members_per_job
         self.tries = settings.tries
-        self._processes = settings.processes
-        self._waiting: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._working: set[subprocess.Popen[str]] = set()
+        self._asked = settings.processes
+        self._most = 0
+        # The lock is for these four.
+        self._lock = threading.Lock()
+        self._waiting: deque[Path] = deque()
+        self._serving: list[Serving] = []
+        self._feeding: list[threading.Thread] = []
+        self._closed = False
         self._there: set[str] = set()
         self._gone: dict[str, str] = {}
-        self._closed = False
 
     @contextmanager
     def opened(self, study: Path) -> Iterator[None]:
         """See `Executor`."""
         if jax.default_backend() != "cpu":
             raise SeqexpError(
-                "executor=processes trains on cores: on the GPUs of this machine use "
-                "executor=ray executor.gpus=1"
+                "executor=processes trains on cores: set JAX_PLATFORMS=cpu, or use executor=ray "
+                "executor.gpus=1 on the GPUs of this machine"
             )
-        count = processes_of(self.cpus, self._processes, available_cores())
-        # Daemons: a process that does not end holds up no exit.
-        self._threads = [threading.Thread(target=self._feed, daemon=True) for _ in range(count)]
+        self._most = processes_of(self.cpus, self._asked, available_cores())
         try:
             yield
         finally:
@@ -69,55 +76,150 @@ class OnProcesses:
 
     def submit(self, folders: Sequence[Path]) -> list[str]:
         """See `Executor`."""
-        for folder in folders:
-            self._there.add(folder.name)
-            self._waiting.put(folder)
-        for thread in self._threads[: len(self._there)]:  # No more than there are jobs.
-            if thread.ident is None:
-                thread.start()
+        with self._lock:
+            self._waiting += folders
+            self._there |= {folder.name for folder in folders}
+            for _ in range(min(self._most - len(self._feeding), len(self._waiting))):
+                # A daemon: one that does not end holds up no exit.
+                self._feeding.append(threading.Thread(target=self._feed, daemon=True))
+                self._feeding[-1].start()
         return [folder.name for folder in folders]
 
     def gone(self, handles: Sequence[str]) -> Mapping[str, str]:
         """See `Executor`."""
-        unknown = {h: "its process ended with its sweep" for h in handles if h not in self._there}
+        others = "it belongs to another sweep, or ended with it"
+        unknown = {handle: others for handle in handles if handle not in self._there}
         return unknown | {h: self._gone[h] for h in handles if h in self._gone}
 
     def _feed(self) -> None:
-        """Have one process do what waits, job after job; a thread of its own. A process that dies
-        takes its job with it, and the next job starts another."""
-        process: subprocess.Popen[str] | None = None
-        while (folder := self._waiting.get()) is not None and not self._closed:
+        """Have one process do what waits, job after job, until nothing does; a thread of its own.
+        A process that dies takes its job with it, and the next job starts another."""
+        process: Serving | None = None
+        while (folder := self._next()) is not None:
             try:
-                if process is None or process.poll() is not None:
-                    process = _started(self.cpus)
-                    self._working.add(process)
-                answered = _done(process, folder)
-                why = "it ended without a result" if answered else _end(process.wait())
-            except OSError as error:
-                why = f"no process can be started: {error.strerror}"
-            self._gone[folder.name] = why
+                if process is not None and process.ended:
+                    process.end()
+                    process = None
+                process = process or self._started(folder)
+                self._gone[folder.name] = process.do(folder)
+            except Exception as error:  # Of whatever kind: the sweep is told.
+                self._gone[folder.name] = f"no process does it: {reason(error)}"
+        if process is not None:
+            process.end()
+
+    def _next(self) -> Path | None:
+        """The folder of the next job; None where this thread has nothing left to do."""
+        with self._lock:
+            if self._waiting and not self._closed:
+                return self._waiting.popleft()
+            self._feeding.remove(threading.current_thread())
+            return None
+
+    def _started(self, folder: Path) -> Serving:
+        with self._lock:
+            if self._closed:
+                raise SeqexpError("the sweep ends")
+            self._serving = [each for each in self._serving if not each.ended]
+            self._serving.append(Serving(self.cpus, folder))
+            return self._serving[-1]
 
     def _close(self) -> None:
         """End the processes, in order if they do so in time."""
-        self._closed = True
-        for process in self._working:
-            if process.stdin is not None:
-                with suppress(OSError):
-                    process.stdin.close()
-        for process in self._working:
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for _ in self._threads:
-            self._waiting.put(None)
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(PATIENCE)
-        for process in self._working:
-            if process.stdout is not None:
-                process.stdout.close()
+        with self._lock:
+            self._closed = True
+            serving, feeding = list(self._serving), list(self._feeding)
+        until = time.monotonic() + PATIENCE
+        for process in serving:
+            process.hang_up()
+        for process in serving:
+            process.wait(until)
+        for thread in feeding:
+            thread.join(PATIENCE)
+
+
+class Serving:
+    """A process that waits for jobs and does them.
+
+    Two pipes of its own join it to this process, for anything may be printed to stdout or read from
+    stdin.
+
+    Args:
+        cpus: its cores.
+        folder: of its first job, in which it logs until it begins another.
+    """
+
+    def __init__(self, cpus: int, folder: Path) -> None:
+        asks, self._asking = os.pipe()
+        self._answers, answering = os.pipe()
+        environment = dict(os.environ)
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        if not hasattr(os, "sched_setaffinity"):  # All cores are seen, then.
+            environment.setdefault("JAX_NUM_CPU_DEVICES", str(cpus))
+        # -P: no file where the command is called hides a module of Python's.
+        command = [sys.executable, "-u", "-P", "-m", serve.__name__]
+        try:
+            with open(folder / LOG, "ab") as log:
+                self._process = subprocess.Popen(
+                    [*command, str(cpus), str(asks), str(answering)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=environment,
+                    pass_fds=(asks, answering),
+                    # Control-C is for this process, which ends the others in order.
+                    start_new_session=True,
+                )
+        except BaseException:
+            os.close(self._asking)
+            os.close(self._answers)
+            raise
+        finally:
+            os.close(asks)
+            os.close(answering)
+        self._closing = threading.Lock()
+        self._open = {self._asking, self._answers}
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to its end."""
+        return self._process.poll() is not None
+
+    def do(self, folder: Path) -> str:
+        """Have it do a job; afterwards, or when it died, why the job is gone."""
+        line = json.dumps(str(folder.absolute())) + "\n"
+        with suppress(OSError):  # It is dead, or was hung up on.
+            os.write(self._asking, line.encode())
+            while not self.ended or select.select([self._answers], [], [], 0)[0]:
+                if select.select([self._answers], [], [], LOOK)[0]:
+                    if os.read(self._answers, 1):
+                        return "it ended without a result"
+                    break
+        return _end(self._process.wait(), folder / LOG)
+
+    def hang_up(self) -> None:
+        """Let it end, whatever it does."""
+        self._close(self._asking)
+
+    def wait(self, until: float) -> None:
+        """Wait for its end, which comes by force at a time of `time.monotonic`."""
+        try:
+            self._process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def end(self) -> None:
+        """Let it end, and wait for that."""
+        self.hang_up()
+        self.wait(time.monotonic() + PATIENCE)
+        self._close(self._answers)
+
+    def _close(self, end: int) -> None:
+        """Close an end of a pipe, once."""
+        with self._closing:
+            if end in self._open:
+                self._open.remove(end)
+                os.close(end)
 
 
 def available_cores() -> int:
@@ -137,37 +239,19 @@ def processes_of(cpus: int, asked: int | None, cores: int) -> int:
     if count * cpus > cores:
         raise SeqexpError(
             f"executor=processes: {count} x {cpus} cores are asked for (executor.processes, "
-            f"executor.cpus), and this machine has {cores}"
+            f"executor.cpus), and this process may use {cores}"
         )
     return count
 
 
-def _started(cpus: int) -> subprocess.Popen[str]:
-    """A process that waits for jobs."""
-    environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    return subprocess.Popen(
-        [sys.executable, "-m", serve.__name__, str(cpus)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-        # Control-C is for this process, which ends the others in order.
-        start_new_session=True,
-    )
-
-
-def _done(process: subprocess.Popen[str], folder: Path) -> bool:
-    """Have a process do a job; False where it died meanwhile."""
-    assert process.stdin is not None and process.stdout is not None
-    with suppress(BrokenPipeError, ValueError):  # It is dead, or was closed meanwhile.
-        process.stdin.write(json.dumps(str(folder.absolute())) + "\n")
-        process.stdin.flush()
-        return bool(process.stdout.readline())
-    return False
-
-
-def _end(code: int) -> str:
-    if code >= 0:
-        return f"its process ended with exit code {code}"
-    return f"its process was killed by {signal.Signals(-code).name}"
+def _end(code: int, log: Path) -> str:
+    """How a process ended, and the last that it printed."""
+    try:
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else ""
+    except ValueError:
+        how = f"was killed by signal {-code}"
+    lines: list[str] = []
+    with suppress(OSError):
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    printed = f" ({lines[-1].strip()})" if lines else ""
+    return f"its process {how or f'ended with exit code {code}'}{printed}"

@@ -48,6 +48,7 @@ class OnRay:
     def __init__(self, settings: Ray) -> None:
         self._settings = settings
         self.cpus = settings.cpus
+        self.devices = settings.gpus or settings.cpus
         self.members_per_job = settings.members_per_job
         self.tries = settings.tries
         self.outlives = settings.address is not None

@@ -20,6 +20,7 @@ class Executor(Protocol):
     Attributes:
         name: as `executor=` in a config says.
         cpus: cores of a job.
+        devices: that a job computes on: its GPUs, or its cores.
         members_per_job: a larger group is split; None for never.
         tries: how often a job is started, if it dies.
         poll_seconds: between two looks.
@@ -29,6 +30,7 @@ class Executor(Protocol):
 
     name: jobs.Executor
     cpus: int
+    devices: int
     members_per_job: int | None
     tries: int
     poll_seconds: float

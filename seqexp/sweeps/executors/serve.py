@@ -1,7 +1,10 @@
-"""A process that does jobs, one after another: `python -m seqexp.sweeps.executors.serve CPUS`.
+"""A process that does jobs, one after another.
 
-It reads the folder of a job, as a JSON string, from each line of stdin, and writes an empty line to
-stdout when the job is done. It ends when stdin does, in the middle of a job too.
+    python -m seqexp.sweeps.executors.serve CPUS ASKS ANSWERS
+
+From the file descriptor ASKS it reads lines, each the folder of a job as a JSON string, and writes
+an empty line to ANSWERS when the job is done. It ends when the lines do, in the middle of a job
+too.
 """
 
 from __future__ import annotations
@@ -19,12 +22,12 @@ from seqexp.sweeps.executors.worker import LOG, work
 
 
 def main() -> None:
-    """Serve until stdin ends."""
+    """Serve until the lines end."""
+    cpus, asks, answers = map(int, sys.argv[1:])
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(waiting,), daemon=True).start()
-    answers = os.dup(1)
+    threading.Thread(target=_read, args=(asks, waiting), daemon=True).start()
     # JAX starts its threads once, so all jobs have the same cores.
-    with own_cores(int(sys.argv[1])):
+    with own_cores(cpus):
         while True:
             job = waiting.get()
             _print_to(Path(job) / LOG)
@@ -32,9 +35,10 @@ def main() -> None:
             os.write(answers, b"\n")
 
 
-def _read(waiting: queue.SimpleQueue[str]) -> None:
-    for line in sys.stdin:
-        waiting.put(json.loads(line))
+def _read(asks: int, waiting: queue.SimpleQueue[str]) -> None:
+    with open(asks, encoding="utf-8") as lines:
+        for line in lines:
+            waiting.put(json.loads(line))
     # The sweep has ended, or was killed: what runs here is to be gone on with by another.
     endings.end()
     os._exit(0)

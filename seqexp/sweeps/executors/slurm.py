@@ -39,6 +39,7 @@ class Slurm:
     def __init__(self, settings: Submitit) -> None:
         self._settings = settings
         self.cpus = settings.cpus
+        self.devices = settings.gpus or settings.cpus
         self.members_per_job = settings.members_per_job
         self.tries = settings.tries
         self._executor: Any = None
