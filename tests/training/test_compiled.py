@@ -59,7 +59,7 @@ def test_elsewhere_nothing_is_dropped(tmp_path, monkeypatch):
 
 
 def test_what_was_frozen_at_the_start_can_still_be_dropped():
-    """A circle that `start_jax`, called once more, had frozen before it was garbage."""
+    """A circle that was frozen before it was garbage."""
 
     class Circle:
         def __init__(self):
@@ -68,9 +68,17 @@ def test_what_was_frozen_at_the_start_can_still_be_dropped():
     start_jax()
     circle = Circle()
     gone = weakref.ref(circle)
-    start_jax()
+    gc.freeze()
     del circle
     gc.collect()
     assert gone() is not None and gc.get_freeze_count() > 0
     assert drop_programs(many=-1)
     assert gone() is None and gc.get_freeze_count() > 0
+
+
+def test_a_process_that_starts_jax_for_each_job_freezes_nothing_of_them():
+    start_jax()
+    before = gc.get_freeze_count()
+    jobs = [[job] for job in range(1000)]
+    start_jax()
+    assert before > 0 and gc.get_freeze_count() == before and len(jobs) == 1000
