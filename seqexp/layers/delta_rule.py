@@ -62,6 +62,11 @@ class DeltaRule(nnx.Module):
     enter: ConvolvedHeads
     leave: nnx.Linear
 
+    @property
+    @abstractmethod
+    def recurrent_parameters(self) -> tuple[Any, ...]:
+        """The parameters that make what the state is multiplied by."""
+
     @abstractmethod
     def gates_of(self, xs: Float[Array, "*S D"]) -> DeltaGates:
         """What the inputs say."""

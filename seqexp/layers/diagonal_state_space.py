@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +47,11 @@ class DiagonalStateSpace(nnx.Module):
     how: linear.Way | None
     """How the states are computed; None for what is fast."""
 
+    @property
+    @abstractmethod
+    def recurrent_parameters(self) -> tuple[Any, ...]:
+        """The parameters that make lambda."""
+
     @abstractmethod
     def system(self) -> StateSpace:
         """lambda, B and C."""
@@ -68,7 +73,9 @@ class DiagonalStateSpace(nnx.Module):
         steps, batch_size, _ = xs.shape
         carry = self.initial_carry(batch_size, steps) if carry is None else carry
         us = self.enter(xs)
-        ys, state = state_space.unroll(self.system(), us, tuple(carry), mask, self.how)
+        ys, state = state_space.unroll(
+            self.system(), us, (carry.real, carry.imaginary), mask, self.how
+        )
         ys = self.glu(ys + self.skip[...] * us)
         return where_mask(mask, ys, jnp.zeros_like(ys)), ComplexCarry(*state)
 
@@ -77,7 +84,7 @@ class DiagonalStateSpace(nnx.Module):
     ) -> tuple[ComplexCarry, Float[Array, "B H"]]:
         """One step: `x` `[B, D]` to `[B, H]`."""
         u = self.enter(x)
-        y, state = state_space.step(self.system(), u, tuple(carry))
+        y, state = state_space.step(self.system(), u, (carry.real, carry.imaginary))
         return ComplexCarry(*state), self.glu(y + self.skip[...] * u)
 
     def stepwise(self) -> Self:

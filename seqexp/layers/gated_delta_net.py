@@ -99,6 +99,7 @@ class GatedDeltaNet(DeltaRule):
     def activations(self, carry: DeltaCarry, x: Float[Array, "B D"]) -> Mapping[str, Array]:
         """alpha and beta, `[B, N]`, as "forget" and "update"."""
         beta, log_decay, _ = self.gates_of(x)
+        assert log_decay is not None
         return {"forget": join_heads(jnp.exp(log_decay)), "update": join_heads(beta)}
 
     def gates_of(self, xs: Float[Array, "*S D"]) -> DeltaGates:
