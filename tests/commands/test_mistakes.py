@@ -53,7 +53,7 @@ MISTAKES = {
     ),
     "an option of another executor": (
         ["executor.cpus=2"],
-        "no key executor.cpus: choose executor=ray or executor=submitit, which has it",
+        "no key executor.cpus: choose executor=processes or executor=ray or executor=submitit",
     ),
     "a layer that is none": (
         ["model=stack", "model.layers=[lstm,gur]"],
