@@ -33,11 +33,12 @@ ALLOWED = {
     "sweeps": {"types", "data", "training", "laws", "costs", "matching", "inspection", "runs"},
     "commands": None,
 }
-# Errors, quick compilation and kinds of parameters, which all may import, the ground floor, and
+# Errors, quick compilation, cores and kinds of parameters, which all may import, the ground floor, and
 # files beside it: `seqexp.load`, `seqexp.load_run` and `python -m seqexp`.
 ENTRANCES = {
     "errors": set(),
     "compiling": set(),
+    "cores": set(),
     "parameters": set(),
     "types": {"errors"},
     "__init__": {"analysis", "sweeps"},
@@ -85,7 +86,7 @@ def test_imports_go_one_way(path):
     if part in ENTRANCES:
         assert ours <= ENTRANCES[part]
     elif ALLOWED[part] is not None:
-        assert ours <= ALLOWED[part] | {part, "errors", "compiling", "parameters"}
+        assert ours <= ALLOWED[part] | {part, "errors", "compiling", "cores", "parameters"}
     for library, where in LIBRARIES.items():
         if any(n == library or n.startswith(f"{library}.") for n in names):
             assert part in where, f"{library} belongs in {where}"

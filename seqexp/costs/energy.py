@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from seqexp.cores import usable_cores
 from seqexp.types import SeqexpError
 
 POWERCAP = Path("/sys/class/powercap")
@@ -39,8 +40,10 @@ def own_counters() -> dict[Path, int]:
     Raises:
         SeqexpError: it has a part of them: the counters count what runs on the others, too.
     """
-    if hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) < (os.cpu_count() or 1):
-        raise SeqexpError("energy is counted of whole processors, and this process has some cores")
+    if usable_cores() < (os.cpu_count() or 1):
+        raise SeqexpError(
+            "energy is counted of whole processors, and this process has a part of their cores"
+        )
     return read_counters()
 
 

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from seqexp.cores import usable_cores
 from seqexp.runs.redaction import redact_arguments
 
 PACKAGES = (
@@ -24,6 +25,7 @@ PACKAGES = (
 
 TRAINED_BY = (
     "compiling.py",
+    "cores.py",
     "errors.py",
     "parameters.py",
     "types.py",
@@ -65,7 +67,7 @@ def manifest(
         "packages": versions(PACKAGES) | dict(packages or {}),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpu": {"model": _cpu_model(), "cores": os.cpu_count(), "usable": _usable_cores()},
+        "cpu": {"model": _cpu_model(), "cores": os.cpu_count(), "usable": usable_cores()},
         "device_kind": device_kind,
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "data_hashes": dict(data_hashes),
@@ -172,9 +174,3 @@ def _cpu_model() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _usable_cores() -> int | None:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()

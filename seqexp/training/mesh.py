@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from seqexp.cores import usable_cores
 from seqexp.types import SeqexpError
 
 MEMBERS, BATCH = "members", "batch"
@@ -31,8 +32,7 @@ def expose_cores() -> None:
     asked = jax.config.values["jax_num_cpu_devices"] > 0
     if asked or "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    jax.config.update("jax_num_cpu_devices", cores or 1)
+    jax.config.update("jax_num_cpu_devices", usable_cores())
 
 
 def group_mesh(members: int, batch_devices: int) -> Mesh:

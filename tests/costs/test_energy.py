@@ -47,5 +47,5 @@ def test_a_counter_that_cannot_be_read_is_not_there(tmp_path):
 def test_a_process_with_some_cores_is_not_told_the_energy_of_all(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0}, raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    with pytest.raises(SeqexpError, match="this process has some cores"):
+    with pytest.raises(SeqexpError, match="a part of their cores"):
         own_counters()

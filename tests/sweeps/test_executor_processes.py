@@ -16,8 +16,7 @@ from seqexp.sweeps.executors import on_processes
 from seqexp.sweeps.executors.follow import folder_of
 from seqexp.sweeps.executors.on_processes import OnProcesses, processes_of
 from seqexp.sweeps.executors.settings import Processes
-from seqexp.sweeps.executors.work import RESULT, STARTED
-from seqexp.sweeps.executors.worker import LOG
+from seqexp.sweeps.executors.work import LOG, RESULT, STARTED
 from seqexp.types import SeqexpError
 from tests.sweeps.on_cluster import LONG, caught, kill, kill_job, local, process_of, until
 from tests.sweeps.tiny import TINY, deterministic, runs, start

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import jax
 
+from seqexp.cores import usable_cores
 from seqexp.runs import jobs
 from seqexp.sweeps.executors import serve
 from seqexp.sweeps.executors.settings import Processes
-from seqexp.sweeps.executors.worker import LOG
+from seqexp.sweeps.executors.work import LOG, last_line
+from seqexp.sweeps.executors.worker import python_path
 from seqexp.types import SeqexpError, reason
 
 PATIENCE = 10.0
@@ -68,7 +70,7 @@ class OnProcesses:
                 "executor=processes trains on cores: set JAX_PLATFORMS=cpu, or use executor=ray "
                 "executor.gpus=1 on the GPUs of this machine"
             )
-        self._most = processes_of(self.cpus, self._asked, available_cores())
+        self._most = processes_of(self.cpus, self._asked, usable_cores())
         try:
             yield
         finally:
@@ -152,7 +154,7 @@ class Serving:
         asks, self._asking = os.pipe()
         self._answers, answering = os.pipe()
         environment = dict(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        environment["PYTHONPATH"] = python_path()
         if not hasattr(os, "sched_setaffinity"):  # All cores are seen, then.
             environment.setdefault("JAX_NUM_CPU_DEVICES", str(cpus))
         # -P: no file where the command is called hides a module of Python's.
@@ -222,13 +224,6 @@ class Serving:
                 os.close(end)
 
 
-def available_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def processes_of(cpus: int, asked: int | None, cores: int) -> int:
     """How many processes of `cpus` cores each run at once: as many as asked, or as there is room.
 
@@ -250,8 +245,8 @@ def _end(code: int, log: Path) -> str:
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else ""
     except ValueError:
         how = f"was killed by signal {-code}"
-    lines: list[str] = []
+    printed = ""
     with suppress(OSError):
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    printed = f" ({lines[-1].strip()})" if lines else ""
-    return f"its process {how or f'ended with exit code {code}'}{printed}"
+        printed = last_line(log.read_text(encoding="utf-8", errors="replace"))
+    said = f" ({printed})" if printed else ""
+    return f"its process {how or f'ended with exit code {code}'}{said}"

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 from seqexp.data.extras import needs
 from seqexp.runs import jobs
 from seqexp.sweeps.executors.settings import Ray
-from seqexp.sweeps.executors.worker import LOG, work
+from seqexp.sweeps.executors.worker import print_to_folder, python_path, work
 from seqexp.types import SeqexpError, first_line
 
 NAMESPACE = "seqexp"
@@ -116,7 +115,7 @@ class OnRay:
         if of.gpus:
             share = MEMORY / of.groups_per_device
             environment.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{share:.3f}")
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        environment["PYTHONPATH"] = python_path()
         options: dict[str, Any] = {
             "lifetime": "detached",
             "num_cpus": of.cpus,
@@ -203,10 +202,7 @@ class Worker:
         from ray.actor import exit_actor
 
         os.environ.update(secret)
-        log = os.open(Path(job) / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        for stream in (1, 2):
-            os.dup2(log, stream)
-        os.close(log)
+        print_to_folder(job)
         try:
             work(job)
         finally:

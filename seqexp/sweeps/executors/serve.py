@@ -14,11 +14,10 @@ import os
 import queue
 import sys
 import threading
-from pathlib import Path
 
 from seqexp.runs import endings
 from seqexp.sweeps.executors.cores import own_cores
-from seqexp.sweeps.executors.worker import LOG, work
+from seqexp.sweeps.executors.worker import print_to_folder, work
 
 
 def main() -> None:
@@ -30,7 +29,7 @@ def main() -> None:
     with own_cores(cpus):
         while True:
             job = waiting.get()
-            _print_to(Path(job) / LOG)
+            print_to_folder(job)
             work(job, pinned=True)
             os.write(answers, b"\n")
 
@@ -42,14 +41,6 @@ def _read(asks: int, waiting: queue.SimpleQueue[str]) -> None:
     # The sweep has ended, or was killed: what runs here is to be gone on with by another.
     endings.end()
     os._exit(0)
-
-
-def _print_to(path: Path) -> None:
-    """What this process prints goes to a file from now on."""
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for stream in (1, 2):
-        os.dup2(log, stream)
-    os.close(log)
 
 
 if __name__ == "__main__":

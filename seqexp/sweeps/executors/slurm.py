@@ -11,6 +11,7 @@ from typing import Any
 from seqexp.data.extras import needs
 from seqexp.runs import endings, jobs
 from seqexp.sweeps.executors.settings import Submitit
+from seqexp.sweeps.executors.work import last_line
 from seqexp.sweeps.executors.worker import work
 from seqexp.types import SeqexpError, first_line
 
@@ -91,7 +92,7 @@ class Slurm:
             with self._executor.batch():
                 submitted = [self._executor.submit(Resumable(), str(f.absolute())) for f in folders]
         except (FailedJobError, FailedSubmissionError, subprocess.CalledProcessError) as error:
-            raise SeqexpError(f"SLURM takes no jobs: {_last_line(str(error))}") from error
+            raise SeqexpError(f"SLURM takes no jobs: {last_line(str(error))}") from error
         return [job.job_id for job in submitted]
 
     def gone(self, handles: Sequence[str]) -> Mapping[str, str]:
@@ -117,7 +118,7 @@ class Slurm:
         node = f" on {words['NodeList']}" if words.get("NodeList", "(null)") != "(null)" else ""
         printed = ""
         for log in sorted(self._logs.glob(f"{handle}_*_log.err")):
-            printed = _last_line(log.read_text(encoding="utf-8", errors="replace"))
+            printed = last_line(log.read_text(encoding="utf-8", errors="replace"))
         return f"SLURM job {handle}{node}: {state}{f' ({printed})' if printed else ''}"
 
 
@@ -154,8 +155,3 @@ def _asked(*command: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""

@@ -20,6 +20,8 @@ from seqexp.types import SeqexpError
 WORK = "work.json"
 STARTED = "started.json"
 RESULT = "result.json"
+LOG = "log.txt"
+"""What a job prints, where nothing else keeps it."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,12 @@ class Work:
         lists = {key: tuple(found.pop(key)) for key in ("command", "paths")}
         points = tuple(Point(**point) for point in found.pop("points"))
         return cls(points=points, **lists, **found)
+
+
+def last_line(text: str) -> str:
+    """The last line with something on it, of what was printed."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def write_started(job: Path) -> None:

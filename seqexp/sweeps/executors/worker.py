@@ -10,11 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seqexp.sweeps.executors.cores import own_cores
-from seqexp.sweeps.executors.work import Work, write_result, write_started
+from seqexp.sweeps.executors.work import LOG, Work, write_result, write_started
 from seqexp.types import SeqexpError, reason
-
-LOG = "log.txt"
-"""What a job prints, in its folder, where nothing else keeps it."""
 
 
 def work(job: str, pinned: bool = False) -> None:
@@ -43,6 +40,19 @@ def work(job: str, pinned: bool = False) -> None:
         lines = "".join(traceback.format_exception(error))
         path.write_text(lines, encoding="utf-8", errors="backslashreplace")
         write_result(folder, error=f"{reason(error)}; {path} says where it came from")
+
+
+def print_to_folder(job: str) -> None:
+    """What this process prints goes to the log in the folder of a job from now on."""
+    log = os.open(Path(job) / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.close(log)
+
+
+def python_path() -> str:
+    """What PYTHONPATH has to be for a worker to find the modules that this process finds."""
+    return os.pathsep.join(path for path in sys.path if path)
 
 
 @contextmanager
