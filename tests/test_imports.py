@@ -33,8 +33,8 @@ ALLOWED = {
     "sweeps": {"types", "data", "training", "laws", "costs", "matching", "inspection", "runs"},
     "commands": None,
 }
-# Errors, quick compilation, cores and kinds of parameters, which all may import, the ground floor, and
-# files beside it: `seqexp.load`, `seqexp.load_run` and `python -m seqexp`.
+# Errors, quick compilation, cores and kinds of parameters, which all may import, the ground floor,
+# and files beside it: `seqexp.load`, `seqexp.load_run` and `python -m seqexp`.
 ENTRANCES = {
     "errors": set(),
     "compiling": set(),

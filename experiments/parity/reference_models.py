@@ -18,7 +18,8 @@ KERNELS = "causal_conv1d", "fla", "mamba_ssm", "xlstm"
 def without(packages: tuple[str, ...]) -> Iterator[None]:
     """Within it these packages cannot be imported."""
     before = {name: sys.modules[name] for name in packages if name in sys.modules}
-    sys.modules.update(dict.fromkeys(packages))  # type: ignore
+    blocked: dict[str, Any] = dict.fromkeys(packages)
+    sys.modules.update(blocked)
     try:
         yield
     finally:
