@@ -214,7 +214,8 @@ def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCos
     held_before = beside.take("peak_device_bytes", peak_device_bytes, device)
     states = first.place(fresh[: first.members])
     compiled, compile_time = compile_seconds(first.lower(states))
-    require_program(beside.take("program_bytes", working_bytes, compiled), program.mesh)
+    working = beside.take("program_bytes", working_bytes, compiled)
+    require_program(working, program.members, program.mesh)
     still = [hyper._replace(learning_rate=0.0, weight_decay=0.0) for hyper in first.hypers]
     until = np.zeros(first.members, np.int32)
 

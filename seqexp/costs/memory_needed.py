@@ -27,9 +27,9 @@ def require_room(
         n states before a step, n after it    and    the gradients of the member at work
 
     of its n members: parameters, optimizer state and the parameters that were best on validation,
-    each. A batch that is split over devices has them on each; so does the data stand on each, in
-    the host's memory once already. What a program needs beside depends on the compiler: `require`
-    compares that once it is known.
+    each. A device that rests has states too. A batch that is split over devices has them on each;
+    so does the data stand on each, in the host's memory once already. What a program needs beside
+    depends on the compiler: `require_program` compares that once it is known.
 
     Args:
         experiment: what the members share.
@@ -42,7 +42,8 @@ def require_room(
     """
     state = jax.eval_shape(partial(init_member, experiment, Hyper.example()))
     rows, columns = mesh.devices.shape
-    on_each = 2 * -(-members // rows) * tree_bytes(state) + tree_bytes(state.params)
+    states = 2 * -(-members // rows) * tree_bytes(state)
+    gradients = tree_bytes(state.params)
     # A user's stream may hold other things than arrays.
     data = sum(getattr(leaf, "nbytes", 0) for leaf in jax.tree.leaves(splits))
     what = (
@@ -51,17 +52,20 @@ def require_room(
     )
     remedy = "use a smaller model" + (" or fewer seeds at once" if members > 1 else "")
     if mesh.devices.flat[0].platform == "cpu":
-        devices = rows * columns
-        require(devices * on_each + (devices - 1) * data, host_room(), what, remedy)
+        devices, at_work = rows * columns, min(members, rows) * columns
+        needed = devices * states + at_work * gradients + (devices - 1) * data
+        require(needed, host_room(), what, remedy)
     else:
-        require(on_each + data, device_room(mesh.devices.flat[0]), what, remedy)
+        needed = states + gradients + data
+        require(needed, device_room(mesh.devices.flat[0]), what, remedy)
 
 
-def require_program(needed: int | None, mesh: Mesh) -> None:
+def require_program(needed: int | None, members: int, mesh: Mesh) -> None:
     """Refuse a compiled program that surely can't run.
 
     Args:
-        needed: bytes on each device beside what is there already; None where that is unknown.
+        needed: bytes on a device at work beside what is there already; None where that is unknown.
+        members: that it trains.
         mesh: that it runs on.
 
     Raises:
@@ -70,7 +74,8 @@ def require_program(needed: int | None, mesh: Mesh) -> None:
     device = mesh.devices.flat[0]
     host = device.platform == "cpu"
     room = host_room() if host else device_room(device)
-    times = mesh.devices.size if host else 1
+    rows, columns = mesh.devices.shape
+    times = min(members, rows) * columns if host else 1
     what = "the arrays of a training step"
     remedy = "use a smaller model, a smaller trainer.batch_size or shorter sequences"
     require(times * (needed or 0), room, what, remedy)

@@ -13,7 +13,13 @@ from seqexp.sweeps.data import Data
 from seqexp.sweeps.point import Point
 from seqexp.training import Experiment
 from seqexp.training.batches import bucket_shares
-from seqexp.training.mesh import AUTO, auto_batch_devices, group_mesh, require_devices
+from seqexp.training.mesh import (
+    AUTO,
+    auto_batch_devices,
+    devices_at_work,
+    group_mesh,
+    require_devices,
+)
 from seqexp.training.program import require_share
 from seqexp.training.step import loss_and_sums, outline
 from seqexp.types import SeqexpError, first_line
@@ -66,6 +72,6 @@ def checked(
         # Without a number of FLOPs nobody knows whether a device would be worth it.
         a_time_step = (flops or 0) / sum(share * bucket.length for bucket, share in buckets)
         sizes = [bucket.batch_size for bucket, _ in buckets]
-        there = job_devices or len(jax.local_devices())
+        there = job_devices or devices_at_work()
         devices = auto_batch_devices(members, math.gcd(*sizes), a_time_step, there)
     return experiment, devices

@@ -23,20 +23,33 @@ WORTH_A_DEVICE = 3e5
 has the measurements."""
 
 
+LEAST_ROWS = 2
+"""Of a mesh of CPU devices, for a member alone too. XLA optimizes a program for one device in other
+steps than one for several, and may round otherwise in it: some fusions add in another order. So a
+member alone has the program of a group, and the second device rests."""
+
+
 def expose_cores() -> None:
     """Make each CPU core a device of its own. Call before anything asks jax for its devices.
 
     XLA gains almost nothing from a second core inside a scan body, so members run one a core. A
-    number that is set already, by JAX_NUM_CPU_DEVICES or a flag of XLA, stays.
+    single core is `LEAST_ROWS` devices. A number that is set already, by JAX_NUM_CPU_DEVICES or a
+    flag of XLA, stays.
     """
     asked = jax.config.values["jax_num_cpu_devices"] > 0
     if asked or "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
-    jax.config.update("jax_num_cpu_devices", usable_cores())
+    jax.config.update("jax_num_cpu_devices", max(LEAST_ROWS, usable_cores()))
+
+
+def devices_at_work() -> int:
+    """How many devices can work at the same time: of a CPU, no more than it has cores."""
+    devices = jax.local_devices()
+    return min(len(devices), usable_cores()) if devices[0].platform == "cpu" else len(devices)
 
 
 def group_mesh(members: int, batch_devices: int) -> Mesh:
-    """The mesh for so many members: no more devices than there is work for.
+    """The mesh for so many members: no more devices than there is work for, but `LEAST_ROWS` rows.
 
     Args:
         members: M.
@@ -49,6 +62,8 @@ def group_mesh(members: int, batch_devices: int) -> Mesh:
     here = f"this machine has {len(devices)} {devices[0].platform} device(s)"
     require_devices(batch_devices, len(devices), here)
     rows = min(members, len(devices) // batch_devices)
+    if devices[0].platform == "cpu":
+        rows = max(rows, min(LEAST_ROWS, len(devices) // batch_devices))
     grid = np.asarray(devices[: rows * batch_devices]).reshape(rows, batch_devices)
     return Mesh(grid, (MEMBERS, BATCH))
 

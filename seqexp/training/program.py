@@ -173,7 +173,8 @@ class Program:
             The states, and what the steps gave in sum, by member, on the host.
         """
         own = self.hypers if hypers is None else [hyper.traced() for hyper in hypers]
-        slices = zip(states, *map(self.slices.split, (own, self._untils(until))), strict=True)
+        untils = self.slices.split(self._untils(until), np.int32(0))
+        slices = zip(states, self.slices.split(own), untils, strict=True)
         done = [
             self.compiled.advance(state, hyper, last, self.stream) for state, hyper, last in slices
         ]
@@ -206,7 +207,7 @@ class Program:
 
     def keep_best(self, states: GroupState, better: np.ndarray) -> GroupState:
         """Remember the parameters of the members whose score got better."""
-        masks = self.slices.split(list(better))
+        masks = self.slices.split(list(better), np.False_)
         both = zip(states, masks, strict=True)
         return tuple(self.compiled.keep_best(state, mask) for state, mask in both)
 
@@ -217,7 +218,7 @@ class Program:
         self, function: Callable[..., Any], params: Sequence[Any], active: np.ndarray, batch: Batch
     ) -> list[Any]:
         """The output of a program for a batch, by member, on the host."""
-        masks = self.slices.split(list(active))
+        masks = self.slices.split(list(active), np.False_)
         return self.slices.join(
             [function(p, mask, batch) for p, mask in zip(params, masks, strict=True)]
         )

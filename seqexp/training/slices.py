@@ -42,9 +42,15 @@ class Slices:
     def _by_member(self) -> NamedSharding:
         return NamedSharding(self.mesh, PartitionSpec(MEMBERS))
 
-    def split(self, items: Sequence[Any]) -> list[Any]:
-        """Stack members' pytrees, one for each slice; the last is filled up by repetition."""
-        filled = [*items, *[items[-1]] * (-len(items) % self.size)]
+    def split(self, items: Sequence[Any], resting: Any = None) -> list[Any]:
+        """Stack members' pytrees, one for each slice.
+
+        Args:
+            items: by member.
+            resting: what fills up the last slice; the last member's where it is None.
+        """
+        last = items[-1] if resting is None else resting
+        filled = [*items, *[last] * (-len(items) % self.size)]
         return [
             jax.device_put(
                 jax.tree.map(lambda *a: np.stack(a), *filled[i : i + self.size]), self._by_member

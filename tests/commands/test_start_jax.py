@@ -58,7 +58,16 @@ def test_another_error_that_names_jax_keeps_its_traceback(monkeypatch):
         main.main(["doctor"])
 
 
+DEVICES = "from seqexp.training.start import start_jax; start_jax(); import jax; "
+DEVICES += "print(len(jax.devices()))"
+
+
 def test_the_users_number_of_devices_wins():
-    program = "from seqexp.training.start import start_jax; start_jax(); import jax; "
-    program += "print(len(jax.devices()))"
-    assert python("-c", program, JAX_NUM_CPU_DEVICES="3").stdout == "3\n"
+    assert python("-c", DEVICES, JAX_NUM_CPU_DEVICES="3").stdout == "3\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
+def test_a_single_core_is_two_devices():
+    """So that its programs are those of more cores, which round otherwise than for one device."""
+    one_core = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+    assert python("-c", one_core + DEVICES).stdout == "2\n"

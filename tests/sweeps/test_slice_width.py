@@ -12,9 +12,8 @@ from seqexp.costs.timing import Timing
 from seqexp.runs.store import read_json, write_json_atomic
 from seqexp.sweeps import group_run
 from seqexp.training import Program
-from seqexp.training.mesh import group_mesh
 from tests.sweeps.tiny import TINY, runs, seqexp
-from tests.training.small import HYPERS, adding, experiment
+from tests.training.small import HYPERS, adding, experiment, row_of
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,7 @@ def group():
     """A program of five members on one device, its data, and the members as they start."""
     small = experiment(adding())
     splits = small.task.load()
-    program = Program.of(small, splits, [*HYPERS, *HYPERS[:2]], group_mesh(1, 1))
+    program = Program.of(small, splits, [*HYPERS, *HYPERS[:2]], row_of(1))
     return program, splits, program.take(program.init())
 
 

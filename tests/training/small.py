@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from jax.sharding import Mesh
 
 from seqexp.cells import GRU
 from seqexp.layers import Variational
@@ -16,7 +17,7 @@ from seqexp.models import SequenceModel
 from seqexp.tasks import Adding, SequentialDigits
 from seqexp.training import Experiment, GroupState, Hyper, Interval, Optimizer, Program, train
 from seqexp.training.loop import Standing
-from seqexp.training.mesh import group_mesh
+from seqexp.training.mesh import BATCH, MEMBERS, group_mesh
 from seqexp.training.schedules import warmup_cosine
 from seqexp.training.step import MemberState
 from seqexp.types import Splits, Task
@@ -69,6 +70,11 @@ def program(
 ) -> Program:
     mesh = group_mesh(members or len(hypers), batch_devices)
     return Program.of(experiment, splits, hypers, mesh)
+
+
+def row_of(devices: int) -> Mesh:
+    """So many devices, one of them too: of a CPU `group_mesh` has two at least."""
+    return Mesh(np.asarray(jax.local_devices()[:devices]).reshape(-1, 1), (MEMBERS, BATCH))
 
 
 def trained(

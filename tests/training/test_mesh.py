@@ -15,13 +15,14 @@ from seqexp.training.mesh import (
     BATCH,
     WORTH_A_DEVICE,
     auto_batch_devices,
+    devices_at_work,
     group_mesh,
     slice_widths,
     summed,
 )
 from seqexp.types import SeqexpError
 from tests.full import full
-from tests.training.small import HYPERS, assert_bitwise, digits, experiment, trained
+from tests.training.small import HYPERS, assert_bitwise, digits, experiment, row_of, trained
 
 PLENTY = 1e3 * WORTH_A_DEVICE
 
@@ -81,6 +82,42 @@ def test_widths_are_powers_of_two_and_all_that_a_device_has(platform, members, r
     assert slice_widths(members, mesh) == expected  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize(
+    ("platform", "devices", "members", "batch_devices", "expected"),
+    [
+        ("cpu", 1, 1, 1, (1, 1)),
+        ("cpu", 2, 1, 1, (2, 1)),
+        ("cpu", 2, 3, 1, (2, 1)),
+        ("cpu", 2, 1, 2, (1, 2)),
+        ("cpu", 8, 1, 1, (2, 1)),
+        ("cpu", 8, 3, 1, (3, 1)),
+        ("cpu", 8, 1, 3, (2, 3)),
+        ("cpu", 8, 9, 4, (2, 4)),
+        ("gpu", 8, 1, 1, (1, 1)),
+        ("gpu", 8, 3, 2, (3, 2)),
+    ],
+)
+def test_a_member_alone_on_a_cpu_has_the_program_of_several_devices(
+    monkeypatch, platform, devices, members, batch_devices, expected
+):
+    """Bitwise what it is in a group: XLA may round otherwise in a program for one device."""
+    pretend(monkeypatch, devices, platform)
+    monkeypatch.setattr("seqexp.training.mesh.Mesh", lambda grid, _: SimpleNamespace(devices=grid))
+    assert group_mesh(members, batch_devices).devices.shape == expected
+
+
+@pytest.mark.parametrize(
+    ("platform", "devices", "cores", "expected"),
+    [("cpu", 2, 1, 1), ("cpu", 2, 4, 2), ("cpu", 4, 4, 4), ("gpu", 8, 4, 8)],
+)
+def test_no_more_cpu_devices_work_than_there_are_cores(
+    monkeypatch, platform, devices, cores, expected
+):
+    pretend(monkeypatch, devices, platform)
+    monkeypatch.setattr("seqexp.training.mesh.usable_cores", lambda: cores)
+    assert devices_at_work() == expected
+
+
 @pytest.fixture(scope="module")
 def setting():
     """An experiment, its data, and what three members give one by one."""
@@ -94,7 +131,7 @@ def setting():
 def test_side_by_side_is_one_by_one_to_rounding(setting, devices, width):
     """Two slices of which the second is half empty; one slice of all; one over two devices."""
     small, splits, (states, records, _) = setting
-    group = Program.of(small, splits, HYPERS, group_mesh(devices, 1), slice_width=width)
+    group = Program.of(small, splits, HYPERS, row_of(devices), slice_width=width)
     assert group.slices.size == devices * width
     together, together_records, _ = trained(group)
     for ours, theirs in zip(jax.tree.leaves(together), jax.tree.leaves(states), strict=True):
@@ -111,7 +148,7 @@ def test_side_by_side_is_one_by_one_to_rounding(setting, devices, width):
 def test_who_diverges_beside_others_stops_alone(setting):
     small, splits, (states, _, _) = setting
     wild = Hyper(0, 1e38, 0.0, float("inf"))
-    group = Program.of(small, splits, [*HYPERS[:2], wild], group_mesh(1, 1), slice_width=3)
+    group = Program.of(small, splits, [*HYPERS[:2], wild], row_of(1), slice_width=3)
     together, _, _ = trained(group)
     assert [bool(state.alive) for state in together] == [True, True, False]
     for ours, theirs in zip(
@@ -123,7 +160,7 @@ def test_who_diverges_beside_others_stops_alone(setting):
 @pytest.mark.full
 def test_another_width_of_a_program_is_that_program_built_anew(setting):
     small, splits, (states, _, _) = setting
-    mesh = group_mesh(1, 1)
+    mesh = row_of(1)
     wide = Program.of(small, splits, HYPERS, mesh, slice_width=3)
     assert_bitwise(trained(wide.at_width(1))[0], states)
     assert wide.slices.width == 3
