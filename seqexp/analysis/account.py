@@ -32,6 +32,9 @@ HOW_TO_READ = (
     "how many runs were trained side by side. Training FLOPs are those of a step times the steps.",
 )
 
+SHOWN = 100
+"""So many planned runs without a record are listed."""
+
 
 def unfinished(study: Study) -> Section:
     """Runs without a score, each with its reason."""
@@ -53,6 +56,15 @@ def _end(study: Study, run: dict[Any, Any]) -> str:
     if run["status"] == "diverged" and pd.notna(run["diverged_step"]):
         return f"not finite at step {run['diverged_step']:,.0f}"
     return last if run["status"] == "running" else str(run["error"] or last)
+
+
+def unrecorded(study: Study) -> Section:
+    """Planned runs without a record, each with what is known of it."""
+    rows = [texts(run.study, run.name, run.why) for run in study.unrecorded[:SHOWN]]
+    body = [table("", ("Study", "Run", "Reason"), rows)] if rows else []
+    if more := len(study.unrecorded) - len(rows):
+        body.append(paragraph(f"And {more:,} more: seqexp status --all lists them.", ""))
+    return Section("Planned, without a record", body)
 
 
 def left_out(study: Study) -> Section:

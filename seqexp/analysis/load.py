@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ import pandas as pd
 from seqexp.analysis.axes import NUMBERS
 from seqexp.analysis.measured import read_measured
 from seqexp.analysis.records import UNREADABLE, Problem, RunFiles, read_run, without_weights
+from seqexp.runs import jobs, plans
 from seqexp.runs.identity import NOT_RESULT, with_todays_names
 from seqexp.runs.naming import Group, Label, flatten, labels, of_model, shared, told, without_usual
 from seqexp.runs.schema import METRICS, RUN
@@ -27,6 +28,14 @@ NULL = "(null)"
 """What stands in the tables for a setting that is null; one that a run does not have is NaN."""
 
 NOT_METRICS = {"step", "examples", "tokens", "nonfinite"}
+
+
+class Unrecorded(NamedTuple):
+    """A run that a sweep planned and that left no record: in which study, its name, and why."""
+
+    study: str
+    name: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class Study:
         files: of each run id, its files as they were read, but for what is in `curves`.
         growth: what `seqexp cost` measured for the studies, see `read_measured`.
         unread: how many folders of runs do not even say whose seed they are.
+        unrecorded: the planned runs that left no record.
     """
 
     name: str
@@ -59,6 +69,7 @@ class Study:
     files: Mapping[str, RunFiles]
     growth: pd.DataFrame
     unread: int = 0
+    unrecorded: Sequence[Unrecorded] = ()
 
     def runs_dir(self, study: str) -> str:
         """Where one of the studies lies, as the config of its first run says."""
@@ -95,13 +106,15 @@ def load(*studies: Path | str) -> Study:
     if not files:
         unread = f" ({len(problems)} left out: {problems[0].what})" if problems else ""
         raise SeqexpError(f"no runs in {where}{unread}: give a folder that holds one folder a run")
+    unrecorded = [each for directory in directories for each in _unrecorded(directory, files)]
     runs = _runs(files, folders)
     runs, foreign = _judged_alike(runs)
     files = {run: files[run] for run in runs["run"]}
     name = " + ".join(dict.fromkeys(directory.name for directory in directories))
     kept = pd.concat([curves[run] for run in files], ignore_index=True)
     growth, unread = read_measured(directories)
-    return Study(name, runs, kept, problems + foreign + unread, files, growth, lost)
+    problems += foreign + unread
+    return Study(name, runs, kept, problems, files, growth, lost, unrecorded)
 
 
 def _read(
@@ -143,6 +156,22 @@ def _read(
     }
     problems += without_weights({folders[run]: read for run, read in files.items()})
     return files, folders, curves, problems, unread
+
+
+def _unrecorded(directory: Path, files: Mapping[str, RunFiles]) -> list[Unrecorded]:
+    """The planned runs of a study of which there is no record, under their id or in their folder,
+    in the order in which they were planned."""
+    job_of = {id: job for job in jobs.read(directory) for id in job.runs}
+    found = []
+    for run in plans.read(directory):
+        folder = directory / run.folder
+        if run.id in files or any(os.path.exists(folder / name) for name in (RUN, METRICS)):
+            continue
+        job = job_of.get(run.id)
+        failed = job is not None and job.state == "failed"
+        why = f"its job failed: {job.why}" if job is not None and failed else "it was not begun"
+        found.append(Unrecorded(directory.name, run.name, why))
+    return found
 
 
 def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.DataFrame:

@@ -76,6 +76,7 @@ def _write_all(found: Findings, folder: Path) -> None:
     parts += [
         sections.growth(found, growing),
         account.unfinished(study),
+        account.unrecorded(study),
         account.left_out(study),
         account.method(study),
         account.reproduce(study),

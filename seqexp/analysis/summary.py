@@ -33,6 +33,9 @@ def overview(study: Study) -> str:
     models = several(len(set(study.runs["model"])), "model")
     tasks = several(len(set(study.runs["task_label"])), "task")
     text = f"{several(len(ended), 'run')} of {models} on {tasks}: {ends}."
+    if study.unrecorded:
+        count = several(len(study.unrecorded), "planned run")
+        text += f' Beside these, {count} left no record: see "Planned, without a record".'
     if study.unread:
         text += f" Beside these, {several(study.unread, 'record')} could not be read at all."
     if study.problems:

@@ -76,6 +76,10 @@ def report_on(
     # First what no full disk can take away.
     told = to_text(found.table, terminal_width(), study.baselines, apart(study))
     print(told, flush=True)
+    if study.unrecorded:
+        first, count = study.unrecorded[0], len(study.unrecorded)
+        more = f", and {count - 1} more" if count > 1 else ""
+        print(f"planned, without a record: {first.name} ({first.why}){more}", file=sys.stderr)
     if study.problems:
         first, count = study.problems[0], len(study.problems)
         more = f", and {count - 1} more" if count > 1 else ""

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from synthetic_records import cost, known_scores, score, write_json, write_run, write_study
 
-from seqexp.analysis import load
+from seqexp.analysis import load, report
+from seqexp.commands.report import report_on
+from seqexp.runs import jobs, plans
+from seqexp.runs.plans import PlannedRun
 from seqexp.types import SeqexpError
 
 
@@ -224,3 +227,51 @@ def test_a_finished_run_without_its_last_records_or_its_weights_is_named(tmp_pat
 def test_records_that_were_copied_without_weights_lack_nothing(tmp_path):
     write_run(tmp_path, "gru", "adding", 0)
     assert load(tmp_path).problems == []
+
+
+def planned(study, *folders):
+    """Plan runs, of which the ids are the names of their folders."""
+    plans.write(study, [PlannedRun(name, name, f"{name}!", "a group", 20) for name in folders])
+
+
+def test_planned_runs_without_a_record_are_told(tmp_path, capsys):
+    study = tmp_path / "study"
+    there = write_run(study, "gru", "adding", 0)
+    planned(study, there.name, "lstm-adding-0", "rnn-adding-0")
+    why = "killed by signal 9, 3 times"
+    job = jobs.Job("k", "ray", "k-1", "7", "a group", ("rnn-adding-0",), "2026", 3, "failed", why)
+    jobs.write(study, job)
+    found = load(study)
+    assert found.problems == [] and len(found.runs) == 1
+    assert found.unrecorded == [
+        ("study", "lstm-adding-0!", "it was not begun"),
+        ("study", "rnn-adding-0!", f"its job failed: {why}"),
+    ]
+    assert report_on([study])
+    said = capsys.readouterr().err
+    assert "planned, without a record: lstm-adding-0! (it was not begun), and 1 more" in said
+    page = (study / "report" / "index.html").read_text()
+    assert "Beside these, 2 planned runs left no record" in page
+    assert f"its job failed: {why}" in page
+
+
+def test_a_planned_run_is_recorded_in_its_folder_or_under_its_id(tmp_path):
+    """A record that can't be read is a problem of its own, and no run that was not begun."""
+    study = tmp_path / "study"
+    write_run(study, "gru", "adding", 0)
+    write_run(study, "lstm", "adding", 0).rename(study / "elsewhere")
+    broken = write_run(study, "rnn", "adding", 0)
+    (broken / "run.json").write_text("{")
+    planned(study, "gru-adding-0", "lstm-adding-0", "rnn-adding-0")
+    found = load(study)
+    assert found.unrecorded == []
+    assert len(found.problems) == 1
+
+
+def test_many_planned_runs_are_counted(tmp_path):
+    study = tmp_path / "study"
+    write_run(study, "gru", "adding", 0)
+    planned(study, *[f"lstm-adding-{seed}" for seed in range(104)])
+    page = report(study).read_text()
+    assert "104 planned runs left no record" in page
+    assert page.count("it was not begun") == 100 and "And 4 more" in page
