@@ -56,6 +56,7 @@ def _print_versions() -> None:
     import jax
 
     from seqexp.runs.manifest import PACKAGES, manifest
+    from seqexp.training.mesh import devices_at_work
     from seqexp.training.precision import fast_products
     from seqexp.training.settings import changed_settings
 
@@ -63,7 +64,7 @@ def _print_versions() -> None:
     facts = manifest(kind, {})
     print(f"seqexp {facts['version']}, Python {facts['python']}, {facts['platform']}")
     print(", ".join(f"{name} {facts['packages'][name]}" for name in PACKAGES))
-    print(f"{len(jax.local_devices())} device(s): {kind}")
+    print(f"{devices_at_work()} device(s): {kind}")
     how = fast_products()
     lacks = "no fast products here, trainer.precision=bfloat16 saves no time"
     print(f"bfloat16: {lacks if how is None else f'products by {how}'}")

@@ -11,6 +11,7 @@ from seqexp.costs.memory import tree_bytes
 from seqexp.costs.memory_there import Room, device_room, host_room
 from seqexp.costs.parameters import count_all
 from seqexp.training import Experiment, Hyper
+from seqexp.training.mesh import rows_at_work
 from seqexp.training.step import init_member
 from seqexp.types import SeqexpError, Splits
 
@@ -27,9 +28,9 @@ def require_room(
         n states before a step, n after it    and    the gradients of the member at work
 
     of its n members: parameters, optimizer state and the parameters that were best on validation,
-    each. A device that rests has states too. A batch that is split over devices has them on each;
-    so does the data stand on each, in the host's memory once already. What a program needs beside
-    depends on the compiler: `require_program` compares that once it is known.
+    each. A device that rests (`LEAST_ROWS`) has states too. A batch that is split over devices has
+    them on each; so does the data stand on each, in the host's memory once already. What a program
+    needs beside depends on the compiler: `require_program` compares that once it is known.
 
     Args:
         experiment: what the members share.
@@ -42,7 +43,8 @@ def require_room(
     """
     state = jax.eval_shape(partial(init_member, experiment, Hyper.example()))
     rows, columns = mesh.devices.shape
-    states = 2 * -(-members // rows) * tree_bytes(state)
+    working = rows_at_work(mesh)
+    states = 2 * -(-members // working) * tree_bytes(state)
     gradients = tree_bytes(state.params)
     # A user's stream may hold other things than arrays.
     data = sum(getattr(leaf, "nbytes", 0) for leaf in jax.tree.leaves(splits))
@@ -52,7 +54,9 @@ def require_room(
     )
     remedy = "use a smaller model" + (" or fewer seeds at once" if members > 1 else "")
     if mesh.devices.flat[0].platform == "cpu":
-        devices, at_work = rows * columns, min(members, rows) * columns
+        devices, at_work = rows * columns, min(members, working) * columns
+        if data and devices > 1:
+            what += f", and the data on {devices} devices"
         needed = devices * states + at_work * gradients + (devices - 1) * data
         require(needed, host_room(), what, remedy)
     else:
@@ -74,8 +78,8 @@ def require_program(needed: int | None, members: int, mesh: Mesh) -> None:
     device = mesh.devices.flat[0]
     host = device.platform == "cpu"
     room = host_room() if host else device_room(device)
-    rows, columns = mesh.devices.shape
-    times = min(members, rows) * columns if host else 1
+    at_work = min(members, rows_at_work(mesh)) * mesh.devices.shape[1]
+    times = at_work if host else 1
     what = "the arrays of a training step"
     remedy = "use a smaller model, a smaller trainer.batch_size or shorter sequences"
     require(times * (needed or 0), room, what, remedy)

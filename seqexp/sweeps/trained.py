@@ -30,7 +30,7 @@ from seqexp.sweeps.recorded_point import (
 from seqexp.training import Experiment, Program
 from seqexp.training.decoding import before_end, best_of_beam, decode, sample_text
 from seqexp.training.evaluation import eval_batches
-from seqexp.training.mesh import group_mesh
+from seqexp.training.mesh import LEAST_ROWS, expose_cores, group_mesh
 from seqexp.training.precision import with_products_in
 from seqexp.training.settings import refuse_settings
 from seqexp.training.step import SAMPLE, build, member_key
@@ -183,7 +183,9 @@ class TrainedRun:
     def evaluate(self, split: str = "test") -> dict[str, float]:
         """All metrics on a split of the task's data, by the program that training evaluates with.
 
-        On the machine that trained, and by the same code, these are the recorded scores, bitwise.
+        On the machine that trained, and by the same code, these are the recorded scores, bitwise. A
+        warning tells if they may differ in the last digits: where JAX was started before the run
+        was loaded, with a single CPU device.
 
         Args:
             split: "valid", "test", or another that was held out.
@@ -202,12 +204,20 @@ class TrainedRun:
         splits, hypers = self.task.load(), [self._point.hyper]
         _require_split(split, splits.held_out)
         program = Program.of(self._experiment, splits, hypers, group_mesh(1, 1))
+        if len(devices := jax.local_devices()) < LEAST_ROWS and devices[0].platform == "cpu":
+            _log.warning(
+                "%s: JAX was started with a single CPU device, on which scores may differ in the "
+                "last digits: load the run first, or set JAX_NUM_CPU_DEVICES=2",
+                self.folder,
+            )
         params = program.place([self._params])  # type: ignore[list-item]
         return program.evaluate(params, np.asarray([True]), split)[0].metrics
 
 
 def load_run(folder: Path | str) -> TrainedRun:
     """Load a finished run with the weights that were best on validation; its data isn't needed.
+
+    Where nothing has started JAX yet, each CPU core becomes one of its devices, as in training.
 
     Args:
         folder: of the run, wherever it lies now: `runs/study/id`.
@@ -218,6 +228,8 @@ def load_run(folder: Path | str) -> TrainedRun:
     Warns, in one line, of a run that was made by other code.
     """
     refuse_settings()
+    with suppress(RuntimeError):  # JAX has been started.
+        expose_cores()
     folder = Path(folder)
     run = read_run(folder)
     if run is None:

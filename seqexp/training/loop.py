@@ -141,6 +141,6 @@ def _record(
 
 def _progress(program: Program, states: GroupState) -> tuple[np.ndarray, np.ndarray]:
     """The members' steps and whether they are alive, `[M]` on the host."""
-    steps = np.concatenate([np.asarray(state.step) for state in states])
-    alive = np.concatenate([np.asarray(state.alive) for state in states])
-    return steps[: program.members], alive[: program.members]
+    progress = program.slices.join([(state.step, state.alive) for state in states])
+    steps, alive = zip(*progress, strict=True)
+    return np.asarray(steps), np.asarray(alive)

@@ -85,7 +85,7 @@ class Training(NamedTuple):
         """Train one member up to step `until` or divergence."""
         size, most, first = self.experiment.batch_size, self.experiment.most_steps, state.step
         key = member_key(hyper.seed, DATA)
-        plan = stream.plan(key, first, most, size)
+        plan = _if_working(first < until, lambda: stream.plan(key, first, most, size))
         branches = [
             partial(self.step, bucket, key, plan, hyper, stream=stream)
             for bucket in stream.buckets(size)
@@ -202,6 +202,14 @@ def keep_best(state: MemberState, better: Array) -> MemberState:
         lambda new, old: jnp.where(better, new, old), state.params, state.best_params
     )
     return state._replace(best_params=best)
+
+
+def _if_working(working: Array, make: Callable[[], Any]) -> Any:
+    """What `make` gives; of a device that rests nothing, where that is a question of numbers."""
+    leaves = jax.tree.leaves(jax.eval_shape(make))
+    if any(jnp.issubdtype(leaf.dtype, jax.dtypes.extended) for leaf in leaves):
+        return make()  # Keys have no zeros.
+    return _or_zeros(working, lambda _: make(), None)
 
 
 def _or_zeros(condition: Array, function: Callable[[Any], Any], params: Any) -> Any:

@@ -26,30 +26,45 @@ has the measurements."""
 LEAST_ROWS = 2
 """Of a mesh of CPU devices, for a member alone too. XLA optimizes a program for one device in other
 steps than one for several, and may round otherwise in it: some fusions add in another order. So a
-member alone has the program of a group, and the second device rests."""
+member alone has the program of a group, and the second device rests: it holds the data and a state,
+and takes no step. A batch that is split has a program for several devices already."""
 
 
 def expose_cores() -> None:
     """Make each CPU core a device of its own. Call before anything asks jax for its devices.
 
     XLA gains almost nothing from a second core inside a scan body, so members run one a core. A
-    single core is `LEAST_ROWS` devices. A number that is set already, by JAX_NUM_CPU_DEVICES or a
-    flag of XLA, stays.
+    single core is `LEAST_ROWS` devices, of which one works. A number that is set already, by
+    JAX_NUM_CPU_DEVICES or a flag of XLA, stays.
     """
-    asked = jax.config.values["jax_num_cpu_devices"] > 0
-    if asked or "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
-        return
-    jax.config.update("jax_num_cpu_devices", max(LEAST_ROWS, usable_cores()))
+    if not _asked() and jax.config.values["jax_num_cpu_devices"] <= 0:
+        jax.config.update("jax_num_cpu_devices", max(LEAST_ROWS, usable_cores()))
+
+
+def _asked() -> bool:
+    """Whether the environment sets the number of CPU devices."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    return "JAX_NUM_CPU_DEVICES" in os.environ or "xla_force_host_platform_device_count" in flags
 
 
 def devices_at_work() -> int:
-    """How many devices can work at the same time: of a CPU, no more than it has cores."""
+    """How many devices work at the same time: all of them, but of a CPU no more than there are
+    cores, unless the environment asks for more."""
     devices = jax.local_devices()
-    return min(len(devices), usable_cores()) if devices[0].platform == "cpu" else len(devices)
+    if devices[0].platform != "cpu" or _asked():
+        return len(devices)
+    return min(len(devices), usable_cores())
+
+
+def rows_at_work(mesh: Mesh) -> int:
+    """How many rows of a mesh members train on at the same time; the others rest."""
+    rows, columns = mesh.devices.shape
+    return max(1, min(rows, devices_at_work() // columns))
 
 
 def group_mesh(members: int, batch_devices: int) -> Mesh:
-    """The mesh for so many members: no more devices than there is work for, but `LEAST_ROWS` rows.
+    """The mesh for so many members: no more devices than there is work for, and on a CPU
+    `LEAST_ROWS` rows where it has them and no batch is split.
 
     Args:
         members: M.
@@ -62,8 +77,8 @@ def group_mesh(members: int, batch_devices: int) -> Mesh:
     here = f"this machine has {len(devices)} {devices[0].platform} device(s)"
     require_devices(batch_devices, len(devices), here)
     rows = min(members, len(devices) // batch_devices)
-    if devices[0].platform == "cpu":
-        rows = max(rows, min(LEAST_ROWS, len(devices) // batch_devices))
+    if devices[0].platform == "cpu" and batch_devices == 1:
+        rows = max(rows, min(LEAST_ROWS, len(devices)))
     grid = np.asarray(devices[: rows * batch_devices]).reshape(rows, batch_devices)
     return Mesh(grid, (MEMBERS, BATCH))
 
@@ -92,7 +107,7 @@ def auto_batch_devices(
         and flops_a_time_step / d >= WORTH_A_DEVICE; 1 if there is none
 
     It is arithmetic and not a timing, for the number is part of a run's identity and must come out
-    the same at each start. It depends on the machine's devices and on what is trained together:
+    the same at each start. It depends on the machine's cores and on what is trained together:
     who wants the same run elsewhere sets the number. On accelerators it is 1, for want of
     measurements.
 
@@ -110,7 +125,7 @@ def auto_batch_devices(
         members: M, of the whole group, finished ones too.
         batch_size: B.
         flops_a_time_step: of a training step of the whole batch, over T.
-        devices: that the group has.
+        devices: that work at the same time.
     """
     if jax.local_devices()[0].platform != "cpu":
         return 1

@@ -1,9 +1,9 @@
 """JAX's settings that change what a run computes: refused, or part of its identity.
 
 JAX and XLA are also set by environment variables, which no config shows. Precision, random numbers
-and what the compiler may rearrange change results; where programs are kept, what is logged and how
-many CPU devices there are do not. A setting that is not known to be harmless counts as one that
-changes results.
+and what the compiler may rearrange change results; where programs are kept and what is logged do
+not, nor does the number of CPU devices, but for a single one, with which no command starts. A
+setting that is not known to be harmless counts as one that changes results.
 """
 
 from __future__ import annotations

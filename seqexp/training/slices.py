@@ -11,12 +11,13 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from seqexp.training.mesh import MEMBERS
+from seqexp.training.mesh import MEMBERS, rows_at_work
 
 
 @dataclass(frozen=True)
 class Slices:
-    """Members of a group cut into slices, `width` of them on each row of the mesh at a time.
+    """Members of a group cut into slices, `width` of them at a time on each row of the mesh that
+    works. Behind them, and at the end of the last slice, stand others in name alone, which rest.
 
     Attributes:
         mesh: from `group_mesh`.
@@ -28,10 +29,10 @@ class Slices:
     members: int
     width: int = 1
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Members of a slice."""
-        return self.mesh.devices.shape[0] * self.width
+        return rows_at_work(self.mesh) * self.width
 
     @property
     def count(self) -> int:
@@ -47,15 +48,15 @@ class Slices:
 
         Args:
             items: by member.
-            resting: what fills up the last slice; the last member's where it is None.
+            resting: of those in name alone; the last member's where it is None.
         """
-        last = items[-1] if resting is None else resting
-        filled = [*items, *[last] * (-len(items) % self.size)]
+        other = items[-1] if resting is None else resting
+        size, whole = self.size, self.mesh.devices.shape[0] * self.width
+        slices = [items[i : i + size] for i in range(0, len(items), size)]
+        filled = [[*own, *[other] * (whole - len(own))] for own in slices]
         return [
-            jax.device_put(
-                jax.tree.map(lambda *a: np.stack(a), *filled[i : i + self.size]), self._by_member
-            )
-            for i in range(0, len(filled), self.size)
+            jax.device_put(jax.tree.map(lambda *a: np.stack(a), *own), self._by_member)
+            for own in filled
         ]
 
     def join(self, slices: Sequence[Any]) -> list[Any]:

@@ -66,6 +66,20 @@ def test_the_users_number_of_devices_wins():
     assert python("-c", DEVICES, JAX_NUM_CPU_DEVICES="3").stdout == "3\n"
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"JAX_NUM_CPU_DEVICES": "1"},
+        full({"XLA_FLAGS": "--xla_force_host_platform_device_count=1"}),
+    ],
+)
+def test_a_single_device_is_refused(setting):
+    """Its programs round otherwise, and no record would say so."""
+    done = python("-m", "seqexp", "doctor", **setting)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1 and "a single CPU device" in done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
 def test_a_single_core_is_two_devices():
     """So that its programs are those of more cores, which round otherwise than for one device."""

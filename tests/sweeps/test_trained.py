@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shutil
+import subprocess
 import sys
 
 import jax
@@ -106,6 +108,24 @@ def test_a_loaded_run_has_the_recorded_scores_to_the_last_digit(task, trained, r
     assert run.metrics == read(folder / "metrics.jsonl") and len(run.metrics) == 3
     assert run.config == (read_json(folder / "run.json") or {})["config"]
     assert run.run["name"] in repr(run) and str(folder) in repr(run)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("before", ["", "import jax; jax.devices()"])
+def test_a_run_is_loaded_by_a_script_that_started_nothing(before, trained):
+    """Its cores become devices, as in training; where JAX has a single one already, that is said."""
+    script = f"{before}\nimport sys, jax, seqexp\nrun = seqexp.load_run(sys.argv[1])\n"
+    script += "same = run.evaluate('test') == run.scores['test']\nprint(len(jax.devices()), same)"
+    flags = [f for f in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in f]
+    environment = {**os.environ, "XLA_FLAGS": " ".join(flags)}
+    command = [sys.executable, "-c", script, str(trained("digits"))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    devices, same = done.stdout.split()
+    if before:
+        assert devices == "1" and "a single CPU device" in done.stderr
+    else:
+        assert int(devices) >= 2 and same == "True" and done.stderr == ""
 
 
 @pytest.mark.full

@@ -73,7 +73,7 @@ def program(
 
 
 def row_of(devices: int) -> Mesh:
-    """So many devices, one of them too: of a CPU `group_mesh` has two at least."""
+    """A mesh of exactly so many devices; one is possible too, where `group_mesh` takes two."""
     return Mesh(np.asarray(jax.local_devices()[:devices]).reshape(-1, 1), (MEMBERS, BATCH))
 
 

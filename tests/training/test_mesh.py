@@ -91,7 +91,7 @@ def test_widths_are_powers_of_two_and_all_that_a_device_has(platform, members, r
         ("cpu", 2, 1, 2, (1, 2)),
         ("cpu", 8, 1, 1, (2, 1)),
         ("cpu", 8, 3, 1, (3, 1)),
-        ("cpu", 8, 1, 3, (2, 3)),
+        ("cpu", 8, 1, 3, (1, 3)),
         ("cpu", 8, 9, 4, (2, 4)),
         ("gpu", 8, 1, 1, (1, 1)),
         ("gpu", 8, 3, 2, (3, 2)),
@@ -107,15 +107,54 @@ def test_a_member_alone_on_a_cpu_has_the_program_of_several_devices(
 
 
 @pytest.mark.parametrize(
-    ("platform", "devices", "cores", "expected"),
-    [("cpu", 2, 1, 1), ("cpu", 2, 4, 2), ("cpu", 4, 4, 4), ("gpu", 8, 4, 8)],
+    ("platform", "devices", "cores", "asked", "expected"),
+    [
+        ("cpu", 2, 1, None, 1),
+        ("cpu", 2, 4, None, 2),
+        ("cpu", 4, 4, None, 4),
+        ("cpu", 2, 1, "2", 2),
+        ("gpu", 8, 4, None, 8),
+    ],
 )
-def test_no_more_cpu_devices_work_than_there_are_cores(
-    monkeypatch, platform, devices, cores, expected
+def test_no_more_cpu_devices_work_than_there_are_cores_unless_asked(
+    monkeypatch, platform, devices, cores, asked, expected
 ):
     pretend(monkeypatch, devices, platform)
     monkeypatch.setattr("seqexp.training.mesh.usable_cores", lambda: cores)
+    monkeypatch.delenv("XLA_FLAGS")
+    if asked is not None:
+        monkeypatch.setenv("JAX_NUM_CPU_DEVICES", asked)
     assert devices_at_work() == expected
+
+
+def rows(states) -> list[list[int]]:
+    """The steps that each row of the mesh has taken, by slice."""
+    return [np.asarray(state.step).tolist() for state in states]
+
+
+def test_the_second_device_of_a_member_alone_rests(setting):
+    small, splits, (states, _, _) = setting
+    alone = Program.of(small, splits, HYPERS[:1], group_mesh(1, 1))
+    begun, _ = alone.advance(alone.init(), np.asarray([3]))
+    assert rows(begun) == [[3, 0]]
+    kept = alone.keep_best(begun, np.asarray([True]))
+    best, trained_to = (jax.tree.leaves(tree) for tree in (kept[0].best_params, begun[0].params))
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(best, trained_to, strict=True))
+    first = jax.tree.leaves(alone.init()[0].best_params)
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(best, first, strict=True))
+
+
+def test_on_a_single_core_members_train_one_after_the_other(setting, monkeypatch):
+    """Bitwise as on two, and one working set at a time."""
+    small, splits, (states, records, _) = setting
+    monkeypatch.setattr("seqexp.training.mesh.devices_at_work", lambda: 1)
+    group = Program.of(small, splits, HYPERS, group_mesh(3, 1))
+    assert (group.mesh.devices.shape, group.slices.size, group.slices.count) == ((2, 1), 1, 3)
+    begun, _ = group.advance(group.init(), np.asarray([1, 2, 3]))
+    assert rows(begun) == [[1, 0], [2, 0], [3, 0]]
+    one_by_one, their_records, _ = trained(group)
+    assert_bitwise(one_by_one, states)
+    assert their_records == records
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +199,7 @@ def test_who_diverges_beside_others_stops_alone(setting):
 @pytest.mark.full
 def test_another_width_of_a_program_is_that_program_built_anew(setting):
     small, splits, (states, _, _) = setting
-    mesh = row_of(1)
+    mesh = row_of(2)
     wide = Program.of(small, splits, HYPERS, mesh, slice_width=3)
     assert_bitwise(trained(wide.at_width(1))[0], states)
     assert wide.slices.width == 3
