@@ -94,26 +94,28 @@ def _backward(residuals, cotangents):
 
     def ahead(h, now):
         """The new h, and what is left of the old one, of which all gradients can be made."""
-        dt, entering, B = now
-        kept = jnp.exp(dt[:, None] * A) * h
+        decay, entering, B = now
+        kept = decay * h
         return kept + B[:, :, None] * entering[:, None], kept
 
     def back(carry, now):
         dh, dA = carry
-        dt, B, C, dy, kept = now
+        dt, decay, B, C, dy, kept = now
         dnew = dh + C[:, :, None] * dy[:, None]
         slope = dnew * kept
         by_rate = jnp.sum(slope * A, axis=1)
         by_input = jnp.sum(dnew * B[:, :, None], axis=1)
-        carry = jnp.exp(dt[:, None] * A) * dnew, dA + slope * dt[:, None]
+        carry = decay * dnew, dA + slope * dt[:, None]
         return carry, (by_rate, by_input, dnew)
 
     def chunk(carry, now):
         u, dt, B, C, h, dy = now
         entering = dt * u
-        _, kept = jax.lax.scan(ahead, h, (dt, entering, B))
+        # Once for both directions, of all steps of the chunk.
+        decay = jnp.exp(dt[:, :, None] * A)
+        _, kept = jax.lax.scan(ahead, h, (decay, entering, B))
         carry, (by_rate, by_input, dnew) = jax.lax.scan(
-            back, carry, (dt, B, C, dy, kept), reverse=True
+            back, carry, (dt, decay, B, C, dy, kept), reverse=True
         )
         dB = jnp.einsum("tbne,tbe->tbn", dnew, entering)
         dC = jnp.einsum("tbne,tbe->tbn", kept, dy) + B * jnp.sum(entering * dy, -1, keepdims=True)
