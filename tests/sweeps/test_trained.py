@@ -113,7 +113,7 @@ def test_a_loaded_run_has_the_recorded_scores_to_the_last_digit(task, trained, r
 @pytest.mark.full
 @pytest.mark.parametrize("before", ["", "import jax; jax.devices()"])
 def test_a_run_is_loaded_by_a_script_that_started_nothing(before, trained):
-    """Its cores become devices, as in training; where JAX has a single one already, that is said."""
+    """Its cores become devices, as in training; a single one that is there already is told."""
     script = f"{before}\nimport sys, jax, seqexp\nrun = seqexp.load_run(sys.argv[1])\n"
     script += "same = run.evaluate('test') == run.scores['test']\nprint(len(jax.devices()), same)"
     flags = [f for f in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in f]
