@@ -386,7 +386,8 @@ class Stream(ABC):
     def plan(
         self, key: KeyArray, first_step: Int[Array, ""], max_steps: int, batch_size: int
     ) -> Any:
-        """What the next `max_steps` steps share (an order of the examples), computed once."""
+        """What the next `max_steps` steps share (an order of the examples), in arrays alone,
+        computed once. Of a device that rests, with no step to take, it may come as zeros."""
         return None
 
     def continues(self, step: Int[Array, ""], batch_size: int) -> Bool[Array, ""]:

@@ -15,6 +15,7 @@ from seqexp.analysis.load import Study
 from seqexp.analysis.page import Section, definitions, paragraph, preformatted, table, texts
 from seqexp.analysis.reproducibility import spreads
 from seqexp.analysis.wording import listed
+from seqexp.runs.plans import PLANNED
 
 HOW_TO_READ = (
     "Scores are means over the finished seeds with Student's 95 % interval; one seed has none. A "
@@ -34,6 +35,11 @@ HOW_TO_READ = (
 
 SHOWN = 100
 """So many planned runs without a record are listed."""
+
+GIVEN_UP = (
+    f"A sweep that was given up leaves its plan: to be told of it no more, delete its file in "
+    f"{PLANNED}, in the study's folder."
+)
 
 
 def unfinished(study: Study) -> Section:
@@ -61,7 +67,7 @@ def _end(study: Study, run: dict[Any, Any]) -> str:
 def unrecorded(study: Study) -> Section:
     """Planned runs without a record, each with what is known of it."""
     rows = [texts(run.study, run.name, run.why) for run in study.unrecorded[:SHOWN]]
-    body = [table("", ("Study", "Run", "Reason"), rows)] if rows else []
+    body = [table("", ("Study", "Run", "Reason"), rows), paragraph(GIVEN_UP, "")] if rows else []
     if more := len(study.unrecorded) - len(rows):
         body.append(paragraph(f"And {more:,} more: seqexp status --all lists them.", ""))
     return Section("Planned, without a record", body)

@@ -19,6 +19,7 @@ from seqexp.analysis.measured import read_measured
 from seqexp.analysis.records import UNREADABLE, Problem, RunFiles, read_run, without_weights
 from seqexp.runs import jobs, plans
 from seqexp.runs.identity import NOT_RESULT, with_todays_names
+from seqexp.runs.jobs import Job
 from seqexp.runs.naming import Group, Label, flatten, labels, of_model, shared, told, without_usual
 from seqexp.runs.schema import METRICS, RUN
 from seqexp.types import SeqexpError
@@ -103,10 +104,13 @@ def load(*studies: Path | str) -> Study:
             raise SeqexpError(f"no study in {directory}: give a folder that holds one folder a run")
     where = ", ".join(str(directory) for directory in directories)
     files, folders, curves, problems, lost = _read(directories)
+    unrecorded = [each for directory in directories for each in _unrecorded(directory, files)]
     if not files:
         unread = f" ({len(problems)} left out: {problems[0].what})" if problems else ""
+        if unrecorded:
+            first, count = unrecorded[0], len(unrecorded)
+            unread += f"; of {count} planned none left a record ({first.name}: {first.why})"
         raise SeqexpError(f"no runs in {where}{unread}: give a folder that holds one folder a run")
-    unrecorded = [each for directory in directories for each in _unrecorded(directory, files)]
     runs = _runs(files, folders)
     runs, foreign = _judged_alike(runs)
     files = {run: files[run] for run in runs["run"]}
@@ -167,11 +171,18 @@ def _unrecorded(directory: Path, files: Mapping[str, RunFiles]) -> list[Unrecord
         folder = directory / run.folder
         if run.id in files or any(os.path.exists(folder / name) for name in (RUN, METRICS)):
             continue
-        job = job_of.get(run.id)
-        failed = job is not None and job.state == "failed"
-        why = f"its job failed: {job.why}" if job is not None and failed else "it was not begun"
+        if folder.is_dir() and not os.access(folder, os.X_OK):
+            continue  # There may be one: it is among what can't be read.
+        why = _fate(job_of[run.id]) if run.id in job_of else "no process began a record"
         found.append(Unrecorded(directory.name, run.name, why))
     return found
+
+
+def _fate(job: Job) -> str:
+    """What became of the job that was to train a run without a record."""
+    if job.state == "failed":
+        return f"its job failed: {job.why}"
+    return f"its job ({job.executor}) {'ended' if job.state == 'ended' else 'was submitted'}"
 
 
 def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.DataFrame:

@@ -62,8 +62,9 @@ METHODS: Mapping[str, str] = {
     "peak_device_bytes": "The allocator's peak on one device after training steps; null on a CPU, "
     "and where an earlier program of the process held more.",
     "peak_resident_bytes": "Peak resident set of a process of its own that builds the training "
-    "program and takes a few steps on random data, Python and compiler included, and on a CPU a "
-    "second device that rests; measured with peak_memory=true and by seqexp cost.",
+    "program and takes a few steps on random data, Python and compiler included, and the states "
+    "and data of a second device where one rests; measured with peak_memory=true and by seqexp "
+    "cost.",
     "step_joules": "Energy of all processor packages by their RAPL counters over training steps, "
     "over their number and the members side by side.",
 }

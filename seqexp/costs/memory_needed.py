@@ -55,8 +55,9 @@ def require_room(
     remedy = "use a smaller model" + (" or fewer seeds at once" if members > 1 else "")
     if mesh.devices.flat[0].platform == "cpu":
         devices, at_work = rows * columns, min(members, working) * columns
-        if data and devices > 1:
-            what += f", and the data on {devices} devices"
+        if devices > 1:
+            held = "states and data" if data else "states"
+            what += f" ({held} on {devices} devices, of which {at_work} work)"
         needed = devices * states + at_work * gradients + (devices - 1) * data
         require(needed, host_room(), what, remedy)
     else:

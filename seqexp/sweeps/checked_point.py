@@ -17,6 +17,7 @@ from seqexp.training.mesh import (
     AUTO,
     auto_batch_devices,
     devices_at_work,
+    group_mesh,
     require_devices,
 )
 from seqexp.training.program import require_share
@@ -44,11 +45,11 @@ def checked(
     splits.train.steps_per_epoch(experiment.batch_size)
     devices = point.config["trainer"]["batch_devices"]
     if devices != AUTO:
-        has = f"a job has {job_devices} device(s) (executor.cpus, or executor.gpus)"
         if job_devices is None:
-            kind = jax.local_devices()[0].platform
-            has = f"this machine has {devices_at_work()} {kind} device(s)"
-        require_devices(devices, job_devices or devices_at_work(), has)
+            group_mesh(1, devices)
+        else:
+            has = f"a job has {job_devices} device(s) (executor.cpus, or executor.gpus)"
+            require_devices(devices, job_devices, has)
         for bucket in splits.train.buckets(experiment.batch_size):
             require_share(bucket.batch_size, devices)
         if traced:

@@ -183,9 +183,9 @@ class TrainedRun:
     def evaluate(self, split: str = "test") -> dict[str, float]:
         """All metrics on a split of the task's data, by the program that training evaluates with.
 
-        On the machine that trained, and by the same code, these are the recorded scores, bitwise. A
-        warning tells if they may differ in the last digits: where JAX was started before the run
-        was loaded, with a single CPU device.
+        On the machine that trained, on as many cores, and by the same code, these are the recorded
+        scores, bitwise. A warning tells if JAX was started with a single CPU device: then they may
+        differ in the last digits.
 
         Args:
             split: "valid", "test", or another that was held out.
@@ -207,7 +207,7 @@ class TrainedRun:
         if len(devices := jax.local_devices()) < LEAST_ROWS and devices[0].platform == "cpu":
             _log.warning(
                 "%s: JAX was started with a single CPU device, on which scores may differ in the "
-                "last digits: load the run first, or set JAX_NUM_CPU_DEVICES=2",
+                "last digits: load the run first, and leave JAX_NUM_CPU_DEVICES unset",
                 self.folder,
             )
         params = program.place([self._params])  # type: ignore[list-item]

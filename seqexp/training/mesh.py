@@ -74,9 +74,10 @@ def group_mesh(members: int, batch_devices: int) -> Mesh:
         SeqexpError: if there are fewer devices than `batch_devices`.
     """
     devices = jax.local_devices()
-    here = f"this machine has {len(devices)} {devices[0].platform} device(s)"
-    require_devices(batch_devices, len(devices), here)
-    rows = min(members, len(devices) // batch_devices)
+    at_work = devices_at_work()
+    here = f"this machine has {at_work} {devices[0].platform} device(s)"
+    require_devices(batch_devices, at_work, here)
+    rows = min(members, at_work // batch_devices)
     if devices[0].platform == "cpu" and batch_devices == 1:
         rows = max(rows, min(LEAST_ROWS, len(devices)))
     grid = np.asarray(devices[: rows * batch_devices]).reshape(rows, batch_devices)

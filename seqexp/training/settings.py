@@ -2,7 +2,7 @@
 
 JAX and XLA are also set by environment variables, which no config shows. Precision, random numbers
 and what the compiler may rearrange change results; where programs are kept and what is logged do
-not, nor does the number of CPU devices, but for a single one, with which no command starts. A
+not, nor does the number of CPU devices, but for a single one, with which nothing is trained. A
 setting that is not known to be harmless counts as one that changes results.
 """
 

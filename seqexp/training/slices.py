@@ -17,7 +17,8 @@ from seqexp.training.mesh import MEMBERS, rows_at_work
 @dataclass(frozen=True)
 class Slices:
     """Members of a group cut into slices, `width` of them at a time on each row of the mesh that
-    works. Behind them, and at the end of the last slice, stand others in name alone, which rest.
+    works. Rows that rest, and free places of the last slice, are filled with copies of a member
+    that take no step.
 
     Attributes:
         mesh: from `group_mesh`.
@@ -48,7 +49,7 @@ class Slices:
 
         Args:
             items: by member.
-            resting: of those in name alone; the last member's where it is None.
+            resting: of the copies; the last member's where it is None.
         """
         other = items[-1] if resting is None else resting
         size, whole = self.size, self.mesh.devices.shape[0] * self.width

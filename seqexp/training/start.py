@@ -49,7 +49,8 @@ def start_jax() -> None:
     if devices[0].platform == "cpu" and len(devices) < LEAST_ROWS:
         raise SeqexpError(
             "a single CPU device (JAX_NUM_CPU_DEVICES=1, or a flag in XLA_FLAGS) rounds otherwise "
-            "than several, on which all runs are made: unset it"
+            "than several, on which all runs are made: unset it; to keep to one core, start the "
+            "command by taskset -c 0, or let executor=processes share the cores out"
         )
     if not gc.get_freeze_count():  # Once a process: what comes later may become garbage.
         gc.collect()

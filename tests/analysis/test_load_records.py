@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -244,12 +245,14 @@ def test_planned_runs_without_a_record_are_told(tmp_path, capsys):
     found = load(study)
     assert found.problems == [] and len(found.runs) == 1
     assert found.unrecorded == [
-        ("study", "lstm-adding-0!", "it was not begun"),
+        ("study", "lstm-adding-0!", "no process began a record"),
         ("study", "rnn-adding-0!", f"its job failed: {why}"),
     ]
     assert report_on([study])
     said = capsys.readouterr().err
-    assert "planned, without a record: lstm-adding-0! (it was not begun), and 1 more" in said
+    assert (
+        "planned, without a record: lstm-adding-0! (no process began a record), and 1 more" in said
+    )
     page = (study / "report" / "index.html").read_text()
     assert "Beside these, 2 planned runs left no record" in page
     assert f"its job failed: {why}" in page
@@ -268,10 +271,50 @@ def test_a_planned_run_is_recorded_in_its_folder_or_under_its_id(tmp_path):
     assert len(found.problems) == 1
 
 
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [("submitted", "its job (ray) was submitted"), ("ended", "its job (ray) ended")],
+)
+def test_what_is_known_of_a_job_is_told(tmp_path, state, why):
+    study = tmp_path / "study"
+    write_run(study, "gru", "adding", 0)
+    planned(study, "rnn-adding-0")
+    jobs.write(
+        study, jobs.Job("k", "ray", "k-1", "7", "", ("rnn-adding-0",), "2026", 1, state, None)
+    )
+    assert load(study).unrecorded == [("study", "rnn-adding-0!", why)]
+
+
+def test_where_no_planned_run_left_a_record_the_first_reason_is_told(tmp_path):
+    study = tmp_path / "study"
+    planned(study, "rnn-adding-0", "gru-adding-0")
+    why = "JAX doesn't start"
+    jobs.write(
+        study, jobs.Job("k", "ray", "k-1", "7", "", ("rnn-adding-0",), "2026", 1, "failed", why)
+    )
+    told = f"of 2 planned none left a record \\(rnn-adding-0!: its job failed: {why}\\)"
+    with pytest.raises(SeqexpError, match=told):
+        load(study)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root enters every folder")
+def test_a_folder_that_can_not_be_entered_is_a_problem_and_no_run_without_a_record(tmp_path):
+    study = tmp_path / "study"
+    write_run(study, "gru", "adding", 0)
+    closed = write_run(study, "rnn", "adding", 0)
+    planned(study, "rnn-adding-0")
+    closed.chmod(0)
+    try:
+        found = load(study)
+    finally:
+        closed.chmod(0o700)
+    assert found.unrecorded == [] and found.unread == 1
+
+
 def test_many_planned_runs_are_counted(tmp_path):
     study = tmp_path / "study"
     write_run(study, "gru", "adding", 0)
     planned(study, *[f"lstm-adding-{seed}" for seed in range(104)])
     page = report(study).read_text()
     assert "104 planned runs left no record" in page
-    assert page.count("it was not begun") == 100 and "And 4 more" in page
+    assert page.count("no process began a record") == 100 and "And 4 more" in page

@@ -11,6 +11,7 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from seqexp.training import Hyper, Program
+from seqexp.training.members import _if_working
 from seqexp.training.mesh import (
     BATCH,
     WORTH_A_DEVICE,
@@ -122,9 +123,13 @@ def test_no_more_cpu_devices_work_than_there_are_cores_unless_asked(
     pretend(monkeypatch, devices, platform)
     monkeypatch.setattr("seqexp.training.mesh.usable_cores", lambda: cores)
     monkeypatch.delenv("XLA_FLAGS")
+    monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
     if asked is not None:
         monkeypatch.setenv("JAX_NUM_CPU_DEVICES", asked)
     assert devices_at_work() == expected
+    if platform == "cpu":
+        with pytest.raises(SeqexpError, match=f"this machine has {expected} cpu device"):
+            group_mesh(1, expected + 1)
 
 
 def rows(states) -> list[list[int]]:
@@ -142,6 +147,16 @@ def test_the_second_device_of_a_member_alone_rests(setting):
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(best, trained_to, strict=True))
     first = jax.tree.leaves(alone.init()[0].best_params)
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(best, first, strict=True))
+
+
+def test_a_device_that_rests_plans_nothing_where_that_is_a_question_of_numbers():
+    """Keys have no zeros: a plan that holds one is made all the same."""
+    key, order = jax.random.key(3), jnp.arange(1, 4)
+    made = jax.jit(_if_working, static_argnums=1)
+    for works, expected in ((True, order), (False, jnp.zeros(3, jnp.int32))):
+        assert made(works, lambda: order).tolist() == expected.tolist()
+        plan = made(works, lambda: {"key": key, "order": order})
+        assert plan["key"] == key and plan["order"].tolist() == order.tolist()
 
 
 def test_on_a_single_core_members_train_one_after_the_other(setting, monkeypatch):

@@ -17,13 +17,12 @@ from pathlib import Path
 
 import jax
 
-from seqexp.cores import usable_cores
+from seqexp.cores import CORES, usable_cores
 from seqexp.runs import jobs
 from seqexp.sweeps.executors import serve
 from seqexp.sweeps.executors.settings import Processes
 from seqexp.sweeps.executors.work import LOG, last_line
 from seqexp.sweeps.executors.worker import python_path
-from seqexp.training.mesh import LEAST_ROWS
 from seqexp.types import SeqexpError, reason
 
 PATIENCE = 10.0
@@ -157,7 +156,7 @@ class Serving:
         environment = dict(os.environ)
         environment["PYTHONPATH"] = python_path()
         if not hasattr(os, "sched_setaffinity"):  # All cores are seen, then.
-            environment.setdefault("JAX_NUM_CPU_DEVICES", str(max(LEAST_ROWS, cpus)))
+            environment[CORES] = str(cpus)
         # -P: no file where the command is called hides a module of Python's.
         command = [sys.executable, "-u", "-P", "-m", serve.__name__]
         try:
