@@ -13,6 +13,7 @@ from seqexp.sweeps import group_run
 
 TIMES = {
     "REPEATS": 1,
+    "FEW_REPEATS": 1,
     "SECONDS_A_REPEAT": 0.0,
     "DECODE_STEPS": 1,
     "PREFILL_SECONDS": 0.0,

@@ -11,6 +11,7 @@ import pytest
 
 from seqexp.commands.main import main
 from seqexp.costs import measure
+from tests.hasty import TIMES
 from tests.test_configs import point
 
 ROOT = Path(__file__).parents[1]
@@ -94,7 +95,7 @@ def pasted(tmp_path, monkeypatch):
         (tmp_path / "my_configs" / group / f"{name}.yaml").write_text(config)
     (tmp_path / "average.py").write_text(AVERAGE)
     (tmp_path / "sensors.py").write_text(SENSORS)
-    for name, value in {"REPEATS": 1, "SECONDS_A_REPEAT": 0.0, "DECODE_STEPS": 1}.items():
+    for name, value in TIMES.items():
         monkeypatch.setattr(measure, name, value)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
@@ -178,7 +179,7 @@ def test_text_of_ones_own_trains_from_its_file(command, tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     for name, lines in TEXTS.items():
         Path(name).write_text("\n".join(lines))
-    for name, value in {"REPEATS": 1, "SECONDS_A_REPEAT": 0.0, "DECODE_STEPS": 1}.items():
+    for name, value in TIMES.items():
         monkeypatch.setattr(measure, name, value)
     few = ["model.features=3", "trainer.steps=2", "trainer.eval_every=1", "trainer.batch_size=4"]
     assert main([*shlex.split(command)[1:], *few, "logger.mode=disabled"]) == 0

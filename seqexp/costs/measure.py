@@ -39,7 +39,9 @@ from seqexp.types import (
     Splits,
 )
 
-REPEATS = 9
+REPEATS, FEW_REPEATS = 9, 5
+"""Of a step's time; few of trainings so short that more would take longer than they do."""
+
 SECONDS_A_REPEAT = 0.15
 DECODE_STEPS = 500
 DECODE_BATCH = 32
@@ -202,8 +204,9 @@ def _exhausted(error: Exception) -> bool:
 def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCost:
     """Time the compiled loop that trains, one device's members at work and all others resting.
 
-    A repeat takes as many steps as fill `SECONDS_A_REPEAT`. The rates are zero meanwhile: a member
-    that diverged would rest too.
+    A repeat takes as many steps as fill `SECONDS_A_REPEAT`, and all repeats no more than training
+    does, but `FEW_REPEATS` there are. The rates are zero meanwhile: a member that diverged would
+    rest too.
 
     Raises:
         TooLarge: the program needs more memory than there is; it has not run.
@@ -229,7 +232,8 @@ def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCos
     once = seconds(steps, 1, repeats=2).median
     n = int(np.clip(SECONDS_A_REPEAT / once, 1, program.experiment.most_steps))
     counters = beside.take("step_joules", own_counters)
-    whole = seconds(steps, n, repeats=REPEATS)
+    repeats = int(np.clip(program.experiment.steps // n, FEW_REPEATS, REPEATS))
+    whole = seconds(steps, n, repeats=repeats)
     joules = None if counters is None else beside.take("step_joules", joules_since, counters)
     median, q25, q75 = (quantile / (n * width) for quantile in whole[:3])
     held = beside.take("peak_device_bytes", peak_device_bytes, device)

@@ -178,13 +178,17 @@ def test_a_model_that_cannot_decode_has_no_costs_of_decoding(no_clock):
     assert ledger.carry_bytes_by_layer == {"0.0.0": 4 * H, "0.0.1": 4 * H}
 
 
-@pytest.mark.parametrize(("peaks", "bytes_used"), [([100, 700], 700), ([700, 700], None)])
+@pytest.mark.parametrize(
+    ("steps", "repeats", "peaks", "bytes_used"),
+    [(3, 5, [100, 700], 700), (21, 7, [700, 700], None), (300, 9, [100, 700], 700)],
+)
 def test_energy_is_shared_by_all_steps_and_a_peak_is_that_of_whoever_set_it(
-    peaks, bytes_used, monkeypatch
+    steps, repeats, peaks, bytes_used, monkeypatch
 ):
+    """And a short training is measured by fewer steps than it takes, but by five repeats."""
     task = RandomTask(SPEC, B)
     group = program()[0]
-    experiment = replace(group.experiment, task=task)
+    experiment = replace(group.experiment, task=task, steps=steps)
     group = Program.of(experiment, task.load(), group.hypers, group_mesh(1, 1))
     ran, held = [], iter(peaks)
 
@@ -198,8 +202,8 @@ def test_energy_is_shared_by_all_steps_and_a_peak_is_that_of_whoever_set_it(
     monkeypatch.setattr(measure, "joules_since", lambda before: 60.0 if before else None)
     monkeypatch.setattr(measure, "peak_device_bytes", lambda device: next(held))
     cost = measure.training_cost(group, group.take(group.init()))
-    assert ran == [(1, 2, 1), (3, measure.REPEATS, 3)]
+    assert ran == [(1, 2, 1), (3, repeats, 3)]
     assert cost.step.median == pytest.approx(0.04)
-    assert cost.joules == 60 / (3 * (measure.REPEATS + 1))
+    assert cost.joules == 60 / (3 * (repeats + 1))
     assert cost.device_bytes == bytes_used
     assert cost.first_step_seconds is not None and cost.first_step_seconds > 0

@@ -12,6 +12,7 @@ from seqexp.tasks import SST2, EnglishTags, Multi30k, ShakespeareWords, TextFile
 from seqexp.tasks.token_vectors import token_vectors
 from seqexp.types import SeqexpError, Tokens, TokenVectors
 from tests.full import full
+from tests.hasty import TIMES
 from tests.test_configs import point
 
 LINES = [f"a fine film {n}\t{'good' if n % 2 else 'bad'}" for n in range(60)]
@@ -130,7 +131,7 @@ def test_tasks_of_words_take_vectors(name, tmp_path, require_files):
 
 @pytest.mark.full
 def test_how_many_were_found_is_told_before_training(files, capsys, monkeypatch):
-    for name, value in {"REPEATS": 1, "SECONDS_A_REPEAT": 0.0, "DECODE_STEPS": 1}.items():
+    for name, value in TIMES.items():
         monkeypatch.setattr(measure, name, value)
     few = ["model.features=3", "trainer.steps=2", "trainer.eval_every=1", "logger.mode=disabled"]
     paths = [f"task.train={files}/reviews.tsv", f"task.vectors={files}/vectors.txt"]
