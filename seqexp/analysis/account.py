@@ -37,7 +37,7 @@ SHOWN = 100
 """So many planned runs without a record are listed."""
 
 GIVEN_UP = (
-    f"A sweep that was given up leaves its plan: to be told of it no more, delete its file in "
+    "A sweep that was given up leaves its plan: to be told of it no more, delete its file in "
     f"{PLANNED}, in the study's folder."
 )
 

@@ -135,9 +135,8 @@ def _read(
         except OSError as error:
             raise SeqexpError(f"cannot read {directory} ({error.strerror})") from error
         for folder in inside:
-            if not any(os.path.exists(folder / name) for name in (RUN, METRICS)):
-                if os.access(folder, os.X_OK):
-                    continue  # a report, costs, or Hydra's own notes
+            if not _may_hold_a_record(folder):
+                continue  # a report, costs, or Hydra's own notes
             read, complaints = read_run(folder)
             problems += complaints
             if read is None:
@@ -162,17 +161,21 @@ def _read(
     return files, folders, curves, problems, unread
 
 
+def _may_hold_a_record(folder: Path) -> bool:
+    """Whether a folder holds a run's record, or can't be entered, so that nobody can tell."""
+    if any(os.path.exists(folder / name) for name in (RUN, METRICS)):
+        return True
+    return folder.is_dir() and not os.access(folder, os.X_OK)
+
+
 def _unrecorded(directory: Path, files: Mapping[str, RunFiles]) -> list[Unrecorded]:
     """The planned runs of a study of which there is no record, under their id or in their folder,
     in the order in which they were planned."""
     job_of = {id: job for job in jobs.read(directory) for id in job.runs}
     found = []
     for run in plans.read(directory):
-        folder = directory / run.folder
-        if run.id in files or any(os.path.exists(folder / name) for name in (RUN, METRICS)):
+        if run.id in files or _may_hold_a_record(directory / run.folder):
             continue
-        if folder.is_dir() and not os.access(folder, os.X_OK):
-            continue  # There may be one: it is among what can't be read.
         why = _fate(job_of[run.id]) if run.id in job_of else "no process began a record"
         found.append(Unrecorded(directory.name, run.name, why))
     return found

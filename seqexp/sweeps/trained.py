@@ -30,7 +30,7 @@ from seqexp.sweeps.recorded_point import (
 from seqexp.training import Experiment, Program
 from seqexp.training.decoding import before_end, best_of_beam, decode, sample_text
 from seqexp.training.evaluation import eval_batches
-from seqexp.training.mesh import LEAST_ROWS, expose_cores, group_mesh
+from seqexp.training.mesh import expose_cores, group_mesh, lacks_devices
 from seqexp.training.precision import with_products_in
 from seqexp.training.settings import refuse_settings
 from seqexp.training.step import SAMPLE, build, member_key
@@ -204,7 +204,7 @@ class TrainedRun:
         splits, hypers = self.task.load(), [self._point.hyper]
         _require_split(split, splits.held_out)
         program = Program.of(self._experiment, splits, hypers, group_mesh(1, 1))
-        if len(devices := jax.local_devices()) < LEAST_ROWS and devices[0].platform == "cpu":
+        if lacks_devices():
             _log.warning(
                 "%s: JAX was started with a single CPU device, on which scores may differ in the "
                 "last digits: load the run first, and leave JAX_NUM_CPU_DEVICES unset",

@@ -56,6 +56,12 @@ def devices_at_work() -> int:
     return min(len(devices), usable_cores())
 
 
+def lacks_devices() -> bool:
+    """Whether this process has fewer CPU devices than the mesh of any training."""
+    devices = jax.local_devices()
+    return devices[0].platform == "cpu" and len(devices) < LEAST_ROWS
+
+
 def rows_at_work(mesh: Mesh) -> int:
     """How many rows of a mesh members train on at the same time; the others rest."""
     rows, columns = mesh.devices.shape

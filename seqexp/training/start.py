@@ -9,7 +9,7 @@ import os
 import jax
 import platformdirs
 
-from seqexp.training.mesh import LEAST_ROWS, expose_cores
+from seqexp.training.mesh import expose_cores, lacks_devices
 from seqexp.training.settings import PINNED, refuse_settings
 from seqexp.types import SeqexpError
 
@@ -37,7 +37,7 @@ def start_jax() -> None:
         if name.upper() not in os.environ:
             jax.config.update(name, value)
     try:
-        devices = jax.local_devices()
+        jax.local_devices()
     except (RuntimeError, AssertionError) as error:
         platforms = jax.config.values["jax_platforms"]
         said = (str(error).splitlines() or ["it is not there"])[0].partition(" (set JAX_")[0]
@@ -46,7 +46,7 @@ def start_jax() -> None:
             f"JAX doesn't start with {asked}: {said.rstrip('.')}; unset JAX_PLATFORMS, or install "
             "the JAX of that device (jax[cuda13], jax[tpu])"
         ) from error
-    if devices[0].platform == "cpu" and len(devices) < LEAST_ROWS:
+    if lacks_devices():
         raise SeqexpError(
             "a single CPU device (JAX_NUM_CPU_DEVICES=1, or a flag in XLA_FLAGS) rounds otherwise "
             "than several, on which all runs are made: unset it; to keep to one core, start the "
