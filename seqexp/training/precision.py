@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
@@ -11,6 +12,7 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.experimental.layout import Layout, with_layout_constraint
 from jax.extend import core
 
 from seqexp.types import Array, SeqexpError
@@ -23,12 +25,14 @@ PRODUCTS = ("dot_general", "conv_general_dilated")
 """JAX's names of the operations that multiply."""
 RECURRENT_KERNELS = ("rnn_fwd", "rnn_bwd")
 """Those of cuDNN's recurrent layers, which multiply in float32."""
+INSTRUCTIONS = {"AMX": "amx_bf16", "AVX512-BF16": "avx512_bf16"}
+"""A processor's for products of bfloat16, the fastest first: their names and Linux's."""
 
 
 @cache
 def fast_products() -> str | None:
-    """By what the devices that train multiply bfloat16: "AMX", "GPU" or "TPU"; None for nothing
-    that is faster than float32."""
+    """By what the devices that train multiply bfloat16: "AMX", "AVX512-BF16", "GPU" or "TPU"; None
+    for nothing that is faster than float32."""
     platform = jax.default_backend()
     if platform != "cpu":
         return platform.upper()
@@ -36,7 +40,9 @@ def fast_products() -> str | None:
         told = Path("/proc/cpuinfo").read_text()
     except OSError:
         return None
-    return "AMX" if re.search(r"^flags\s*:.*\bamx_bf16\b", told, re.MULTILINE) else None
+    found = re.search(r"^flags\s*:(.*)$", told, re.MULTILINE)
+    flags = found[1].split() if found else []
+    return next((name for name, flag in INSTRUCTIONS.items() if flag in flags), None)
 
 
 def with_products_in(
@@ -120,30 +126,82 @@ def _equation(eqn: core.JaxprEqn) -> core.JaxprEqn:
     if not _is_lowered(eqn):
         return eqn
 
-    def product(*operands: Array) -> Array:
-        params = {**eqn.params, "preferred_element_type": jnp.float32}
-        return eqn.primitive.bind(*rounded(*operands), **params)
-
-    rounded = _in_bfloat16 if _is_fast(eqn) else _rounded
+    fast = fast_products() is not None
+    if jax.default_backend() != "cpu":
+        product = _product(eqn, _in_bfloat16 if fast else _rounded)
+    else:
+        product = _cpu_product(eqn) if fast and _has_matrices(eqn) else _product(eqn, _rounded)
     # Its one equation, a call, takes this one's place.
     (call,) = jax.make_jaxpr(jax.jit(product))(*(atom.aval for atom in eqn.invars)).eqns
     return call.replace(invars=eqn.invars, outvars=eqn.outvars)
 
 
-def _in_bfloat16(*operands: Array) -> list[Array]:
-    return [operand.astype(jnp.bfloat16) for operand in operands]
+def _product(eqn: core.JaxprEqn, lowered: Callable[[Array], Array]) -> Callable[..., Array]:
+    """The equation's product of other operands, summed in float32."""
+
+    def product(*operands: Array) -> Array:
+        params = {**eqn.params, "preferred_element_type": jnp.float32}
+        return eqn.primitive.bind(*map(lowered, operands), **params)
+
+    return product
 
 
-def _rounded(*operands: Array) -> list[Array]:
+def _cpu_product(eqn: core.JaxprEqn) -> Callable[..., Array]:
+    """A product in bfloat16 as XLA's CPU compiler takes it: `[N, m, k]` times `[N, k, n]` or
+    `[N, n, k]`, or the same without the N.
+
+    Others it takes back to float32, or fails when they run. It does so too where a transpose of the
+    left side or of the result could become a part of the product: so all three stand by themselves,
+    and both sides lie in memory row by row.
+    """
+    (contracted, batch), shape = eqn.params["dimension_numbers"], eqn.outvars[0].aval.shape
+
+    def product(left: Array, right: Array) -> Array:
+        left, _ = _matrices(left, contracted[0], batch[0], last=True)
+        right, summed = _matrices(right, contracted[1], batch[1], last=False)
+        many = tuple(range(left.ndim - 2))
+        dimensions = ((left.ndim - 1,), (summed,)), (many, many)
+        found = lax.dot_general(left, right, dimensions, preferred_element_type=jnp.float32)
+        return lax.optimization_barrier(found).reshape(shape)
+
+    return product
+
+
+def _matrices(
+    array: Array, contracted: Sequence[int], batch: Sequence[int], last: bool
+) -> tuple[Array, int]:
+    """An operand in bfloat16 as matrices `[N, free, contracted]`, or `[N, contracted, free]` if the
+    array is so already and the sum may be over rows; and which axis is summed."""
+    free = [axis for axis in range(array.ndim) if axis not in (*contracted, *batch)]
+    by_rows = not last and [*batch, *contracted, *free] == list(range(array.ndim))
+    groups = (batch, contracted, free) if by_rows else (batch, free, contracted)
+    shape = [math.prod(array.shape[axis] for axis in group) for group in groups]
+    shape = shape if shape[0] > 1 else shape[1:]
+    array = array.astype(jnp.bfloat16).transpose([axis for group in groups for axis in group])
+    rows = with_layout_constraint(array.reshape(shape), Layout(tuple(range(len(shape)))))
+    return lax.optimization_barrier(rows), len(shape) - (2 if by_rows else 1)
+
+
+def _in_bfloat16(operand: Array) -> Array:
+    return operand.astype(jnp.bfloat16)
+
+
+def _rounded(operand: Array) -> Array:
     """The same numbers, in float32."""
-    return [lax.reduce_precision(each, exponent_bits=8, mantissa_bits=7) for each in operands]
+    return lax.reduce_precision(operand, exponent_bits=8, mantissa_bits=7)
 
 
-def _is_fast(eqn: core.JaxprEqn) -> bool:
-    """Whether XLA multiplies bfloat16 here: on a CPU it fails for all but two matrices."""
-    operands: list[Any] = [atom.aval for atom in eqn.invars]
-    matrices = eqn.primitive.name == "dot_general" and all(each.ndim == 2 for each in operands)
-    return fast_products() is not None and (matrices or jax.default_backend() != "cpu")
+def _has_matrices(eqn: core.JaxprEqn) -> bool:
+    """Whether a product is of matrices, none of them a row or a column."""
+    if eqn.primitive.name != "dot_general":
+        return False
+    (contracted, batch), sides = eqn.params["dimension_numbers"], eqn.invars
+    sizes = [
+        math.prod(n for axis, n in enumerate(side.aval.shape) if axis not in (*summed, *many))
+        for side, summed, many in zip(sides, contracted, batch, strict=True)
+    ]
+    sizes.append(math.prod(sides[0].aval.shape[axis] for axis in contracted[0]))
+    return min(sizes) > 1
 
 
 def _is_lowered(eqn: core.JaxprEqn) -> bool:

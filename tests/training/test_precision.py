@@ -70,20 +70,65 @@ def test_operands_are_rounded_and_sums_are_not(name):
 
 
 def test_bfloat16_itself_is_multiplied_where_that_is_fast_and_gives_the_same(monkeypatch):
-    """Of two matrices; XLA's CPU code fails for others, whose operands are rounded as elsewhere."""
+    """Of matrices; rows and columns are rounded, as all are elsewhere."""
     monkeypatch.setattr(precision, "fast_products", lambda: "AMX")
 
-    def both(a, b):
+    def all_three(a, b):
         return a[0] @ b, jnp.einsum("nij,njk->nik", a, a), jnp.dot(a[0, 0], b)
 
-    lowered = with_products_in("bfloat16", both)
+    lowered = with_products_in("bfloat16", all_three)
     dtypes = [str(operands(eqn)[0].dtype) for eqn, _ in products(jax.make_jaxpr(lowered)(A, B))]
-    assert dtypes == ["bfloat16", "float32", "float32"]
+    assert dtypes == ["bfloat16", "bfloat16", "float32"]
     a, b = rounded(A), rounded(B)
     want = a[0] @ b, np.einsum("nij,njk->nik", a, a), a[0, 0] @ b
     for one, other in zip(jax.jit(lowered)(A, B), want, strict=True):
         assert one.dtype == np.float32
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def drawn_product(rng):
+    """Two arrays, and the axes of their product: 0 to 2 each that are kept by both, summed, the
+    left's own, the right's own; in any order, of sizes that fill vectors and that don't."""
+    sizes = {part: rng.choice([1, 2, 3, 7, 8, 16, 17], rng.integers(3)) for part in "bslr"}
+
+    def drawn(own):
+        axes = rng.permutation(
+            [f"{part}{i}" for part in "bs" + own for i in range(sizes[part].size)]
+        )
+        shape = [sizes[axis[0]][int(axis[1])] for axis in axes]
+        of = {part: tuple(int(i) for i in np.argsort(axes) if axes[i][0] == part) for part in "bs"}
+        return rng.standard_normal(shape).astype(np.float32), of["s"], of["b"]
+
+    (left, *of_left), (right, *of_right) = drawn("l"), drawn("r")
+    return left, right, tuple(zip(of_left, of_right, strict=True))
+
+
+WAYS = {
+    "by itself": lambda product: product,
+    "in a loop": lambda product: lambda a, b: jax.lax.map(lambda n: product(a * n, b), jnp.ones(2)),
+    "of turned sides": lambda product: lambda a, b: product((2 * a.T).T, (-b.T).T),
+    "in gradients": lambda product: jax.grad(lambda a, b: jnp.sum(product(a, b)), (0, 1)),
+    "turned after": lambda product: lambda a, b: product(a, b).T,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(s, marks=pytest.mark.full) for s in range(4, 24))]
+)
+def test_products_of_any_axes_are_those_of_rounded_operands(monkeypatch, way, seed):
+    """Whatever XLA makes of them: its CPU compiler fails at some that are left as they are."""
+    monkeypatch.setattr(precision, "fast_products", lambda: "AVX512-BF16")
+    left, right, dimensions = drawn_product(np.random.default_rng(seed))
+
+    def product(a, b):
+        return jax.lax.dot_general(a, b, dimensions)
+
+    found = jax.jit(with_products_in("bfloat16", WAYS[way](product)))(left, right)
+    # What comes back to a gradient is ones, which rounding leaves.
+    want = jax.jit(WAYS[way](product))(*(jax.lax.reduce_precision(a, 8, 7) for a in (left, right)))
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(want), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_float32_leaves_a_function_alone():
