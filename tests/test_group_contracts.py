@@ -28,6 +28,7 @@ MODELS = {
     "encoder_decoder": ["model=encoder_decoder"],
     "layers": ["model=stack", "model.layers=[deltanet,mamba,s5,{tcn: {levels: 2}}]"],
     "transformer": ["model=transformer"],
+    "transformer in bfloat16": ["model=transformer", "trainer.precision=bfloat16"],
 }
 """Makes of models; what is recurrent in different ways stands in one stack, since a program takes
 much longer to compile than a layer more in it."""
