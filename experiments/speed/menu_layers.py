@@ -17,6 +17,8 @@ from omegaconf import OmegaConf
 from own_form import Roofline, bytes_of, kept_bytes, roofline, work_of
 from shapes import Shape
 
+from seqexp.training.precision import Precision, with_products_in
+
 MENU = Path(__file__).parents[2] / "conf" / "layer"
 ALONE = "attention", "rwkv7_channel_mixing"
 """Parts of other layers of the menu."""
@@ -38,9 +40,10 @@ class Pass:
         name: of a file in `conf/layer`.
         shape: of the inputs, and the layer's width.
         devices: how many share the batch.
+        precision: of its matrix products, both ways.
     """
 
-    def __init__(self, name: str, shape: Shape, devices: int):
+    def __init__(self, name: str, shape: Shape, devices: int, precision: Precision = "float32"):
         build = instantiate(OmegaConf.load(MENU / f"{name}.yaml"))
         layer = build(shape.input, shape.hidden, rngs=nnx.Rngs(0))
         graph, state = nnx.split(layer)
@@ -54,7 +57,12 @@ class Pass:
         def forward(leaves: Any, xs: Any) -> Any:
             return nnx.merge(graph, jax.tree.unflatten(tree, leaves)).unroll(xs)[0]
 
+        def backward(leaves: Any, xs: Any, cotangent: Any) -> Any:
+            ys, pull = jax.vjp(forward, leaves, xs)
+            return ys, *pull(cotangent)
+
         self._forward = forward
+        self._backward = with_products_in(precision, backward)
 
     @cached_property
     def run(self) -> Callable[[], Any]:
@@ -94,7 +102,3 @@ class Pass:
         size = bytes_of((self._leaves, xs, cotangent, ends))
         size += 2 * kept_bytes(self._forward, self._leaves, xs)
         return roofline(work, size, self.devices)
-
-    def _backward(self, leaves: Any, xs: Any, cotangent: Any) -> Any:
-        ys, pull = jax.vjp(self._forward, leaves, xs)
-        return ys, *pull(cotangent)

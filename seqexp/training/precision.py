@@ -28,6 +28,8 @@ RECURRENT_KERNELS = ("rnn_fwd", "rnn_bwd")
 INSTRUCTIONS = {"AMX": "amx_bf16", "AVX512-BF16": "avx512_bf16"}
 """A processor's for products of bfloat16, the fastest first: their names and Linux's."""
 
+CPUINFO = Path("/proc/cpuinfo")
+
 
 @cache
 def fast_products() -> str | None:
@@ -37,7 +39,7 @@ def fast_products() -> str | None:
     if platform != "cpu":
         return platform.upper()
     try:
-        told = Path("/proc/cpuinfo").read_text()
+        told = CPUINFO.read_text()
     except OSError:
         return None
     found = re.search(r"^flags\s*:(.*)$", told, re.MULTILINE)
@@ -126,11 +128,11 @@ def _equation(eqn: core.JaxprEqn) -> core.JaxprEqn:
     if not _is_lowered(eqn):
         return eqn
 
-    fast = fast_products() is not None
-    if jax.default_backend() != "cpu":
-        product = _product(eqn, _in_bfloat16 if fast else _rounded)
+    on_a_cpu = jax.default_backend() == "cpu"
+    if fast_products() is None or (on_a_cpu and not _has_matrices(eqn)):
+        product = _product(eqn, _rounded)
     else:
-        product = _cpu_product(eqn) if fast and _has_matrices(eqn) else _product(eqn, _rounded)
+        product = _cpu_product(eqn) if on_a_cpu else _product(eqn, _in_bfloat16)
     # Its one equation, a call, takes this one's place.
     (call,) = jax.make_jaxpr(jax.jit(product))(*(atom.aval for atom in eqn.invars)).eqns
     return call.replace(invars=eqn.invars, outvars=eqn.outvars)

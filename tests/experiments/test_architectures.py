@@ -104,10 +104,27 @@ def test_a_batch_split_over_devices_gives_the_gradients_of_the_whole(study, name
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_a_layer_that_is_not_there_is_told(study, capsys):
+@pytest.mark.parametrize("script", ["architectures", "precisions"])
+def test_a_layer_that_is_not_there_is_told(study, capsys, script):
     with pytest.raises(SystemExit):
-        study("architectures").main(["gruu"])
+        study(script).main(["gruu"])
     assert "no layer gruu" in capsys.readouterr().err
+
+
+def test_a_pass_in_bfloat16_is_near_that_in_float32_and_no_more(study):
+    layers = study("menu_layers")
+    shape = study("shapes").Shape(4, 6, 8, 8)
+    full, low = (layers.Pass("gru", shape, 1, each).run() for each in ("float32", "bfloat16"))
+    for a, b in zip(jax.tree.leaves(full), jax.tree.leaves(low), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0.1, atol=0.1)
+    assert np.abs(full[0] - low[0]).max() > 1e-4
+
+
+def test_each_precision_of_a_layer_is_timed(study, monkeypatch):
+    precisions = study("precisions")
+    monkeypatch.setattr(precisions, "BUDGET", precisions.Budget(seconds=0.0, rounds=1))
+    full, low = precisions.measured("gru", 4, 1)
+    assert full > 0 and low > 0
 
 
 def test_our_recurrences_are_those_of_another_library(study):

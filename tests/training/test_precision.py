@@ -131,6 +131,23 @@ def test_products_of_any_axes_are_those_of_rounded_operands(monkeypatch, way, se
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("flags", "known"),
+    [
+        ("fpu avx512_bf16 amx_bf16 amx_tile", "AMX"),
+        ("fpu avx512f avx512_bf16", "AVX512-BF16"),
+        ("fpu avx512f amx_tile", None),
+        (None, None),
+    ],
+)
+def test_a_processor_tells_by_what_it_multiplies_bfloat16(tmp_path, monkeypatch, flags, known):
+    told = tmp_path / "cpuinfo"
+    if flags is not None:
+        told.write_text(f"processor\t: 0\nmodel name\t: amx_bf16\nflags\t\t: {flags}\nbugs\t: x\n")
+    monkeypatch.setattr(precision, "CPUINFO", told)
+    assert precision.fast_products.__wrapped__() == known
+
+
 def test_float32_leaves_a_function_alone():
     function = PRODUCTS["two matrices"][0]
     assert with_products_in("float32", function) is function
