@@ -185,7 +185,10 @@ def _fate(job: Job) -> str:
     """What became of the job that was to train a run without a record."""
     if job.state == "failed":
         return f"its job failed: {job.why}"
-    return f"its job ({job.executor}) {'ended' if job.state == 'ended' else 'was submitted'}"
+    if job.state == "ended":
+        return f"its job ({job.executor}) ended"
+    held = "" if job.why is None else f" and is held: {job.why}"
+    return f"its job ({job.executor}) was submitted{held}"
 
 
 def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.DataFrame:

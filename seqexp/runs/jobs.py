@@ -34,7 +34,7 @@ class Job:
         submitted_at: the time, in ISO format.
         tries: how often it was submitted.
         state: how far it is, as far as who submitted it knows.
-        why: it failed; None where it has not.
+        why: it failed, or waits for more than its turn; None where it does neither.
     """
 
     key: str

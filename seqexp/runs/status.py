@@ -213,7 +213,8 @@ def _status(
         return told("unreadable", record.why, step=step)
     if job is not None and job.state == "submitted":
         at = f"at {job.submitted_at} (try {job.tries})"
-        return told("waiting", f"submitted to {job.executor} as {job.handle} {at}", step=step)
+        held = "" if job.why is None else f", held: {job.why}"
+        return told("waiting", f"submitted to {job.executor} as {job.handle} {at}{held}", step=step)
     if run is None:
         return told("waiting", "planned")
     attempt = attempts.read(folder)

@@ -10,7 +10,7 @@ import pytest
 from seqexp.runs import jobs
 from tests.sweeps import slurm_cluster
 from tests.sweeps.on_cluster import LONG, caught, kill, kill_job, local, until
-from tests.sweeps.tiny import deterministic, start
+from tests.sweeps.tiny import TINY, deterministic, start
 
 pytest.importorskip("submitit", reason="submitit is not installed: pip install 'seqexp[slurm]'")
 
@@ -63,3 +63,30 @@ def test_jobs_that_are_cancelled_killed_or_requeued_lose_nothing(tmp_path):
         # It was not submitted anew.
         assert warned is None or warned.handle in [job.handle for job in jobs.read(study)]
     assert deterministic(local(tmp_path / "local")) == deterministic(study)
+
+
+@pytest.mark.skipif(MISSING is not None, reason=MISSING or "")
+def test_why_a_job_is_held_is_told(tmp_path):
+    """SLURM's reasons, but for those for which a job waits for its turn."""
+    with slurm_cluster.slurm(tmp_path / "slurm") as environment:
+        sweep = start(
+            "sweep",
+            *TINY,
+            "model=rnn",
+            "study=a",
+            f"runs_dir={tmp_path}",
+            "executor=submitit",
+            "executor.minutes=5",
+            "+executor.parameters.hold=true",
+            **environment,
+        )
+        until(lambda: sweep.poll() is not None or any(j.why for j in jobs.read(tmp_path / "a")))
+        (job,) = jobs.read(tmp_path / "a")
+        assert (job.state, job.why) == ("submitted", "JobHeldUser")
+        release = ["scontrol", "release", job.handle]
+        subprocess.run(release, env={**os.environ, **environment}, check=True)
+        said, _ = sweep.communicate()
+    assert sweep.returncode == 0, said
+    assert "is held: JobHeldUser" in said
+    (job,) = jobs.read(tmp_path / "a")
+    assert (job.state, job.why) == ("ended", None)

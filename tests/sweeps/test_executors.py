@@ -16,6 +16,7 @@ import pytest
 
 from seqexp.runs import attempts, jobs
 from seqexp.runs.locks import Locks
+from seqexp.runs.status import look
 from seqexp.sweeps import execute
 from seqexp.sweeps.executors import cores, follow, work
 from seqexp.sweeps.executors.settings import SETTINGS as EXECUTORS
@@ -36,6 +37,7 @@ class Beside:
     Attributes:
         asked: the folders of the jobs that were submitted.
         deaths: how often each job dies, by its group's name.
+        holds: how often it is asked before jobs begin, which wait so long for a licence.
     """
 
     name = "ray"
@@ -44,9 +46,10 @@ class Beside:
     outlives = True
     farewell = "the jobs go on"
 
-    def __init__(self, members_per_job=None, tries=3, deaths=None, interrupted=False):
+    def __init__(self, members_per_job=None, tries=3, deaths=None, interrupted=False, holds=0):
         self.members_per_job, self.tries = members_per_job, tries
         self.deaths, self.interrupted = dict(deaths or {}), interrupted
+        self.holds = holds
         self.asked: list[str] = []
         self.waiting: dict[str, Path] = {}
 
@@ -64,6 +67,9 @@ class Beside:
         if self.interrupted and handles:
             raise KeyboardInterrupt
         gone = {}
+        if self.holds:
+            self.holds -= 1
+            return gone
         for handle in handles:
             folder = Path(handle)
             self.waiting.pop(handle, None)
@@ -76,6 +82,9 @@ class Beside:
             else:
                 do(str(folder))
         return gone
+
+    def held(self):
+        return dict.fromkeys(self.waiting, "Licenses") if self.holds else {}
 
 
 @pytest.fixture(autouse=True)
@@ -175,6 +184,31 @@ def test_a_job_that_dies_is_started_again_and_fails_after_so_many_tries(tmp_path
     beside.deaths.clear()
     assert sweep(tmp_path, "executor=ray") == 0  # Started anew by the user: from the first try.
     assert {job.state for job in jobs.read(tmp_path / "a")} == {"ended"}
+
+
+def test_why_a_job_is_held_is_said_once_and_written_down_while_it_is(
+    tmp_path, use, capsys, monkeypatch
+):
+    use(Beside(holds=4))
+    told = []
+
+    def noted(study, job):
+        write(study, job)
+        told.append((job.why, look(study).runs[0].why))
+
+    write = jobs.write
+    monkeypatch.setattr(jobs, "write", noted)
+    assert sweep(tmp_path, "model=rnn", "executor=ray") == 0
+    said = capsys.readouterr().err
+    assert said.count("is held: Licenses") == 1 and "rnn on digits: job " in said
+    # Submitted, held, held no longer, ended.
+    assert [why for why, _ in told] == [None, "Licenses", None, None]
+    assert [(why or "").endswith(", held: Licenses") for _, why in told] == [
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_jobs_of_a_sweep_that_was_interrupted_are_followed(tmp_path, use, capsys):

@@ -218,7 +218,20 @@ class Follower:
                 each.gone_since = each.gone_since or time.monotonic()
                 if time.monotonic() - each.gone_since > GRACE:
                     died.append((each, gone[each.job.handle]))
+        self._tell_held(followed)
         return ended, died
+
+    def _tell_held(self, followed: Sequence[_Followed]) -> None:
+        """Say and write down why jobs wait for more than their turn, once for each reason."""
+        held = self._executor.held()
+        for each in followed:
+            why = held.get(each.job.handle)
+            if each.job.why != why:
+                each.job = replace(each.job, why=why)
+                _note(self._study, each.job)
+                if why is not None:
+                    job = f"job {each.job.handle} of {self._executor.name}"
+                    self._progress.say(f"{each.job.group}: {job} is held: {why}")
 
     def _outcomes(self, each: _Followed, result: Result) -> dict[str, Outcome]:
         """Of a job that has come to its end, what became of its members."""

@@ -93,6 +93,10 @@ class OnProcesses:
         unknown = {handle: others for handle in handles if handle not in self._there}
         return unknown | {h: self._gone[h] for h in handles if h in self._gone}
 
+    def held(self) -> Mapping[str, str]:
+        """See `Executor`: here none is."""
+        return {}
+
     def _feed(self) -> None:
         """Have one process do what waits, job after job, until nothing does; a thread of its own.
         A process that dies takes its job with it, and the next job starts another."""

@@ -159,6 +159,10 @@ class OnRay:
                     ray.kill(actor)
         return found
 
+    def held(self) -> Mapping[str, str]:
+        """See `Executor`: Ray gives no reasons."""
+        return {}
+
 
 @contextmanager
 def _same_handlers(blocked: bool = False) -> Iterator[None]:

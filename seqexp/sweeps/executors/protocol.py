@@ -58,3 +58,8 @@ class Executor(Protocol):
         Where the cluster doesn't answer, none is said to be gone.
         """
         ...
+
+    def held(self) -> Mapping[str, str]:
+        """Why jobs wait for more than their turn, by handle, as the cluster says: of those that
+        `gone` was last asked for."""
+        ...

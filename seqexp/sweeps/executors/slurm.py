@@ -18,6 +18,9 @@ from seqexp.types import SeqexpError, first_line
 LOGS = "slurm"
 """The folder of what jobs print, among those of a study's jobs."""
 
+TURN = "None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime"
+"""Reasons of SLURM's for which a job waits until it is its turn, and no longer."""
+
 REQUEUED = 10_000
 """So often a job that reaches its time limit is queued again."""
 
@@ -45,6 +48,7 @@ class Slurm:
         self.tries = settings.tries
         self._executor: Any = None
         self._logs = Path()
+        self._held: dict[str, str] = {}
 
     @contextmanager
     def opened(self, study: Path) -> Iterator[None]:
@@ -99,16 +103,24 @@ class Slurm:
         """See `Executor`."""
         if not handles:
             return {}
-        listed = _asked("squeue", "-h", "-r", "--me", "-o", "%i")
+        listed = _asked("squeue", "-h", "-r", "--me", "-o", "%i %T %r")
         if listed is None:
             return {}
-        there = set(listed.split())
-        # A job of an array of one may be listed by the array's number.
-        return {
-            handle: self._why(handle)
-            for handle in handles
-            if handle not in there and handle.partition("_")[0] not in there
-        }
+        lines = (line.partition(" ") for line in listed.splitlines())
+        there = {id: (told.partition(" ")[0], told.partition(" ")[2]) for id, _, told in lines}
+        gone, self._held = {}, {}
+        for handle in handles:
+            # A job of an array of one may be listed by the array's number.
+            state, why = there.get(handle) or there.get(handle.partition("_")[0]) or (None, "")
+            if state is None:
+                gone[handle] = self._why(handle)
+            elif state == "PENDING" and why not in TURN:
+                self._held[handle] = why
+        return gone
+
+    def held(self) -> Mapping[str, str]:
+        """See `Executor`."""
+        return self._held
 
     def _why(self, handle: str) -> str:
         """The state in which SLURM left a job, and the last line that it printed."""
