@@ -86,9 +86,9 @@ def test_law_4_a_member_alone_is_a_member_of_a_group_for_every_make_of_model(mod
     _assert_law_4(_experiment(model))
 
 
-def on_devices() -> None:
+def on_devices(model: str) -> None:
     """Print how many devices a group of three has, and a digest of what its members become."""
-    experiment = _experiment("transformer")
+    experiment = _experiment(model)
     group = program(experiment, _splits(experiment), HYPERS)
     states, records, _ = trained(group)
     arrays = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(states)]
@@ -96,14 +96,15 @@ def on_devices() -> None:
     print(group.mesh.devices.size, digest)
 
 
-def test_law_4_the_number_of_devices_changes_nothing(capsys):
+@pytest.mark.parametrize("model", ["transformer", "transformer in bfloat16"])
+def test_law_4_the_number_of_devices_changes_nothing(capsys, model):
     """XLA's CPU sums large products in an order that depends on how many threads it was started
     with, so a process on other cores may round otherwise; small ones it doesn't."""
-    on_devices()
+    on_devices(model)
     devices, ours = capsys.readouterr().out.split()
     count = "--xla_force_host_platform_device_count="
     flags = os.environ["XLA_FLAGS"].replace(f"{count}2", f"{count}4")
-    command = [sys.executable, "-c", f"import {__name__} as here; here.on_devices()"]
+    command = [sys.executable, "-c", f"import {__name__} as here; here.on_devices({model!r})"]
     environment = {**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

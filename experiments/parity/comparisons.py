@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -75,6 +76,7 @@ EXTRA = {
     "torchscale": ("fairscale",),
 }
 """What some packages need that torch does not bring."""
+VERSIONS = "jax", "flax", "numpy", "torch"
 
 
 def missing(names: Iterable[str]) -> list[str]:
@@ -85,6 +87,26 @@ def missing(names: Iterable[str]) -> list[str]:
     return [each for package in absent for each in (package, *EXTRA.get(package, ()))]
 
 
+def refusal(names: Iterable[str]) -> str | None:
+    """Why these comparisons can't be made: one that is not there, or what to install and how."""
+    unknown = [name for name in names if name not in COMPARISONS]
+    if unknown:
+        return f"no comparison {', '.join(unknown)}: there are {', '.join(COMPARISONS)}"
+    absent = missing(names)
+    if not absent:
+        return None
+    others = [each for each in absent if each != "torch"]
+    commands = ["pip install torch"] if others != absent else []
+    commands += [f"pip install --no-deps {' '.join(others)}"] if others else []
+    return f"not installed: {' && '.join(commands)}"
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Of what these comparisons compute with."""
+    packages = sorted({COMPARISONS[name].package for name in names})
+    return {name: importlib.metadata.version(name) for name in (*VERSIONS, *packages)}
+
+
 def maker(name: str) -> Callable[..., Any]:
-    """What makes the pair of a comparison, from random numbers."""
+    """What makes the pair of a comparison, from random numbers and sizes."""
     return getattr(importlib.import_module(COMPARISONS[name].module), name)

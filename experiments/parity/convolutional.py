@@ -8,25 +8,24 @@ import numpy as np
 from comparing import Arrays
 from flax import nnx
 from our_side import of_layer
-from pairs import WIDTH, Pair, sequence
+from pairs import Pair, Sizes, sequence
 from pytorch_tcn import TCN as TheirTCN
-from their_side import Result, doubled, draw
+from their_side import Result, draw
 from torch import Tensor
 
 from seqexp.layers.tcn import TCN
 
-INPUTS, LEVELS, KERNEL = 6, 3, 3
+KERNEL = 3
 
 
-def tcn(rng: np.random.Generator) -> Pair:
+def tcn(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`TCN` with normalised weights."""
-    with doubled():
-        module = TheirTCN(
-            INPUTS, [WIDTH] * LEVELS, kernel_size=KERNEL, dropout=0.0, input_shape="NLC"
-        )
-    names = [f"network.{i // 2}.conv{i % 2 + 1}" for i in range(2 * LEVELS)]
+    count, levels = sizes.tcn
+    width = sizes.width
+    module = TheirTCN(count, [width] * levels, kernel_size=KERNEL, dropout=0.0, input_shape="NLC")
+    names = [f"network.{i // 2}.conv{i % 2 + 1}" for i in range(2 * levels)]
     scales = [f"{name}.parametrizations.weight.original0" for name in names]
-    draw(module, rng, dict.fromkeys(scales, 1.0))
+    draw(module, rng, sizes.deviation, dict.fromkeys(scales, 1.0))
 
     def theirs(inputs: Mapping[str, Tensor]) -> Result:
         return module(inputs["x"]), {}
@@ -43,5 +42,5 @@ def tcn(rng: np.random.Generator) -> Pair:
             found[f"biases.{i}"] = of[f"{name}.bias"]
         return found
 
-    layer = TCN(INPUTS, WIDTH, levels=LEVELS, width=KERNEL, dropout=0.0, rngs=nnx.Rngs(0))
-    return Pair(sequence(rng, INPUTS), of_layer(layer), theirs, module, mapped)
+    layer = TCN(count, width, levels=levels, width=KERNEL, dropout=0.0, rngs=nnx.Rngs(0))
+    return Pair(sequence(rng, sizes, count), of_layer(layer), theirs, module, mapped)

@@ -9,9 +9,9 @@ import torch
 from comparing import Arrays
 from flax import nnx
 from our_side import of_layer
-from pairs import HEADS, WIDTH, Pair, sequence
+from pairs import Pair, Sizes, sequence
 from reference_models import KimiLinearDeltaAttention, Qwen3NextGatedDeltaNet, with_state
-from their_side import Result, doubled, draw
+from their_side import Result, draw
 from torch import Tensor, nn
 from transformers import KimiLinearConfig, Qwen3NextConfig
 
@@ -22,33 +22,34 @@ EPSILON = 1e-5
 """Of our norms."""
 
 
-def gated_delta_net(rng: np.random.Generator) -> Pair:
+def gated_delta_net(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`Qwen3NextGatedDeltaNet`, whose queries are divided by sqrt(K): so is, squared, the epsilon
     of the norm behind them."""
-    keys, values = 6, 8
-    with doubled():
-        config = Qwen3NextConfig(
-            hidden_size=WIDTH,
-            linear_num_key_heads=HEADS,
-            linear_num_value_heads=HEADS,
-            linear_key_head_dim=keys,
-            linear_value_head_dim=values,
-            rms_norm_eps=EPSILON / keys,
-            num_hidden_layers=1,
-            layer_types=["linear_attention"],
-        )
-        module = Qwen3NextGatedDeltaNet(config, 0)
-        _give_bias(module.conv1d)
-    draw(module, rng, {"dt_bias": -1.0, "A_log": 0.5, "norm.weight": 1.0})
+    width, heads = sizes.width, sizes.heads
+    keys, values = sizes.gated_delta_net
+    config = Qwen3NextConfig(
+        hidden_size=width,
+        linear_num_key_heads=heads,
+        linear_num_value_heads=heads,
+        linear_key_head_dim=keys,
+        linear_value_head_dim=values,
+        rms_norm_eps=EPSILON / keys,
+        num_hidden_layers=1,
+        layer_types=["linear_attention"],
+    )
+    module = Qwen3NextGatedDeltaNet(config, 0)
+    _give_bias(module.conv1d)
+    around = {"dt_bias": -1.0, "A_log": 0.5, "norm.weight": 1.0}
+    draw(module, rng, sizes.deviation, around)
 
     def theirs(inputs: Mapping[str, Tensor]) -> Result:
         ys, state = with_state(module, config, inputs["x"])
         return ys, {"state": state}
 
     def mapped(of: Arrays) -> Arrays:
-        by_head = of["in_proj_qkvz.weight"].T.reshape(WIDTH, HEADS, -1)
+        by_head = of["in_proj_qkvz.weight"].T.reshape(width, heads, -1)
         q, k, v, z = np.split(by_head, [keys, 2 * keys, 2 * keys + values], axis=-1)
-        beta, alpha = np.split(of["in_proj_ba.weight"].T.reshape(WIDTH, HEADS, 2), 2, axis=-1)
+        beta, alpha = np.split(of["in_proj_ba.weight"].T.reshape(width, heads, 2), 2, axis=-1)
         return {
             "enter.enter.kernel": _joined(q, k, v),
             "enter.convolution.kernel": of["conv1d.weight"][:, 0].T,
@@ -61,33 +62,33 @@ def gated_delta_net(rng: np.random.Generator) -> Pair:
         }
 
     layer = GatedDeltaNet(
-        WIDTH,
-        WIDTH,
-        heads=HEADS,
-        key_expansion=keys * HEADS / WIDTH,
-        value_expansion=values * HEADS / WIDTH,
+        width,
+        width,
+        heads=heads,
+        key_expansion=keys * heads / width,
+        value_expansion=values * heads / width,
         rngs=nnx.Rngs(0),
     )
     ours = of_layer(layer, lambda carry: {"state": carry.state})
-    return Pair(sequence(rng), ours, theirs, module, mapped)
+    return Pair(sequence(rng, sizes), ours, theirs, module, mapped)
 
 
-def kimi_delta_attention(rng: np.random.Generator) -> Pair:
+def kimi_delta_attention(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`KimiLinearDeltaAttention`, with queries as in `gated_delta_net`."""
-    width = WIDTH // HEADS
-    with doubled():
-        config = KimiLinearConfig(
-            hidden_size=WIDTH,
-            linear_num_heads=HEADS,
-            linear_head_dim=width,
-            rms_norm_eps=EPSILON / width,
-            num_hidden_layers=1,
-            layer_types=["linear_attention"],
-        )
-        module = KimiLinearDeltaAttention(config, 0)
-        _give_bias(module.conv1d)
+    features, heads = sizes.width, sizes.heads
+    width = features // heads
+    config = KimiLinearConfig(
+        hidden_size=features,
+        linear_num_heads=heads,
+        linear_head_dim=width,
+        rms_norm_eps=EPSILON / width,
+        num_hidden_layers=1,
+        layer_types=["linear_attention"],
+    )
+    module = KimiLinearDeltaAttention(config, 0)
+    _give_bias(module.conv1d)
     around = {"forget_gate.dt_bias": -1.0, "forget_gate.A_log": 0.5, "o_norm.weight": 1.0}
-    draw(module, rng, around)
+    draw(module, rng, sizes.deviation, around)
 
     def theirs(inputs: Mapping[str, Tensor]) -> Result:
         ys, state = with_state(module, config, inputs["x"])
@@ -102,17 +103,17 @@ def kimi_delta_attention(rng: np.random.Generator) -> Pair:
             "beta.kernel": of["b_proj.weight"].T,
             "decay_down.kernel": of["forget_gate.f_a_proj.weight"].T,
             "decay_up.kernel": of["forget_gate.f_b_proj.weight"].T,
-            "decay.recurrent_log_rate": of["forget_gate.A_log"].reshape(HEADS, 1),
-            "decay.bias": of["forget_gate.dt_bias"].reshape(HEADS, width),
+            "decay.recurrent_log_rate": of["forget_gate.A_log"].reshape(heads, 1),
+            "decay.bias": of["forget_gate.dt_bias"].reshape(heads, width),
             "gate_down.kernel": of["g_a_proj.weight"].T,
             "gate_up.kernel": of["g_b_proj.weight"].T,
             "norm.scale": of["o_norm.weight"],
             "leave.kernel": of["o_proj.weight"].T,
         }
 
-    layer = KimiDeltaAttention(WIDTH, WIDTH, heads=HEADS, rngs=nnx.Rngs(0))
+    layer = KimiDeltaAttention(features, features, heads=heads, rngs=nnx.Rngs(0))
     ours = of_layer(layer, lambda carry: {"state": carry.state})
-    return Pair(sequence(rng), ours, theirs, module, mapped)
+    return Pair(sequence(rng, sizes), ours, theirs, module, mapped)
 
 
 def _give_bias(convolution: nn.Conv1d) -> None:

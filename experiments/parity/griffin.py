@@ -9,27 +9,26 @@ import torch
 from comparing import Arrays
 from flax import nnx
 from our_side import of_layer
-from pairs import BATCH, HEADS, STEPS, WIDTH, Pair, sequence
+from pairs import Pair, Sizes, sequence
 from reference_models import RecurrentGemmaRecurrentBlock
-from their_side import Result, doubled, draw
+from their_side import Result, draw
 from torch import Tensor
 from transformers import RecurrentGemmaConfig
 
 from seqexp.layers.rg_lru import RGLRU
 
 
-def rg_lru(rng: np.random.Generator) -> Pair:
+def rg_lru(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`RecurrentGemmaRecurrentBlock` at positions from 1 on: its input isn't scaled at 0."""
-    units = 24
-    with doubled():
-        config = RecurrentGemmaConfig(
-            hidden_size=WIDTH, lru_width=units, num_attention_heads=HEADS, num_hidden_layers=1
-        )
-        module = RecurrentGemmaRecurrentBlock(config, 0)
-    draw(module, rng, {"rg_lru.recurrent_param": -3.0})
+    width, heads, units = sizes.width, sizes.heads, sizes.rg_lru
+    config = RecurrentGemmaConfig(
+        hidden_size=width, lru_width=units, num_attention_heads=heads, num_hidden_layers=1
+    )
+    module = RecurrentGemmaRecurrentBlock(config, 0)
+    draw(module, rng, sizes.deviation, {"rg_lru.recurrent_param": -3.0})
 
     def theirs(inputs: Mapping[str, Tensor]) -> Result:
-        places = torch.arange(1, STEPS + 1).expand(BATCH, -1)
+        places = torch.arange(1, sizes.steps + 1).expand(sizes.batch, -1)
         ys, _ = module(inputs["x"], places, None, use_cache=False)
         state = module.rg_lru.recurrent_states
         assert state is not None
@@ -56,6 +55,6 @@ def rg_lru(rng: np.random.Generator) -> Pair:
             "output_bias": of["linear_out.bias"],
         }
 
-    layer = RGLRU(WIDTH, WIDTH, expansion=units / WIDTH, blocks=HEADS, rngs=nnx.Rngs(0))
+    layer = RGLRU(width, width, expansion=units / width, blocks=heads, rngs=nnx.Rngs(0))
     ours = of_layer(layer, lambda carry: {"h": carry.h})
-    return Pair(sequence(rng), ours, theirs, module, mapped)
+    return Pair(sequence(rng, sizes), ours, theirs, module, mapped)

@@ -11,47 +11,47 @@ import numpy as np
 import torch
 from comparing import Arrays
 from fla.ops.delta_rule import naive as delta_rule
-from fla.ops.gated_delta_rule.naive import naive_recurrent_gated_delta_rule
-from fla.ops.generalized_delta_rule.dplr.naive import dplr_recurrence
+from fla.ops.gated_delta_rule import naive as gated_delta_rule
+from fla.ops.generalized_delta_rule.dplr import naive as dplr
 from fla.ops.gla.naive import naive_recurrent_gla
-from fla.ops.kda.naive import naive_recurrent_kda
-from fla.ops.linear_attn.naive import naive_recurrent_linear_attn
+from fla.ops.kda import naive as kda
+from fla.ops.linear_attn import naive as linear_attn
 from fla.ops.retention.naive import naive_retention
-from fla.ops.simple_gla.naive import naive_recurrent_simple_gla
+from fla.ops.simple_gla import naive as simple_gla
 from flax import nnx
 from our_side import of_layer, of_recurrence
-from pairs import BATCH, HEADS, STEPS, WIDTH, Pair, sequence
-from their_side import Result, doubled, draw
+from pairs import Pair, Sizes, sequence
+from their_side import Function, Result, draw
 from torch import Tensor, nn
 
 from seqexp.layers.linear_attention import LinearAttention
 from seqexp.recurrences import chunked
 
-KEYS, VALUES = 8, 6
+CHUNK = 64
+"""Steps of a chunk of theirs, which some functions can't fill up."""
 Outcome = tuple[jax.Array, jax.Array]
 
 
-def linear_attention_recurrence(rng: np.random.Generator) -> Pair:
+def linear_attention_recurrence(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`naive_recurrent_linear_attn`: no decay."""
 
     def theirs(a: Mapping[str, Tensor]) -> Result:
-        kept = naive_recurrent_linear_attn(
-            a["q"], a["k"], a["v"], initial_state=a["S"], output_final_state=True
-        )
-        return _named(kept)
+        return _named(linear_attn.naive_recurrent_linear_attn(**_stateful(a)))
 
-    return _pair(_drawn(rng), _outer, theirs)
+    return _pair(_drawn(rng, sizes), _outer, theirs)
 
 
-def retention_recurrence(rng: np.random.Generator) -> Pair:
+def retention_recurrence(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`naive_retention`: the fixed decays of RetNet; it gives no state."""
-    arrays = _drawn(rng)
+    arrays = _drawn(rng, sizes)
     del arrays["S"]
 
     def ours(q: jax.Array, k: jax.Array, v: jax.Array) -> Outcome:
-        g = jnp.log1p(-(2.0 ** (-5 - jnp.arange(HEADS))))
-        g = jnp.broadcast_to(g[:, None], (STEPS, BATCH, HEADS, 1))
-        return chunked.outer(_scaled(q), k, v, g, jnp.zeros((BATCH, HEADS, KEYS, VALUES)), None)
+        _, batch, heads, keys = q.shape
+        g = jnp.log1p(-(2.0 ** (-5 - jnp.arange(heads))))
+        g = jnp.broadcast_to(g[:, None], (*q.shape[:3], 1))
+        empty = jnp.zeros((batch, heads, keys, v.shape[-1]))
+        return chunked.outer(_scaled(q), k, v, g, empty, None)
 
     def theirs(a: Mapping[str, Tensor]) -> Result:
         ys = naive_retention(*(a[name].transpose(1, 2) for name in "qkv"))
@@ -61,27 +61,28 @@ def retention_recurrence(rng: np.random.Generator) -> Pair:
     return Pair(arrays, lambda own, inputs: (function(own, inputs)[0], {}), theirs)
 
 
-def head_decay_recurrence(rng: np.random.Generator) -> Pair:
+def head_decay_recurrence(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`naive_recurrent_simple_gla`: a decay of each head (Mamba-2, RetNet)."""
 
     def theirs(a: Mapping[str, Tensor]) -> Result:
-        return _named(
-            naive_recurrent_simple_gla(a["q"], a["k"], a["v"], a["g"], initial_state=a["S"])
-        )
+        return _named(simple_gla.naive_recurrent_simple_gla(**_stateful(a)))
 
-    return _pair(_drawn(rng, g=()), _outer, theirs)
+    def chunks(a: Mapping[str, Tensor]) -> Result:
+        return _named(simple_gla.naive_chunk_simple_gla(**_stateful(a)))
+
+    return _pair(_drawn(rng, sizes, g=()), _outer, theirs, chunks)
 
 
-def key_decay_recurrence(rng: np.random.Generator) -> Pair:
+def key_decay_recurrence(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`naive_recurrent_gla`: a decay of each key (GLA)."""
 
     def theirs(a: Mapping[str, Tensor]) -> Result:
         return _named(naive_recurrent_gla(a["q"], a["k"], a["v"], a["g"], a["S"], True))
 
-    return _pair(_drawn(rng, g=(KEYS,)), _outer, theirs)
+    return _pair(_drawn(rng, sizes, g=(sizes.keys,)), _outer, theirs)
 
 
-def delta_rule_recurrence(rng: np.random.Generator) -> Pair:
+def delta_rule_recurrence(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`delta_rule_recurrence` (DeltaNet)."""
 
     def theirs(a: Mapping[str, Tensor]) -> Result:
@@ -89,32 +90,36 @@ def delta_rule_recurrence(rng: np.random.Generator) -> Pair:
         ys, state = delta_rule.delta_rule_recurrence(*heads, initial_state=a["S"])
         return _named((ys.transpose(1, 2), state))
 
-    return _pair(_drawn(rng, beta=()), _delta, theirs)
+    return _pair(_drawn(rng, sizes, beta=()), _delta, theirs)
 
 
-def gated_delta_rule_recurrence(rng: np.random.Generator) -> Pair:
+def gated_delta_rule_recurrence(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`naive_recurrent_gated_delta_rule`: with a decay of each head (Gated DeltaNet)."""
 
     def theirs(a: Mapping[str, Tensor]) -> Result:
-        parts: dict[str, Any] = {name: a[name] for name in ("q", "k", "v", "beta", "g")}
-        return _named(
-            naive_recurrent_gated_delta_rule(**parts, initial_state=a["S"], output_final_state=True)
-        )
+        return _named(gated_delta_rule.naive_recurrent_gated_delta_rule(**_stateful(a)))
 
-    return _pair(_drawn(rng, beta=(), g=()), _delta, theirs)
+    def chunks(a: Mapping[str, Tensor]) -> Result:
+        return _named(gated_delta_rule.naive_chunk_gated_delta_rule(**_stateful(a)))
+
+    return _pair(_drawn(rng, sizes, beta=(), g=()), _delta, theirs, chunks)
 
 
-def kimi_delta_rule_recurrence(rng: np.random.Generator) -> Pair:
+def kimi_delta_rule_recurrence(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`naive_recurrent_kda`: with a decay of each key (KDA)."""
 
     def theirs(a: Mapping[str, Tensor]) -> Result:
-        parts: dict[str, Any] = {name: a[name] for name in ("q", "k", "v", "g", "beta")}
-        return _named(naive_recurrent_kda(**parts, initial_state=a["S"], output_final_state=True))
+        return _named(kda.naive_recurrent_kda(**_stateful(a)))
 
-    return _pair(_drawn(rng, beta=(), g=(KEYS,)), _delta, theirs)
+    def chunks(a: Mapping[str, Tensor]) -> Result:
+        return _named(kda.naive_chunk_kda(**_stateful(a)))
+
+    whole = sizes.steps % CHUNK == 0
+    arrays = _drawn(rng, sizes, beta=(), g=(sizes.keys,))
+    return _pair(arrays, _delta, theirs, chunks if whole else None)
 
 
-def low_rank_recurrence(rng: np.random.Generator) -> Pair:
+def low_rank_recurrence(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """`dplr_recurrence`: a diagonal and low-rank transition (RWKV-7)."""
 
     def ours(**a: jax.Array) -> Outcome:
@@ -122,35 +127,50 @@ def low_rank_recurrence(rng: np.random.Generator) -> Pair:
         return chunked.low_rank(_scaled(a["q"]), k, v, a["a"], a["b"], g, a["S"], None)
 
     def theirs(a: Mapping[str, Tensor]) -> Result:
-        heads = (a[name].transpose(1, 2) for name in ("q", "k", "v", "a", "b", "g"))
-        ys, state = dplr_recurrence(*heads, initial_state=a["S"])
+        return by(dplr.dplr_recurrence, a)
+
+    def chunks(a: Mapping[str, Tensor]) -> Result:
+        return by(dplr.dplr_chunkwise, a)
+
+    def by(function: Callable[..., Any], a: Mapping[str, Tensor]) -> Result:
+        heads = (a[name].transpose(1, 2) for name in "qkvabg")
+        ys, state = function(*heads, initial_state=a["S"])
         return _named((ys.transpose(1, 2), state))
 
-    arrays = _drawn(rng, g=(KEYS,))
+    whole = sizes.steps % CHUNK == 0
+    arrays = _drawn(rng, sizes, g=(sizes.keys,))
     rate = 1 / (1 + np.exp(-rng.normal(size=arrays["k"].shape)))
-    return _pair(arrays | {"a": -arrays["k"], "b": arrays["k"] * rate}, ours, theirs)
+    arrays |= {"a": -arrays["k"], "b": arrays["k"] * rate}
+    return _pair(arrays, ours, theirs, chunks if whole else None)
 
 
-def linear_attention(rng: np.random.Generator) -> Pair:
+def linear_attention(rng: np.random.Generator, sizes: Sizes) -> Pair:
     """The whole layer: matrices and elu(x) + 1 by torch around `naive_recurrent_linear_attn`.
 
     It adds 1e-10 to the denominator.
     """
-    with doubled():
-        module = nn.ModuleDict(
-            {name: nn.Linear(WIDTH, WIDTH, bias=False) for name in ("q", "k", "v", "leave")}
-        )
-    draw(module, rng, {})
+    width, heads = sizes.width, sizes.heads
+    keys = width // heads
+    module = nn.ModuleDict(
+        {name: nn.Linear(width, width, bias=False) for name in ("q", "k", "v", "leave")}
+    )
+    draw(module, rng, sizes.deviation, {})
+
+    def entered(xs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        q, k, v = (module[name](xs).unflatten(-1, (heads, -1)) for name in "qkv")
+        return nn.functional.elu(q) + 1, nn.functional.elu(k) + 1, v
 
     def theirs(inputs: Mapping[str, Tensor]) -> Result:
-        q, k, v = (module[name](inputs["x"]).unflatten(-1, (HEADS, -1)) for name in "qkv")
-        q, k = (nn.functional.elu(part) + 1 for part in (q, k))
-        empty = torch.zeros(BATCH, HEADS, WIDTH // HEADS, WIDTH // HEADS)
-        past = empty, torch.zeros(BATCH, 1, HEADS, WIDTH // HEADS)
-        ys, (state, normalizer) = naive_recurrent_linear_attn(
-            q, k, v, initial_state=past, output_final_state=True, normalize=True
+        empty = torch.zeros(sizes.batch, heads, keys, keys)
+        past = empty, torch.zeros(sizes.batch, 1, heads, keys)
+        ys, (state, normalizer) = linear_attn.naive_recurrent_linear_attn(
+            *entered(inputs["x"]), initial_state=past, output_final_state=True, normalize=True
         )
         return module["leave"](ys.flatten(-2)), {"state": state, "normalizer": normalizer[:, 0]}
+
+    def chunks(inputs: Mapping[str, Tensor]) -> Result:
+        ys: Any = linear_attn.naive_chunk_linear_attn(*entered(inputs["x"]), normalize=True)
+        return module["leave"](ys.flatten(-2)), {}
 
     def mapped(of: Arrays) -> Arrays:
         return {
@@ -158,20 +178,24 @@ def linear_attention(rng: np.random.Generator) -> Pair:
             "leave.kernel": of["leave.weight"].T,
         }
 
-    layer = LinearAttention(WIDTH, WIDTH, heads=HEADS, rngs=nnx.Rngs(0))
+    layer = LinearAttention(width, width, heads=heads, rngs=nnx.Rngs(0))
     ours = of_layer(layer, lambda carry: carry._asdict())
-    return Pair(sequence(rng), ours, theirs, module, mapped)
+    own = sequence(rng, sizes), ours, theirs, module, mapped
+    return Pair(*own, others={"chunks": chunks} if sizes.steps % CHUNK == 0 else {})
 
 
-def _drawn(rng: np.random.Generator, **trailing: tuple[int, ...]) -> dict[str, np.ndarray]:
+def _drawn(
+    rng: np.random.Generator, sizes: Sizes, **trailing: tuple[int, ...]
+) -> dict[str, np.ndarray]:
     """Queries, unit keys, values and a first state S; "g" and "beta" with these trailing axes."""
-    steps = BATCH, STEPS, HEADS
-    k = rng.normal(size=(*steps, KEYS))
+    batch, heads, keys, values = sizes.batch, sizes.heads, sizes.keys, sizes.values
+    steps = batch, sizes.steps, heads
+    k = rng.normal(size=(*steps, keys))
     arrays = {
-        "q": rng.normal(size=(*steps, KEYS)),
+        "q": rng.normal(size=(*steps, keys)),
         "k": k / np.linalg.norm(k, axis=-1, keepdims=True),
-        "v": rng.normal(size=(*steps, VALUES)),
-        "S": rng.normal(size=(BATCH, HEADS, KEYS, VALUES)),
+        "v": rng.normal(size=(*steps, values)),
+        "S": rng.normal(size=(batch, heads, keys, values)),
     }
     if "g" in trailing:
         arrays["g"] = -np.exp(rng.normal(size=(*steps, *trailing["g"])) - 2)
@@ -181,9 +205,19 @@ def _drawn(rng: np.random.Generator, **trailing: tuple[int, ...]) -> dict[str, n
 
 
 def _pair(
-    arrays: Arrays, ours: Callable[..., Outcome], theirs: Callable[[Mapping[str, Tensor]], Result]
+    arrays: Arrays,
+    ours: Callable[..., Outcome],
+    theirs: Function,
+    chunks: Function | None = None,
 ) -> Pair:
-    return Pair(arrays, of_recurrence(ours), theirs)
+    others = {} if chunks is None else {"chunks": chunks}
+    return Pair(arrays, of_recurrence(ours), theirs, others=others)
+
+
+def _stateful(a: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The arguments of those that are told to give their state."""
+    named = {"initial_state" if name == "S" else name: each for name, each in a.items()}
+    return named | {"output_final_state": True}
 
 
 def _named(found: Any) -> Result:
@@ -205,4 +239,4 @@ def _delta(**a: jax.Array) -> Outcome:
 
 def _scaled(q: jax.Array) -> jax.Array:
     """As theirs scale queries themselves."""
-    return q * KEYS**-0.5
+    return q * q.shape[-1] ** -0.5

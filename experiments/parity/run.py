@@ -9,7 +9,6 @@ one line a comparison. The exit code is 1 if one differs by more than its tolera
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
 import platform
@@ -19,10 +18,9 @@ from typing import Any
 
 import numpy as np
 from comparing import Differences
-from comparisons import COMPARISONS, maker, missing
+from comparisons import COMPARISONS, maker, refusal, versions
 
 RESULTS = Path(__file__).with_name("results.json")
-VERSIONS = "jax", "flax", "numpy", "torch"
 
 
 def seeded() -> np.random.Generator:
@@ -41,8 +39,6 @@ def line(name: str, found: Differences) -> str:
 
 def record(found: dict[str, Differences]) -> dict[str, Any]:
     """What results.json holds."""
-    packages = sorted({COMPARISONS[name].package for name in found})
-    versions = {name: importlib.metadata.version(name) for name in (*VERSIONS, *packages)}
     rows = [
         {"name": name, **COMPARISONS[name]._asdict(), **differences._asdict()}
         for name, differences in found.items()
@@ -50,7 +46,7 @@ def record(found: dict[str, Differences]) -> dict[str, Any]:
     for row in rows:
         del row["needs"], row["module"]
     header = {"python": platform.python_version(), "machine": platform.machine()}
-    return {"header": header | {"versions": versions}, "rows": rows}
+    return {"header": header | {"versions": versions(found)}, "rows": rows}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,27 +55,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(COMPARISONS))
     parser.add_argument("--save", action="store_true", help="write results.json")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.names if name not in COMPARISONS]
-    if unknown:
-        parser.exit(2, f"no comparison {', '.join(unknown)}: there are {', '.join(COMPARISONS)}\n")
     names = options.names or list(COMPARISONS)
-    absent = missing(names)
-    if absent:
-        others = [each for each in absent if each != "torch"]
-        commands = ["pip install torch"] if others != absent else []
-        commands += [f"pip install --no-deps {' '.join(others)}"] if others else []
-        parser.exit(2, f"not installed: {' && '.join(commands)}\n")
+    if refused := refusal(names):
+        parser.exit(2, f"{refused}\n")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # Of theirs, about accelerators that are not there and what they no longer call by some name.
     warnings.simplefilter("ignore")
-    from pairs import compared
+    from pairs import SMALL, compared
 
     print("| name | ours | theirs | outputs | final state | d inputs | d parameters |")
     print("|---|---|---|---|---|---|---|", flush=True)
     found, wrong = {}, []
     for name in names:
         rng = seeded()
-        found[name] = compared(maker(name)(rng), rng)
+        found[name] = compared(maker(name), SMALL, rng)
         print(line(name, found[name]), flush=True)
         if not found[name].largest < COMPARISONS[name].tolerance:
             wrong.append(f"{name} differs by {found[name].largest:.1e} ({found[name].where})")

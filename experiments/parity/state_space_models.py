@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 import numpy as np
 from comparing import Arrays
 from flax import nnx
 from our_side import of_layer
-from pairs import HEADS, WIDTH, Pair, sequence
+from pairs import Pair, Sizes, sequence
 from reference_models import Mamba2Mixer, MambaMixer, with_state
-from their_side import Result, doubled, draw
+from their_side import Result, draw
 from torch import Tensor
 from transformers import Mamba2Config, MambaConfig
 
 from seqexp.layers.mamba import Mamba
 from seqexp.layers.mamba2 import Mamba2
 
-STATE = 8
 
+def mamba(rng: np.random.Generator, sizes: Sizes) -> Pair:
+    """`MambaMixer`, which scans step by step; another way is the parallel scan of mambapy, which
+    it takes where that is installed and asked for."""
+    width = sizes.width
+    state, rank = sizes.mamba
+    config = MambaConfig(
+        hidden_size=width, state_size=state, time_step_rank=rank, num_hidden_layers=1
+    )
+    module = MambaMixer(config, 0)
+    draw(module, rng, sizes.deviation, {"D": 1.0, "dt_proj.bias": -1.0, "A_log": 0.5})
 
-def mamba(rng: np.random.Generator) -> Pair:
-    """`MambaMixer`, which scans step by step."""
-    rank = 3
-    with doubled():
-        config = MambaConfig(
-            hidden_size=WIDTH, state_size=STATE, time_step_rank=rank, num_hidden_layers=1
-        )
-        module = MambaMixer(config, 0)
-    draw(module, rng, {"D": 1.0, "dt_proj.bias": -1.0, "A_log": 0.5})
-
-    def theirs(inputs: Mapping[str, Tensor]) -> Result:
+    def scanned(inputs: Mapping[str, Tensor], parallel: bool) -> Result:
+        module.use_mambapy = parallel
         ys, state = with_state(module, config, inputs["x"])
         return ys, {"state": state.transpose(1, 2)}
+
+    def theirs(inputs: Mapping[str, Tensor]) -> Result:
+        return scanned(inputs, parallel=False)
+
+    def mambapy(inputs: Mapping[str, Tensor]) -> Result:
+        return scanned(inputs, parallel=True)
 
     def mapped(of: Arrays) -> Arrays:
         return {
@@ -47,26 +54,29 @@ def mamba(rng: np.random.Generator) -> Pair:
             "output_kernel": of["out_proj.weight"].T,
         }
 
-    layer = Mamba(WIDTH, WIDTH, state=STATE, rank=rank, rngs=nnx.Rngs(0))
+    layer = Mamba(width, width, state=state, rank=rank, rngs=nnx.Rngs(0))
     ours = of_layer(layer, lambda carry: {"state": carry.h})
-    return Pair(sequence(rng), ours, theirs, module, mapped)
+    own = sequence(rng, sizes), ours, theirs, module, mapped
+    return Pair(*own, others={"mambapy": mambapy} if find_spec("mambapy") else {})
 
 
-def mamba2(rng: np.random.Generator) -> Pair:
-    """`Mamba2Mixer`, in chunks of 16 steps."""
-    with doubled():
-        config = Mamba2Config(
-            hidden_size=WIDTH,
-            num_heads=HEADS,
-            head_dim=2 * WIDTH // HEADS,
-            state_size=STATE,
-            n_groups=1,
-            chunk_size=16,
-            layer_norm_epsilon=1e-5,
-            num_hidden_layers=1,
-        )
-        module = Mamba2Mixer(config, 0)
-    draw(module, rng, {"D": 1.0, "dt_bias": -1.0, "A_log": 0.5, "norm.weight": 1.0})
+def mamba2(rng: np.random.Generator, sizes: Sizes) -> Pair:
+    """`Mamba2Mixer`, in chunks of a few steps."""
+    width, heads = sizes.width, sizes.heads
+    state, chunk = sizes.mamba2
+    config = Mamba2Config(
+        hidden_size=width,
+        num_heads=heads,
+        head_dim=2 * width // heads,
+        state_size=state,
+        n_groups=1,
+        chunk_size=chunk,
+        layer_norm_epsilon=1e-5,
+        num_hidden_layers=1,
+    )
+    module = Mamba2Mixer(config, 0)
+    around = {"D": 1.0, "dt_bias": -1.0, "A_log": 0.5, "norm.weight": 1.0}
+    draw(module, rng, sizes.deviation, around)
 
     def theirs(inputs: Mapping[str, Tensor]) -> Result:
         ys, state = with_state(module, config, inputs["x"])
@@ -84,6 +94,6 @@ def mamba2(rng: np.random.Generator) -> Pair:
             "leave.kernel": of["out_proj.weight"].T,
         }
 
-    layer = Mamba2(WIDTH, WIDTH, heads=HEADS, state=STATE, rngs=nnx.Rngs(0))
+    layer = Mamba2(width, width, heads=heads, state=state, rngs=nnx.Rngs(0))
     ours = of_layer(layer, lambda carry: {"state": carry.state})
-    return Pair(sequence(rng), ours, theirs, module, mapped)
+    return Pair(sequence(rng, sizes), ours, theirs, module, mapped)

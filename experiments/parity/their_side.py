@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,7 +34,7 @@ def _doubled(value: Any) -> Any:
 
 @contextmanager
 def doubled() -> Iterator[None]:
-    """Within it all floating-point numbers have 64 bits; modules are made and run in it."""
+    """Within it all floating-point numbers have 64 bits; pairs are made and run in it."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
@@ -44,8 +44,16 @@ def doubled() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def draw(module: nn.Module, rng: np.random.Generator, around: Mapping[str, float]) -> None:
-    """Draw every parameter anew, normal with deviation 0.3, around 0 or what its name says.
+def draw(
+    module: nn.Module, rng: np.random.Generator, deviation: float, around: Mapping[str, float]
+) -> None:
+    """Draw every parameter anew, in torch's default precision.
+
+    Args:
+        module: whose.
+        rng: draws normal numbers.
+        deviation: of them.
+        around: the mean by name; 0 of what it lacks.
 
     Raises:
         ValueError: for a name that is no parameter's.
@@ -54,8 +62,8 @@ def draw(module: nn.Module, rng: np.random.Generator, around: Mapping[str, float
     if not set(around) <= set(named):
         raise ValueError(f"no parameters {sorted(set(around) - set(named))}")
     for name, parameter in named.items():
-        values = around.get(name, 0.0) + 0.3 * rng.normal(size=tuple(parameter.shape))
-        parameter.data = torch.from_numpy(np.asarray(values))
+        values = around.get(name, 0.0) + deviation * rng.normal(size=tuple(parameter.shape))
+        parameter.data = torch.tensor(values, dtype=torch.get_default_dtype())
 
 
 def parameters(module: nn.Module | None) -> dict[str, np.ndarray]:
@@ -73,27 +81,42 @@ def answer(
     cotangents: tuple[np.ndarray, Arrays],
 ) -> Answer:
     """The function and its gradients, those of parameters `mapped` to ours."""
-    named = {} if module is None else dict(module.named_parameters())
     with doubled():
         tensors = {name: torch.tensor(each, requires_grad=True) for name, each in inputs.items()}
         ys, states = function(tensors)
-        leaves = [*tensors.values(), *named.values()]
         ends = [(ys, cotangents[0])]
         ends += [
             (state, cotangents[1][name]) for name, state in states.items() if state.requires_grad
         ]
         slopes = torch.autograd.grad(
             [end for end, _ in ends],
-            leaves,
+            leaves(tensors, module),
             [torch.tensor(cotangent) for _, cotangent in ends],
             materialize_grads=True,
         )
+    return named((ys, states), slopes, inputs, module, mapped)
+
+
+def leaves(tensors: Mapping[str, Tensor], module: nn.Module | None) -> list[Tensor]:
+    """What has a gradient: the inputs, then the parameters."""
+    return [*tensors.values(), *([] if module is None else module.parameters())]
+
+
+def named(
+    result: Result,
+    slopes: Sequence[Tensor],
+    inputs: Iterable[str],
+    module: nn.Module | None,
+    mapped: Callable[[Arrays], Arrays],
+) -> Answer:
+    """An answer of a result and of the gradients of all `leaves`."""
+    ys, states = result
+    names = [*inputs, *parameters(module)]
     arrays = [slope.detach().numpy() for slope in slopes]
-    by_input = dict(zip(tensors, arrays, strict=False))
-    by_parameter = dict(zip(named, arrays[len(tensors) :], strict=True))
+    by_name = dict(zip(names, arrays, strict=True))
     return Answer(
         ys.detach().numpy(),
         {name: state.detach().numpy() for name, state in states.items()},
-        by_input,
-        mapped(by_parameter),
+        {name: by_name.pop(name) for name in inputs},
+        mapped(by_name),
     )

@@ -187,8 +187,8 @@ def _fate(job: Job) -> str:
         return f"its job failed: {job.why}"
     if job.state == "ended":
         return f"its job ({job.executor}) ended"
-    held = "" if job.why is None else f" and is held: {job.why}"
-    return f"its job ({job.executor}) was submitted{held}"
+    waits = "" if job.why is None else f"; when last asked, it waited for: {job.why}"
+    return f"its job ({job.executor}) was submitted{waits}"
 
 
 def _runs(files: Mapping[str, RunFiles], folders: Mapping[str, Path]) -> pd.DataFrame:

@@ -34,7 +34,8 @@ class Job:
         submitted_at: the time, in ISO format.
         tries: how often it was submitted.
         state: how far it is, as far as who submitted it knows.
-        why: it failed, or waits for more than its turn; None where it does neither.
+        why: it failed; or what it waited for other than its turn, when that was last asked; None
+            for neither.
     """
 
     key: str

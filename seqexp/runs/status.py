@@ -213,8 +213,10 @@ def _status(
         return told("unreadable", record.why, step=step)
     if job is not None and job.state == "submitted":
         at = f"at {job.submitted_at} (try {job.tries})"
-        held = "" if job.why is None else f", held: {job.why}"
-        return told("waiting", f"submitted to {job.executor} as {job.handle} {at}{held}", step=step)
+        waits = "" if job.why is None else f"; when last asked, it waited for: {job.why}"
+        return told(
+            "waiting", f"submitted to {job.executor} as {job.handle} {at}{waits}", step=step
+        )
     if run is None:
         return told("waiting", "planned")
     attempt = attempts.read(folder)

@@ -152,15 +152,16 @@ def _cpu_product(eqn: core.JaxprEqn) -> Callable[..., Array]:
     """A product in bfloat16 as XLA's CPU compiler takes it: `[N, m, k]` times `[N, k, n]` or
     `[N, n, k]`, or the same without the N.
 
-    Others it takes back to float32, or fails when they run. It does so too where a transpose of the
+    Others it takes back to float32, or fails when they run (jaxlib 0.10.1 to 0.12.0). It does so
+    too where a transpose of the
     left side or of the result could become a part of the product: so all three stand by themselves,
-    and both sides lie in memory row by row.
+    and both sides lie in memory row by row. (Of the right side that is not needed, but faster.)
     """
     (contracted, batch), shape = eqn.params["dimension_numbers"], eqn.outvars[0].aval.shape
 
     def product(left: Array, right: Array) -> Array:
-        left, _ = _matrices(left, contracted[0], batch[0], last=True)
-        right, summed = _matrices(right, contracted[1], batch[1], last=False)
+        left, _ = _matrices(left, contracted[0], batch[0], is_left=True)
+        right, summed = _matrices(right, contracted[1], batch[1], is_left=False)
         many = tuple(range(left.ndim - 2))
         dimensions = ((left.ndim - 1,), (summed,)), (many, many)
         found = lax.dot_general(left, right, dimensions, preferred_element_type=jnp.float32)
@@ -170,15 +171,15 @@ def _cpu_product(eqn: core.JaxprEqn) -> Callable[..., Array]:
 
 
 def _matrices(
-    array: Array, contracted: Sequence[int], batch: Sequence[int], last: bool
+    array: Array, contracted: Sequence[int], batch: Sequence[int], is_left: bool
 ) -> tuple[Array, int]:
     """An operand in bfloat16 as matrices `[N, free, contracted]`, or `[N, contracted, free]` if the
-    array is so already and the sum may be over rows; and which axis is summed."""
+    right one is so already; and which axis is summed."""
     free = [axis for axis in range(array.ndim) if axis not in (*contracted, *batch)]
-    by_rows = not last and [*batch, *contracted, *free] == list(range(array.ndim))
+    by_rows = not is_left and [*batch, *contracted, *free] == list(range(array.ndim))
     groups = (batch, contracted, free) if by_rows else (batch, free, contracted)
     shape = [math.prod(array.shape[axis] for axis in group) for group in groups]
-    shape = shape if shape[0] > 1 else shape[1:]
+    shape = shape if shape[0] != 1 else shape[1:]
     array = array.astype(jnp.bfloat16).transpose([axis for group in groups for axis in group])
     rows = with_layout_constraint(array.reshape(shape), Layout(tuple(range(len(shape)))))
     return lax.optimization_barrier(rows), len(shape) - (2 if by_rows else 1)
@@ -194,8 +195,8 @@ def _rounded(operand: Array) -> Array:
 
 
 def _has_matrices(eqn: core.JaxprEqn) -> bool:
-    """Whether a product is of matrices, none of them a row or a column."""
-    if eqn.primitive.name != "dot_general":
+    """Whether a product is of matrices, and of some, none of them a row or a column."""
+    if eqn.primitive.name != "dot_general" or eqn.outvars[0].aval.size == 0:
         return False
     (contracted, batch), sides = eqn.params["dimension_numbers"], eqn.invars
     sizes = [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -106,6 +108,12 @@ def test_a_layer_is_a_function_of_its_parameters_by_name(parity):
         our_side.answer(function, parameters | {"kernel": np.zeros((3, 6))}, inputs, cotangents)
 
 
+def require(comparison: Any) -> None:
+    """Skip the test where the packages of a comparison are not installed."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    pytest.importorskip(comparison.needs, reason=f"{comparison.package} is not installed")
+
+
 def test_every_comparison_is_tested(parity):
     assert list(parity("comparisons").COMPARISONS) == NAMES
 
@@ -138,7 +146,7 @@ def test_a_package_that_is_not_installed_is_told_with_the_command(
     monkeypatch, capsys, absent, command
 ):
     run = script(monkeypatch)
-    monkeypatch.setattr(run, "missing", lambda names: absent)
+    monkeypatch.setattr(importlib.import_module("comparisons"), "missing", lambda names: absent)
     with pytest.raises(SystemExit, match="2"):
         run.main(["mamba"])
     assert capsys.readouterr().err == f"not installed: {command}\n"
@@ -147,11 +155,59 @@ def test_a_package_that_is_not_installed_is_told_with_the_command(
 @pytest.mark.filterwarnings("ignore")  # theirs, of accelerators that are not there
 @pytest.mark.parametrize("name", [name if name in QUICK else full(name) for name in NAMES])
 def test_a_layer_of_ours_is_the_public_one(parity, name):
-    pytest.importorskip("torch", reason="torch is not installed")
     comparisons = parity("comparisons")
     comparison = comparisons.COMPARISONS[name]
-    pytest.importorskip(comparison.needs, reason=f"{comparison.package} is not installed")
+    require(comparison)
     pairs = parity("pairs")
     rng = np.random.default_rng(1)
-    found = pairs.compared(comparisons.maker(name)(rng), rng)
+    found = pairs.compared(comparisons.maker(name), pairs.SMALL, rng)
     assert found.largest < comparison.tolerance, f"{found.where} differs by {found.largest:.1e}"
+
+
+@pytest.fixture
+def times(parity, monkeypatch) -> Any:
+    """The script of the times, of small pairs."""
+    require(parity("comparisons").COMPARISONS["min_gru"])
+    pairs, times = parity("pairs"), parity("times")
+    monkeypatch.setattr(pairs, "LARGE", pairs.SMALL)
+    # JAX has started by now, with the devices of `conftest.py`.
+    monkeypatch.setattr(times.jax.config, "update", lambda *setting: None)
+    monkeypatch.setattr(times, "DEVICES", min(2, len(times.jax.local_devices())))
+    return times
+
+
+@pytest.mark.filterwarnings("ignore")  # theirs, as above
+def test_the_times_of_a_pair_are_a_row_and_a_file(times, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(times, "RESULTS", tmp_path / "times.json")
+    assert times.main(["min_gru", "--steps", "6", "--save"]) == 0
+    heading, _, row = capsys.readouterr().out.splitlines()
+    assert heading.startswith("| name | ours | theirs | ours, ms | theirs, ms |")
+    assert row.startswith("| min_gru | MinGRU | minGRU (minGRU-pytorch) | ")
+    saved = json.loads(times.RESULTS.read_text())
+    assert saved["header"]["sizes"]["steps"] == 6 and "torch" in saved["header"]["versions"]
+    (found,) = saved["rows"]
+    assert found["ours_ms"] > 0 and found["theirs_ms"] > 0 and found["outputs"] < 1e-5
+    assert row.endswith(f" | {found['threads']} | {found['theirs_ms'] / found['ours_ms']:.2f} |")
+
+
+@pytest.mark.filterwarnings("ignore")  # theirs, as above
+@pytest.mark.parametrize(("other", "where"), [(False, ""), (True, " of another way")])
+def test_no_times_are_taken_of_what_differs(times, monkeypatch, capsys, other, where):
+    make = times.maker("min_gru")
+
+    def wrong(rng, sizes):
+        pair = make(rng, sizes)
+
+        def raised(inputs):
+            ys, states = pair.theirs(inputs)
+            return ys + 1, states
+
+        changed = {"others": {"another way": raised}} if other else {"theirs": raised}
+        return replace(pair, **changed)
+
+    monkeypatch.setattr(times, "maker", lambda name: wrong)
+    assert times.main(["min_gru", "--steps", "6"]) == 1
+    *table, last = capsys.readouterr().out.splitlines()
+    assert len(table) == 2 and last.startswith(
+        f"min_gru: outputs{where}: ours and theirs differ by "
+    )

@@ -66,8 +66,7 @@ def test_jobs_that_are_cancelled_killed_or_requeued_lose_nothing(tmp_path):
 
 
 @pytest.mark.skipif(MISSING is not None, reason=MISSING or "")
-def test_why_a_job_is_held_is_told(tmp_path):
-    """SLURM's reasons, but for those for which a job waits for its turn."""
+def test_what_a_job_waits_for_is_told(tmp_path):
     with slurm_cluster.slurm(tmp_path / "slurm") as environment:
         sweep = start(
             "sweep",
@@ -87,6 +86,6 @@ def test_why_a_job_is_held_is_told(tmp_path):
         subprocess.run(release, env={**os.environ, **environment}, check=True)
         said, _ = sweep.communicate()
     assert sweep.returncode == 0, said
-    assert "is held: JobHeldUser" in said
+    assert "wait for: JobHeldUser" in said
     (job,) = jobs.read(tmp_path / "a")
     assert (job.state, job.why) == ("ended", None)

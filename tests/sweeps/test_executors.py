@@ -83,8 +83,8 @@ class Beside:
                 do(str(folder))
         return gone
 
-    def held(self):
-        return dict.fromkeys(self.waiting, "Licenses") if self.holds else {}
+    def waiting_for(self, handles):
+        return dict.fromkeys(handles, "Licenses") if self.holds else {}
 
 
 @pytest.fixture(autouse=True)
@@ -186,7 +186,7 @@ def test_a_job_that_dies_is_started_again_and_fails_after_so_many_tries(tmp_path
     assert {job.state for job in jobs.read(tmp_path / "a")} == {"ended"}
 
 
-def test_why_a_job_is_held_is_said_once_and_written_down_while_it_is(
+def test_what_a_job_waits_for_is_said_once_and_written_down_while_it_waits(
     tmp_path, use, capsys, monkeypatch
 ):
     use(Beside(holds=4))
@@ -200,10 +200,12 @@ def test_why_a_job_is_held_is_said_once_and_written_down_while_it_is(
     monkeypatch.setattr(jobs, "write", noted)
     assert sweep(tmp_path, "model=rnn", "executor=ray") == 0
     said = capsys.readouterr().err
-    assert said.count("is held: Licenses") == 1 and "rnn on digits: job " in said
+    assert said.count("1 job(s) of ray wait for: Licenses") == 1
     # Submitted, held, held no longer, ended.
     assert [why for why, _ in told] == [None, "Licenses", None, None]
-    assert [(why or "").endswith(", held: Licenses") for _, why in told] == [
+    assert [
+        (why or "").endswith("; when last asked, it waited for: Licenses") for _, why in told
+    ] == [
         False,
         True,
         False,

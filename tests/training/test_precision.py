@@ -87,9 +87,11 @@ def test_bfloat16_itself_is_multiplied_where_that_is_fast_and_gives_the_same(mon
 
 
 def drawn_product(rng):
-    """Two arrays, and the axes of their product: 0 to 2 each that are kept by both, summed, the
-    left's own, the right's own; in any order, of sizes that fill vectors and that don't."""
-    sizes = {part: rng.choice([1, 2, 3, 7, 8, 16, 17], rng.integers(3)) for part in "bslr"}
+    """Two arrays and the axes of their product: up to 2 that both keep, and 1 or 2 each that are
+    summed, the left's own and the right's own; in any order, of sizes that fill vectors or not."""
+    least = {"b": 0, "s": 1, "l": 1, "r": 1}
+    counts = {part: rng.integers(count, 3) for part, count in least.items()}
+    sizes = {part: rng.choice([2, 3, 7, 8, 16, 17], count) for part, count in counts.items()}
 
     def drawn(own):
         axes = rng.permutation(
@@ -124,11 +126,57 @@ def test_products_of_any_axes_are_those_of_rounded_operands(monkeypatch, way, se
     def product(a, b):
         return jax.lax.dot_general(a, b, dimensions)
 
-    found = jax.jit(with_products_in("bfloat16", WAYS[way](product)))(left, right)
+    lowered = with_products_in("bfloat16", WAYS[way](product))
+    dtypes = {
+        str(a.dtype)
+        for eqn, _ in products(jax.make_jaxpr(lowered)(left, right))
+        for a in operands(eqn)
+    }
+    assert dtypes == {"bfloat16"}
+    found = jax.jit(lowered)(left, right)
     # What comes back to a gradient is ones, which rounding leaves.
     want = jax.jit(WAYS[way](product))(*(jax.lax.reduce_precision(a, 8, 7) for a in (left, right)))
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(want), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "dtype"),
+    [
+        ((1, 3, 4), (1, 4, 5), "bfloat16"),
+        ((0, 3, 4), (0, 4, 5), "float32"),
+        ((2, 1, 4), (2, 4, 5), "float32"),
+        ((2, 3, 1), (2, 1, 5), "float32"),
+        ((2, 3, 4), (2, 4, 1), "float32"),
+        ((3, 0), (0, 5), "float32"),
+    ],
+)
+def test_products_of_one_or_of_none_and_of_rows_and_columns(monkeypatch, left, right, dtype):
+    monkeypatch.setattr(precision, "fast_products", lambda: "AMX")
+    a, b = (RNG.standard_normal(shape).astype(np.float32) for shape in (left, right))
+    lowered = with_products_in("bfloat16", jnp.matmul)
+    ((eqn, _),) = products(jax.make_jaxpr(lowered)(a, b))
+    assert str(operands(eqn)[0].dtype) == dtype
+    found = jax.jit(lowered)(a, b)
+    np.testing.assert_allclose(found, rounded(a) @ rounded(b), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(
+    jax.default_backend() != "cpu" or precision.fast_products() is None,
+    reason="this processor has no products of bfloat16",
+)
+def test_where_a_processor_multiplies_bfloat16_xla_does_not_take_it_back_to_float32():
+    """Of two matrices and of many, with a left side or a result that was turned before or after."""
+
+    def products_of(a, b):
+        return a[0] @ b, jnp.einsum("nij,njk->nik", a, a), (a[0].T @ b).T
+
+    shapes = (jax.ShapeDtypeStruct(shape, np.float32) for shape in ((3, 64, 64), (64, 64)))
+    lowered = jax.jit(with_products_in("bfloat16", products_of)).lower(*shapes)
+    computations = lowered.compile().as_text().split("\n\n")
+    multiplying = [each.split(" -> ")[0] for each in computations if " dot(" in each]
+    assert len(multiplying) == 3
+    assert all("bf16[" in operands and " f32[" not in operands for operands in multiplying)
 
 
 @pytest.mark.parametrize(

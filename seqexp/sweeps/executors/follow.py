@@ -89,6 +89,7 @@ class Follower:
         self._locks = locks
         self._progress = progress
         self._on_end = on_end
+        self._said: set[str] = set()
 
     def train(
         self, groups: Sequence[tuple[Group, Sequence[Planned]]], points: Mapping[str, Point]
@@ -218,20 +219,7 @@ class Follower:
                 each.gone_since = each.gone_since or time.monotonic()
                 if time.monotonic() - each.gone_since > GRACE:
                     died.append((each, gone[each.job.handle]))
-        self._tell_held(followed)
         return ended, died
-
-    def _tell_held(self, followed: Sequence[_Followed]) -> None:
-        """Say and write down why jobs wait for more than their turn, once for each reason."""
-        held = self._executor.held()
-        for each in followed:
-            why = held.get(each.job.handle)
-            if each.job.why != why:
-                each.job = replace(each.job, why=why)
-                _note(self._study, each.job)
-                if why is not None:
-                    job = f"job {each.job.handle} of {self._executor.name}"
-                    self._progress.say(f"{each.job.group}: {job} is held: {why}")
 
     def _outcomes(self, each: _Followed, result: Result) -> dict[str, Outcome]:
         """Of a job that has come to its end, what became of its members."""
@@ -265,6 +253,23 @@ class Follower:
         self._progress.advance(sum(each.new_steps() for each in started))
         waiting = len(followed) - len(started)
         self._progress.working_on(f"{len(started)} jobs run, {waiting} wait")
+        self._tell_waiting(followed)
+
+    def _tell_waiting(self, followed: Sequence[_Followed]) -> None:
+        """Say what jobs wait for other than their turn, once for each reason, and write it down."""
+        waits = self._executor.waiting_for([each.job.handle for each in followed])
+        if waits is None:
+            return
+        for why, count in Counter(waits.values()).items():
+            if why not in self._said:
+                self._said.add(why)
+                self._progress.say(f"{count} job(s) of {self._executor.name} wait for: {why}")
+        for each in followed:
+            why = waits.get(each.job.handle)
+            if each.job.why != why:
+                each.job = replace(each.job, why=why)
+                with suppress(OSError):
+                    _note(self._study, each.job)
 
 
 def settle(study: Path) -> None:
@@ -287,9 +292,12 @@ def _as_it_ended(job: Job, error: str | None = None) -> Job:
 
 
 def _note(study: Path, job: Job) -> None:
-    """Write down what became of a job, unless another sweep has submitted it again since."""
+    """Write down what became of a job, unless another sweep has submitted it again since, or knows
+    its end."""
     noted = jobs.read_one(study, job.key)
-    if noted is not None and noted.handle == job.handle:
+    if noted is None or noted.handle != job.handle:
+        return
+    if job.state != "submitted" or noted.state == "submitted":
         jobs.write(study, job)
 
 

@@ -93,8 +93,8 @@ class OnProcesses:
         unknown = {handle: others for handle in handles if handle not in self._there}
         return unknown | {h: self._gone[h] for h in handles if h in self._gone}
 
-    def held(self) -> Mapping[str, str]:
-        """See `Executor`: here none is."""
+    def waiting_for(self, handles: Sequence[str]) -> Mapping[str, str]:
+        """See `Executor`: for their turn alone."""
         return {}
 
     def _feed(self) -> None:

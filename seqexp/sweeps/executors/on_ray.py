@@ -159,7 +159,7 @@ class OnRay:
                     ray.kill(actor)
         return found
 
-    def held(self) -> Mapping[str, str]:
+    def waiting_for(self, handles: Sequence[str]) -> Mapping[str, str]:
         """See `Executor`: Ray gives no reasons."""
         return {}
 

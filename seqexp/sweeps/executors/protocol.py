@@ -59,7 +59,7 @@ class Executor(Protocol):
         """
         ...
 
-    def held(self) -> Mapping[str, str]:
-        """Why jobs wait for more than their turn, by handle, as the cluster says: of those that
-        `gone` was last asked for."""
+    def waiting_for(self, handles: Sequence[str]) -> Mapping[str, str] | None:
+        """Of these, the jobs that wait for more than their turn, each with what the cluster says it
+        waits for; None where it doesn't answer."""
         ...

@@ -18,8 +18,11 @@ from seqexp.types import SeqexpError, first_line
 LOGS = "slurm"
 """The folder of what jobs print, among those of a study's jobs."""
 
+WAITING = "PENDING", "REQUEUE_HOLD", "SPECIAL_EXIT"
+"""SLURM's states of jobs that wait."""
+
 TURN = "None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime"
-"""Reasons of SLURM's for which a job waits until it is its turn, and no longer."""
+"""SLURM's reasons of jobs that wait for their turn alone."""
 
 REQUEUED = 10_000
 """So often a job that reaches its time limit is queued again."""
@@ -48,7 +51,6 @@ class Slurm:
         self.tries = settings.tries
         self._executor: Any = None
         self._logs = Path()
-        self._held: dict[str, str] = {}
 
     @contextmanager
     def opened(self, study: Path) -> Iterator[None]:
@@ -103,24 +105,25 @@ class Slurm:
         """See `Executor`."""
         if not handles:
             return {}
-        listed = _asked("squeue", "-h", "-r", "--me", "-o", "%i %T %r")
-        if listed is None:
-            return {}
-        lines = (line.partition(" ") for line in listed.splitlines())
-        there = {id: (told.partition(" ")[0], told.partition(" ")[2]) for id, _, told in lines}
-        gone, self._held = {}, {}
-        for handle in handles:
-            # A job of an array of one may be listed by the array's number.
-            state, why = there.get(handle) or there.get(handle.partition("_")[0]) or (None, "")
-            if state is None:
-                gone[handle] = self._why(handle)
-            elif state == "PENDING" and why not in TURN:
-                self._held[handle] = why
-        return gone
+        there = _listed("%i")
+        return {
+            handle: self._why(handle)
+            for handle in handles
+            if there is not None and _of(handle, there) is None
+        }
 
-    def held(self) -> Mapping[str, str]:
+    def waiting_for(self, handles: Sequence[str]) -> Mapping[str, str] | None:
         """See `Executor`."""
-        return self._held
+        there = _listed("%i %T %r")
+        if there is None:
+            return None
+        waits = {}
+        for handle in handles:
+            state, _, why = (_of(handle, there) or "").partition(" ")
+            why = why.partition(",")[0]  # Behind it are names of nodes.
+            if state in WAITING and why not in TURN:
+                waits[handle] = why
+        return waits
 
     def _why(self, handle: str) -> str:
         """The state in which SLURM left a job, and the last line that it printed."""
@@ -158,6 +161,21 @@ def _require_room(cpus: int) -> None:
             f"executor=submitit: a job asks for {cpus} cores, and SLURM's largest node has "
             f"{max(cores)}"
         )
+
+
+def _listed(form: str) -> dict[str, str] | None:
+    """This user's jobs in SLURM's queue: what else a form tells of each, which begins with the id;
+    None where SLURM doesn't answer."""
+    listed = _asked("squeue", "-h", "-r", "--me", "-o", form)
+    if listed is None:
+        return None
+    lines = (line.partition(" ") for line in listed.splitlines())
+    return {id: told for id, _, told in lines}
+
+
+def _of(handle: str, there: Mapping[str, str]) -> str | None:
+    """What is told of a job; one of an array of one may be listed by the array's number."""
+    return there.get(handle, there.get(handle.partition("_")[0]))
 
 
 def _asked(*command: str) -> str | None:
