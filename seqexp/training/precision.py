@@ -153,11 +153,12 @@ def _cpu_product(eqn: core.JaxprEqn) -> Callable[..., Array]:
     `[N, n, k]`, or the same without the N.
 
     Others it takes back to float32, or fails when they run (jaxlib 0.10.1 to 0.12.0). It does so
-    too where a transpose of the
-    left side or of the result could become a part of the product: so all three stand by themselves,
-    and both sides lie in memory row by row. (Of the right side that is not needed, but faster.)
+    too where a transpose of the left side or of the result could become a part of the product: so
+    all three stand by themselves, and both sides lie in memory row by row. (Of the right side that
+    is not needed, but faster.)
     """
-    (contracted, batch), shape = eqn.params["dimension_numbers"], eqn.outvars[0].aval.shape
+    contracted, batch = eqn.params["dimension_numbers"]
+    result: Any = eqn.outvars[0].aval
 
     def product(left: Array, right: Array) -> Array:
         left, _ = _matrices(left, contracted[0], batch[0], is_left=True)
@@ -165,7 +166,7 @@ def _cpu_product(eqn: core.JaxprEqn) -> Callable[..., Array]:
         many = tuple(range(left.ndim - 2))
         dimensions = ((left.ndim - 1,), (summed,)), (many, many)
         found = lax.dot_general(left, right, dimensions, preferred_element_type=jnp.float32)
-        return lax.optimization_barrier(found).reshape(shape)
+        return lax.optimization_barrier(found).reshape(result.shape)
 
     return product
 
@@ -196,14 +197,16 @@ def _rounded(operand: Array) -> Array:
 
 def _has_matrices(eqn: core.JaxprEqn) -> bool:
     """Whether a product is of matrices, and of some, none of them a row or a column."""
-    if eqn.primitive.name != "dot_general" or eqn.outvars[0].aval.size == 0:
+    result: Any = eqn.outvars[0].aval
+    if eqn.primitive.name != "dot_general" or result.size == 0:
         return False
-    (contracted, batch), sides = eqn.params["dimension_numbers"], eqn.invars
+    contracted, batch = eqn.params["dimension_numbers"]
+    sides: list[Any] = [atom.aval for atom in eqn.invars]
     sizes = [
-        math.prod(n for axis, n in enumerate(side.aval.shape) if axis not in (*summed, *many))
+        math.prod(n for axis, n in enumerate(side.shape) if axis not in (*summed, *many))
         for side, summed, many in zip(sides, contracted, batch, strict=True)
     ]
-    sizes.append(math.prod(sides[0].aval.shape[axis] for axis in contracted[0]))
+    sizes.append(math.prod(sides[0].shape[axis] for axis in contracted[0]))
     return min(sizes) > 1
 
 

@@ -21,18 +21,16 @@ QUEUE = """\
 @pytest.fixture
 def jobs(monkeypatch):
     """Jobs of SLURM whose `squeue` prints QUEUE, in the form that it is asked for."""
-    answers = {"squeue": QUEUE, "scontrol": "JobId=12 JobState=CANCELLED NodeList=(null)"}
 
     def asked(command, *options):
-        answer = answers[command]
-        if command == "squeue" and answer is not None and options[-1] == "%i":
-            return "".join(f"{line.split()[0]}\n" for line in answer.splitlines())
-        return answer
+        if command == "scontrol":
+            return "JobId=12 JobState=CANCELLED NodeList=(null)"
+        if options[-1] == "%i":
+            return "".join(f"{line.split()[0]}\n" for line in QUEUE.splitlines())
+        return QUEUE
 
     monkeypatch.setattr(slurm, "_asked", asked)
-    found = slurm.Slurm(Submitit())
-    found.answers = answers
-    return found
+    return slurm.Slurm(Submitit())
 
 
 def test_jobs_are_gone_that_the_queue_no_longer_lists(jobs):
@@ -49,6 +47,6 @@ def test_what_a_job_waits_for_is_told_unless_it_is_its_turn(jobs):
     }
 
 
-def test_where_slurm_does_not_answer_nothing_is_known(jobs):
-    jobs.answers["squeue"] = None
+def test_where_slurm_does_not_answer_nothing_is_known(jobs, monkeypatch):
+    monkeypatch.setattr(slurm, "_asked", lambda *command: None)
     assert jobs.gone(["12"]) == {} and jobs.waiting_for(["8"]) is None

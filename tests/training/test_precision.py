@@ -102,7 +102,8 @@ def drawn_product(rng):
         return rng.standard_normal(shape).astype(np.float32), of["s"], of["b"]
 
     (left, *of_left), (right, *of_right) = drawn("l"), drawn("r")
-    return left, right, tuple(zip(of_left, of_right, strict=True))
+    summed, kept = zip(of_left, of_right, strict=True)
+    return left, right, (summed, kept)
 
 
 WAYS = {
@@ -173,7 +174,7 @@ def test_where_a_processor_multiplies_bfloat16_xla_does_not_take_it_back_to_floa
 
     shapes = (jax.ShapeDtypeStruct(shape, np.float32) for shape in ((3, 64, 64), (64, 64)))
     lowered = jax.jit(with_products_in("bfloat16", products_of)).lower(*shapes)
-    computations = lowered.compile().as_text().split("\n\n")
+    computations = str(lowered.compile().as_text()).split("\n\n")
     multiplying = [each.split(" -> ")[0] for each in computations if " dot(" in each]
     assert len(multiplying) == 3
     assert all("bf16[" in operands and " f32[" not in operands for operands in multiplying)
