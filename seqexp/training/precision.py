@@ -61,6 +61,7 @@ def with_products_in(
 
     On a processor that has no such products (see `fast_products`) the operands are rounded all the
     same, and multiplied in float32: the same numbers but for the order of sums, and no faster.
+    So are, on any CPU, those of convolutions and of products where a side is one row or column.
 
     The rewritten function is not differentiable: rewrite one that computes gradients already.
 

@@ -106,11 +106,9 @@ class Slurm:
         if not handles:
             return {}
         there = _listed("%i")
-        return {
-            handle: self._why(handle)
-            for handle in handles
-            if there is not None and _of(handle, there) is None
-        }
+        if there is None:
+            return {}
+        return {h: self._why(h) for h in handles if _of(h, there) is None}
 
     def waiting_for(self, handles: Sequence[str]) -> Mapping[str, str] | None:
         """See `Executor`."""
