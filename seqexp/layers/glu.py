@@ -46,8 +46,11 @@ class GLU(nnx.Module):
         if self.kind == "none":
             return ys
         v = jax.nn.gelu(ys)
-        mixed = project(v, self.kernel[...]) + self.bias[...]
+        # A product for each part: of one for both, XLA's CPU code would copy the parts.
+        parts = 1 if self.kind == "half" else 2
+        kernels = jnp.split(self.kernel[...], parts, axis=-1)
+        biases = jnp.split(self.bias[...], parts)
+        mixed = [project(v, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True)]
         if self.kind == "half":
-            return v * jax.nn.sigmoid(mixed)
-        value, gate = jnp.split(mixed, 2, axis=-1)
-        return value * jax.nn.sigmoid(gate)
+            return v * jax.nn.sigmoid(mixed[0])
+        return mixed[0] * jax.nn.sigmoid(mixed[1])

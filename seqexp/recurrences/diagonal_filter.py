@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float
@@ -13,6 +15,11 @@ from seqexp.types import Array
 
 CHUNK = 64
 """Steps between two states that are computed."""
+FEATURES = 16
+"""Features at once on a CPU: what they need of a chunk fits in its caches, and a cache line holds
+16 numbers."""
+FEATURE_AXES = 2, (0, 0), (0, 0), (1, 1)
+"""Where H stands in the inputs, the powers, c and x."""
 
 
 def unroll(
@@ -26,7 +33,8 @@ def unroll(
     In chunks of K = 64 steps, as Mamba-2 does (Dao and Gu 2024,
     https://arxiv.org/abs/2405.21060, section 6): within one, y is a convolution with the K numbers
     Re(sum_n c_n a_n^l), and between them the states at their starts are the recurrence with a^K.
-    All are products of matrices for each feature, and `[T, B, H, N]` is never there.
+    All are products of matrices for each feature, and `[T, B, H, N]` is never there. On a CPU 16
+    features come after one another.
 
     Args:
         us: `[T, B, H]`, finite at padding.
@@ -38,44 +46,78 @@ def unroll(
     Returns:
         `ys` `[T, B, H]`, of any value at padding, and the final x.
     """
-    steps, batch, width = us.shape
-    size = min(CHUNK, steps)
-    chunks = -(-steps // size)
+    size = min(CHUNK, len(us))
     us = where_mask(mask, us, jnp.zeros_like(us))
+    given = us, _powers(a, size + 1), c, x
+    width = us.shape[-1]
+    at_once = FEATURES if jax.default_backend() == "cpu" else width
+    blocks = -(-width // at_once)
+    if blocks == 1:
+        return _together(*given, mask)
+    # Such blocks are turned around in cache; all features at once, XLA would make one kernel of it
+    # with what stands before and behind.
+    split = jax.tree.map(partial(_split, blocks=blocks), given, FEATURE_AXES)
+    ys, final = jax.lax.map(lambda block: _together(*block, mask), split)
+    re, im = (_joined(part, 1, width) for part in final)
+    return _joined(ys, 2, width), (re, im)
+
+
+def _split(array: Array, axis: int, blocks: int) -> Array:
+    """Blocks of features, `[blocks, ...]`, with zeros where the last one wants some."""
+    size = -(-array.shape[axis] // blocks)
+    missing = [(0, 0)] * array.ndim
+    missing[axis] = 0, blocks * size - array.shape[axis]
+    shape = *array.shape[:axis], blocks, size, *array.shape[axis + 1 :]
+    return jnp.moveaxis(jnp.pad(array, missing).reshape(shape), axis, 0)
+
+
+def _joined(blocks: Array, axis: int, width: int) -> Array:
+    """So many features of such blocks, in one array again."""
+    array = jnp.moveaxis(blocks, 0, axis)
+    array = array.reshape(*array.shape[:axis], -1, *array.shape[axis + 2 :])
+    return jax.lax.slice_in_dim(array, 0, width, axis=axis)
+
+
+def _together(
+    us: Float[Array, "T B H"], powers: Pair, c: Pair, x: Pair, mask: Bool[Array, "T B"] | None
+) -> tuple[Float[Array, "T B H"], Pair]:
+    """All steps of all these features; `us` 0 at padding, `powers` up to a^K."""
+    steps, batch, width = us.shape
+    size = powers[0].shape[-1] - 1
+    chunks = -(-steps // size)
     us = jnp.pad(us, ((0, chunks * size - steps), (0, 0), (0, 0)))
     grouped = us.reshape(chunks, size, batch, width)
     by_feature = jnp.transpose(grouped, (3, 1, 0, 2)).reshape(width, size, -1)
 
-    powers = _powers(a, size + 1)
     states = _between(by_feature, powers, x)
-    starts = tuple(
-        jnp.transpose(part[:-1], (2, 3, 0, 1)).reshape(width, -1, chunks * batch) for part in states
-    )
-    read = jnp.concatenate([by_feature, *starts], axis=1)
-    ys = jnp.einsum("hjt,hjr->htr", _reading(c, powers), read)
+    starts = jnp.concatenate([part[:-1] for part in states], axis=-1)
+    starts = jnp.transpose(starts, (2, 0, 1, 3)).reshape(width, chunks * batch, -1)
+    moved, later = _reading(c, powers)
+    ys = jnp.einsum("hjt,hjr->htr", moved, by_feature) + jnp.einsum("hjt,hrj->htr", later, starts)
     ys = jnp.transpose(ys.reshape(width, size, chunks, batch), (2, 1, 3, 0))
     ys = ys.reshape(-1, batch, width)[:steps]
     if mask is None and steps == chunks * size:
         return ys, (states[0][-1], states[1][-1])
     lengths = jnp.full(batch, steps) if mask is None else jnp.sum(mask, 0, dtype=jnp.int32)
-    return ys, _final(grouped, a, states, lengths)
+    return ys, _final(grouped, (powers[0][..., 1], powers[1][..., 1]), states, lengths)
 
 
 def _powers(a: Pair, count: int) -> Pair:
-    """a^0 to a^(count - 1), `[count, H, N]`: by products, which need no logarithm of 0."""
+    """a^0 to a^(count - 1), `[H, N, count]`: by products, which need no logarithm of 0."""
     one = jnp.ones_like(a[0]), jnp.zeros_like(a[0])
-    return jax.lax.scan(lambda power, _: (times(a, power), power), one, length=count)[1]
+    re, im = jax.lax.scan(lambda power, _: (times(a, power), power), one, length=count)[1]
+    return jnp.moveaxis(re, 0, -1), jnp.moveaxis(im, 0, -1)
 
 
 def _between(us: Float[Array, "H K R"], powers: Pair, x: Pair) -> Pair:
     """The states at the start of each chunk, and behind the last: `[chunks + 1, B, H, N]`."""
     batch, width, count = x[0].shape
     # What step j of a chunk adds to its end: a^(K - 1 - j).
-    entering = jnp.concatenate([part[-2::-1] for part in powers], axis=-1)
-    added = jnp.einsum("jhm,hjr->rhm", entering, us).reshape(-1, batch, width, 2 * count)
+    entering = jnp.concatenate([part[..., -2::-1] for part in powers], axis=1)
+    added = jnp.einsum("hmj,hjr->rhm", entering, us).reshape(-1, batch, width, 2 * count)
     b = tuple(part.reshape(len(part), batch, -1) for part in jnp.split(added, 2, axis=-1))
     ends, _ = linear.unroll(
-        (powers[0][-1].reshape(-1), powers[1][-1].reshape(-1)),
+        (powers[0][..., -1].reshape(-1), powers[1][..., -1].reshape(-1)),
         (b[0], b[1]),
         (x[0].reshape(batch, -1), x[1].reshape(batch, -1)),
         None,
@@ -88,17 +130,17 @@ def _between(us: Float[Array, "H K R"], powers: Pair, x: Pair) -> Pair:
     return re, im
 
 
-def _reading(c: Pair, powers: Pair) -> Float[Array, "H J K"]:
-    """What each input of a chunk, and its first state's real and imaginary parts, add to each of
-    its outputs: J = K + 2 N."""
-    re, im = times(c, powers)
-    size = len(re) - 1
-    filtered = jnp.sum(re[:-1], axis=-1).T
+def _reading(c: Pair, powers: Pair) -> tuple[Float[Array, "H K K"], Float[Array, "H M K"]]:
+    """What each input of a chunk, and each part of the state before it, add to each of its outputs;
+    M = 2 N, the real parts first."""
+    re, im = times((c[0][..., None], c[1][..., None]), powers)
+    size = re.shape[-1] - 1
+    filtered = jnp.sum(re[..., :-1], axis=1)
     # Row j is the filter moved by j: rows of 2 K laid behind each other, cut again at 2 K - 1.
     rows = jnp.tile(jnp.pad(filtered, ((0, 0), (0, size))), (1, size))[:, : size * (2 * size - 1)]
     moved = rows.reshape(-1, size, 2 * size - 1)[:, :, :size]
-    later = [jnp.transpose(part[1:], (1, 2, 0)) for part in (re, -im)]
-    return jnp.concatenate([moved, *later], axis=1)
+    later = jnp.concatenate([re[..., 1:], -im[..., 1:]], axis=1)
+    return moved, later
 
 
 def _final(us: Float[Array, "C K B H"], a: Pair, states: Pair, lengths: Array) -> Pair:

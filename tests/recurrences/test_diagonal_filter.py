@@ -16,12 +16,12 @@ from tests.variants import quick_jit
 T, B, H, N = 7, 3, 2, 4
 
 
-def draw() -> list[Any]:
+def draw(width: int = H) -> list[Any]:
     """us, a, c and x."""
     rng = np.random.default_rng(0)
-    us = rng.normal(size=(T, B, H))
-    a, c = (tuple(rng.normal(0, 0.6, (2, H, N))) for _ in range(2))
-    return [us, a, c, tuple(rng.normal(size=(2, B, H, N)))]
+    us = rng.normal(size=(T, B, width))
+    a, c = (tuple(rng.normal(0, 0.6, (2, width, N))) for _ in range(2))
+    return [us, a, c, tuple(rng.normal(size=(2, B, width, N)))]
 
 
 def by_steps(us, a, c, x, mask):
@@ -52,6 +52,20 @@ def test_chunks_are_steps(chunk, lengths, monkeypatch):
         found, right = quick_jit(
             lambda inputs: [scored(run, inputs, mask) for run in (diagonal_filter.unroll, by_steps)]
         )(draw())
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(right), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("at_once", [2, full(1), full(3), full(4)])
+def test_features_come_in_blocks(at_once, monkeypatch):
+    """Five features, so that the last block is not always a whole one."""
+    monkeypatch.setattr(diagonal_filter, "CHUNK", 3)
+    monkeypatch.setattr(diagonal_filter, "FEATURES", at_once)
+    mask = np.arange(T)[:, None] < np.array((7, 3, 0))
+    with jax.enable_x64(True):
+        found, right = quick_jit(
+            lambda inputs: [scored(run, inputs, mask) for run in (diagonal_filter.unroll, by_steps)]
+        )(draw(5))
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(right), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-11)
 
