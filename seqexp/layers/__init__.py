@@ -11,6 +11,7 @@ from seqexp.layers.dropout import dropout
 from seqexp.layers.gated_delta_net import GatedDeltaNet
 from seqexp.layers.gated_linear_attention import GatedLinearAttention
 from seqexp.layers.kimi_delta_attention import KimiDeltaAttention
+from seqexp.layers.linear import Linear
 from seqexp.layers.linear_attention import LinearAttention
 from seqexp.layers.lru import LRU
 from seqexp.layers.mamba import Mamba
@@ -45,6 +46,7 @@ __all__ = [
     "GatedLinearAttention",
     "KimiDeltaAttention",
     "LRU",
+    "Linear",
     "LinearAttention",
     "MLP",
     "MLSTM",

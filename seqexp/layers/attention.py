@@ -10,6 +10,7 @@ from flax import nnx
 from jaxtyping import Bool, Float, Int
 
 from seqexp.cells.sizes import require_flag, require_whole
+from seqexp.layers.linear import Linear
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import attention
 from seqexp.recurrences.masking import where_mask
@@ -86,8 +87,8 @@ class Attention(nnx.Module):
         self.rotary = rotary
         self.theta = float(theta)
         inner = heads * self.head_features
-        self.enter = nnx.Linear(in_features, 3 * inner, use_bias=False, rngs=rngs)
-        self.leave = nnx.Linear(inner, features, use_bias=False, rngs=rngs)
+        self.enter = Linear(in_features, 3 * inner, use_bias=False, rngs=rngs)
+        self.leave = Linear(inner, features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

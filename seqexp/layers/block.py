@@ -15,6 +15,7 @@ from seqexp.cells.protocol import Activation, activation_kinds, activations
 from seqexp.cells.sizes import require_flag, require_sizes, require_whole
 from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.dropout import keep_mask, require_rate
+from seqexp.layers.linear import Linear
 from seqexp.layers.mlp import MLP
 from seqexp.layers.norms import Norm, make_norm
 from seqexp.recurrences.masking import where_mask
@@ -77,7 +78,7 @@ class Block(nnx.Module):
         self.residual = residual
         self.dropout = dropout
         projected = residual and in_features != features
-        self.project = nnx.Linear(in_features, features, rngs=rngs) if projected else None
+        self.project = Linear(in_features, features, rngs=rngs) if projected else None
         width = features if residual else in_features
         self.norm = make_norm(norm, width, rngs)
         short = partial(CausalConvolution, depthwise=True, rngs=rngs)

@@ -13,6 +13,7 @@ from seqexp.cells.protocol import Activation
 from seqexp.cells.sizes import require_sizes
 from seqexp.layers.delta_rule import DeltaCarry, DeltaGates, DeltaRule, largest_beta
 from seqexp.layers.heads import ConvolvedHeads, head_width, join_heads
+from seqexp.layers.linear import Linear
 from seqexp.recurrences import chunked
 from seqexp.types import Array
 
@@ -69,9 +70,9 @@ class DeltaNet(DeltaRule):
             convolution=convolution,
             rngs=rngs,
         )
-        self.beta = nnx.Linear(in_features, heads, use_bias=False, rngs=rngs)
+        self.beta = Linear(in_features, heads, use_bias=False, rngs=rngs)
         self.norm = nnx.RMSNorm(width, epsilon=1e-5, rngs=rngs)
-        self.leave = nnx.Linear(heads * width, features, use_bias=False, rngs=rngs)
+        self.leave = Linear(heads * width, features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

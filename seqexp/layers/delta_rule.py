@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from seqexp.cells.sizes import require_flag
 from seqexp.layers.heads import ConvolvedHeads
+from seqexp.layers.linear import Linear
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import chunked, matrix_state
 from seqexp.recurrences.masking import where_mask
@@ -60,7 +61,7 @@ class DeltaRule(nnx.Module):
     value_width: int
     chunk: int | None
     enter: ConvolvedHeads
-    leave: nnx.Linear
+    leave: Linear
 
     @property
     @abstractmethod

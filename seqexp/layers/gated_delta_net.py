@@ -14,6 +14,7 @@ from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_sizes
 from seqexp.layers.delta_rule import DeltaCarry, DeltaGates, DeltaRule, largest_beta
 from seqexp.layers.heads import ConvolvedHeads, head_width, join_heads
+from seqexp.layers.linear import Linear
 from seqexp.layers.selective_decay import SelectiveDecay
 from seqexp.recurrences import chunked
 from seqexp.types import Array
@@ -78,10 +79,10 @@ class GatedDeltaNet(DeltaRule):
             rngs=rngs,
         )
         values = heads * self.value_width
-        self.gates = nnx.Linear(in_features, 2 * heads + values, use_bias=False, rngs=rngs)
+        self.gates = Linear(in_features, 2 * heads + values, use_bias=False, rngs=rngs)
         self.decay = SelectiveDecay(heads, rngs=rngs)
         self.norm = nnx.RMSNorm(self.value_width, epsilon=1e-5, rngs=rngs)
-        self.leave = nnx.Linear(values, features, use_bias=False, rngs=rngs)
+        self.leave = Linear(values, features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.layers.heads import head_width, join_heads, split_heads
+from seqexp.layers.linear import Linear
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import chunked, matrix_state
 from seqexp.recurrences.masking import where_mask
@@ -73,14 +74,14 @@ class GatedLinearAttention(nnx.Module):
         self.value_width = head_width(features, heads)
         self.chunk = chunk
         keys, values = heads * self.key_width, heads * self.value_width
-        self.enter = nnx.Linear(in_features, 2 * keys + values, use_bias=False, rngs=rngs)
-        self.decay_down = nnx.Linear(in_features, rank, use_bias=False, rngs=rngs)
-        self.decay_up = nnx.Linear(rank, keys, rngs=rngs)
-        self.gate = nnx.Linear(in_features, values, rngs=rngs)
+        self.enter = Linear(in_features, 2 * keys + values, use_bias=False, rngs=rngs)
+        self.decay_down = Linear(in_features, rank, use_bias=False, rngs=rngs)
+        self.decay_up = Linear(rank, keys, rngs=rngs)
+        self.gate = Linear(in_features, values, rngs=rngs)
         self.norm = nnx.LayerNorm(
             self.value_width, epsilon=1e-5, use_fast_variance=False, rngs=rngs
         )
-        self.leave = nnx.Linear(values, features, use_bias=False, rngs=rngs)
+        self.leave = Linear(values, features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 from seqexp.cells.sizes import require_number, require_whole
 from seqexp.layers.convolution import CausalConvolution
+from seqexp.layers.linear import Linear
 from seqexp.types import Array
 
 
@@ -82,7 +83,7 @@ class ConvolvedHeads(nnx.Module):
         self.heads = heads
         self.ends = heads * key_width, 2 * heads * key_width
         width = heads * (2 * key_width + value_width)
-        self.enter = nnx.Linear(in_features, width, use_bias=False, rngs=rngs)
+        self.enter = Linear(in_features, width, use_bias=False, rngs=rngs)
         filters = None
         if convolution is not None:
             require_whole(convolution=convolution)

@@ -14,6 +14,7 @@ from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.layers.delta_rule import DeltaCarry, DeltaGates, DeltaRule, largest_beta
 from seqexp.layers.heads import ConvolvedHeads, head_width, join_heads, split_heads
+from seqexp.layers.linear import Linear
 from seqexp.layers.selective_decay import SelectiveDecay
 from seqexp.recurrences import chunked
 from seqexp.types import Array
@@ -74,14 +75,14 @@ class KimiDeltaAttention(DeltaRule):
             rngs=rngs,
         )
         inner = heads * width
-        self.beta = nnx.Linear(in_features, heads, use_bias=False, rngs=rngs)
-        self.decay_down = nnx.Linear(in_features, rank, use_bias=False, rngs=rngs)
-        self.decay_up = nnx.Linear(rank, inner, use_bias=False, rngs=rngs)
+        self.beta = Linear(in_features, heads, use_bias=False, rngs=rngs)
+        self.decay_down = Linear(in_features, rank, use_bias=False, rngs=rngs)
+        self.decay_up = Linear(rank, inner, use_bias=False, rngs=rngs)
         self.decay = SelectiveDecay(heads, width, rngs=rngs)
-        self.gate_down = nnx.Linear(in_features, rank, use_bias=False, rngs=rngs)
-        self.gate_up = nnx.Linear(rank, inner, use_bias=False, rngs=rngs)
+        self.gate_down = Linear(in_features, rank, use_bias=False, rngs=rngs)
+        self.gate_up = Linear(rank, inner, use_bias=False, rngs=rngs)
         self.norm = nnx.RMSNorm(width, epsilon=1e-5, rngs=rngs)
-        self.leave = nnx.Linear(inner, features, use_bias=False, rngs=rngs)
+        self.leave = Linear(inner, features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from seqexp.cells.sizes import require_sizes
 from seqexp.layers.heads import head_width, join_heads, split_heads
+from seqexp.layers.linear import Linear
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import chunked, matrix_state
 from seqexp.recurrences.masking import where_mask
@@ -64,8 +65,8 @@ class LinearAttention(nnx.Module):
         self.head_features = head_width(features, heads)
         self.chunk = chunk
         inner = heads * self.head_features
-        self.enter = nnx.Linear(in_features, 3 * inner, use_bias=False, rngs=rngs)
-        self.leave = nnx.Linear(inner, features, use_bias=False, rngs=rngs)
+        self.enter = Linear(in_features, 3 * inner, use_bias=False, rngs=rngs)
+        self.leave = Linear(inner, features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

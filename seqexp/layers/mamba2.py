@@ -14,6 +14,7 @@ from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.layers.convolution import CausalConvolution
 from seqexp.layers.heads import head_width, join_heads, split_heads
+from seqexp.layers.linear import Linear
 from seqexp.layers.selective_decay import SelectiveDecay
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.parameters import Undecayed
@@ -81,14 +82,14 @@ class Mamba2(nnx.Module):
         self.chunk = chunk
         inner = heads * self.value_width
         mixed = inner + 2 * state
-        self.enter = nnx.Linear(in_features, inner + mixed + heads, use_bias=False, rngs=rngs)
+        self.enter = Linear(in_features, inner + mixed + heads, use_bias=False, rngs=rngs)
         self.convolution = CausalConvolution(
             mixed, mixed, width=convolution, depthwise=True, rngs=rngs
         )
         self.decay = SelectiveDecay(heads, rngs=rngs)
         self.skip = Undecayed(jnp.ones((heads, 1)))
         self.norm = nnx.RMSNorm(inner, epsilon=1e-5, rngs=rngs)
-        self.leave = nnx.Linear(inner, features, use_bias=False, rngs=rngs)
+        self.leave = Linear(inner, features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.sizes import require_number, require_whole
+from seqexp.layers.linear import Linear
 from seqexp.recurrences.masking import where_mask
 from seqexp.types import Array, KeyArray, SeqexpError
 
@@ -53,7 +54,7 @@ class MLP(nnx.Module):
         self.out_features = features
         self.kind: MLPKind = kind
         inner = ceil(expansion * features)
-        linear = partial(nnx.Linear, use_bias=kind in _PLAIN, rngs=rngs)
+        linear = partial(Linear, use_bias=kind in _PLAIN, rngs=rngs)
         self.enter = linear(in_features, inner)
         self.gate = linear(in_features, inner) if kind in _GATED else None
         self.leave = linear(inner, features)

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_sizes
 from seqexp.layers.heads import head_width, join_heads, split_heads
+from seqexp.layers.linear import Linear
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.parameters import Undecayed
 from seqexp.recurrences import chunked, matrix_state
@@ -88,12 +89,12 @@ class MLSTM(nnx.Module):
         self.forget: Forget = forget
         self.chunk = chunk
         keys, values = heads * self.key_width, heads * self.value_width
-        self.enter = nnx.Linear(in_features, 2 * keys + 2 * values, rngs=rngs)
+        self.enter = Linear(in_features, 2 * keys + 2 * values, rngs=rngs)
         self.gate_kernel = nnx.Param(jnp.zeros((in_features, 2 * heads)))
         input_bias = 0.1 * jax.random.normal(rngs.params(), (heads,))
         self.gate_bias = nnx.Param(jnp.concatenate([input_bias, jnp.linspace(3.0, 6.0, heads)]))
         self.norm_scale = Undecayed(jnp.ones((heads, self.value_width)))
-        self.leave = nnx.Linear(values, features, use_bias=False, rngs=rngs)
+        self.leave = Linear(values, features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

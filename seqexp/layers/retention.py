@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from seqexp.cells.sizes import require_flag, require_sizes
 from seqexp.layers.heads import head_width, join_heads, split_heads
+from seqexp.layers.linear import Linear
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import chunked, matrix_state
 from seqexp.recurrences.attention import rotated
@@ -78,8 +79,8 @@ class Retention(nnx.Module):
         self.rotary = rotary
         self.chunk = chunk
         keys, values = heads * self.key_width, heads * self.value_width
-        self.enter = nnx.Linear(in_features, 2 * (keys + values), use_bias=False, rngs=rngs)
-        self.leave = nnx.Linear(values, features, use_bias=False, rngs=rngs)
+        self.enter = Linear(in_features, 2 * (keys + values), use_bias=False, rngs=rngs)
+        self.leave = Linear(values, features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

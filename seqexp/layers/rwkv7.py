@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from seqexp.cells.protocol import SIGMOID, Activation
 from seqexp.cells.sizes import require_sizes, require_whole
 from seqexp.layers.heads import head_width, join_heads, split_heads, unit
+from seqexp.layers.linear import Linear
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.parameters import Undecayed
 from seqexp.recurrences import chunked, matrix_state
@@ -147,7 +148,7 @@ class RWKV7(nnx.Module):
         self.bonus = Undecayed(jnp.full((heads, width), -0.04, jnp.float32))
         self.norm_scale = Undecayed(jnp.ones((heads, width)))
         self.norm_shift = Undecayed(jnp.zeros((heads, width)))
-        self.leave = nnx.Linear(inner, features, use_bias=False, rngs=rngs)
+        self.leave = Linear(inner, features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

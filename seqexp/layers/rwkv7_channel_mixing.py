@@ -11,6 +11,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from seqexp.cells.sizes import require_number, require_sizes
+from seqexp.layers.linear import Linear
 from seqexp.recurrences.masking import where_mask
 from seqexp.recurrences.products import project
 from seqexp.recurrences.token_shift import lerp, shifted
@@ -45,7 +46,7 @@ class RWKV7ChannelMixing(nnx.Module):
         self.share = nnx.Param(1 - jnp.arange(in_features) / in_features)
         shape = (in_features, ceil(expansion * features))
         self.key = nnx.Param(jax.nn.initializers.orthogonal()(rngs.params(), shape))
-        self.leave = nnx.Linear(shape[1], features, use_bias=False, rngs=rngs)
+        self.leave = Linear(shape[1], features, use_bias=False, rngs=rngs)
 
     @property
     def recurrent_parameters(self) -> tuple[Any, ...]:

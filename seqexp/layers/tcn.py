@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from seqexp.cells.initializers import Initializer
 from seqexp.cells.sizes import require_whole
 from seqexp.layers.dropout import keep_mask, require_rate
+from seqexp.layers.linear import Linear
 from seqexp.layers.stepwise import StepwiseLayer
 from seqexp.recurrences import convolution
 from seqexp.recurrences.masking import where_mask
@@ -83,7 +84,7 @@ class TCN(nnx.Module):
         self.project = (
             None
             if in_features == features
-            else nnx.Linear(
+            else Linear(
                 in_features,
                 features,
                 kernel_init=jax.nn.initializers.normal(0.01),

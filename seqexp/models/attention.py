@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Bool, Float
 
+from seqexp.layers.linear import Linear
 from seqexp.types import Array
 
 Attention = Literal["additive", "multiplicative"]
@@ -57,9 +58,9 @@ class AdditiveAttention(nnx.Module):
     """
 
     def __init__(self, query_features: int, value_features: int, features: int, *, rngs: nnx.Rngs):
-        self.query = nnx.Linear(query_features, features, use_bias=False, rngs=rngs)
-        self.key = nnx.Linear(value_features, features, use_bias=False, rngs=rngs)
-        self.score = nnx.Linear(features, 1, use_bias=False, rngs=rngs)
+        self.query = Linear(query_features, features, use_bias=False, rngs=rngs)
+        self.key = Linear(value_features, features, use_bias=False, rngs=rngs)
+        self.score = Linear(features, 1, use_bias=False, rngs=rngs)
 
     def memory(self, values: Float[Array, "B T P"], mask: Bool[Array, "B T"]) -> Memory:
         """Values `[B, T, P]` with U h_t."""
@@ -88,7 +89,7 @@ class MultiplicativeAttention(nnx.Module):
     """
 
     def __init__(self, query_features: int, value_features: int, *, rngs: nnx.Rngs):
-        self.query = nnx.Linear(query_features, value_features, use_bias=False, rngs=rngs)
+        self.query = Linear(query_features, value_features, use_bias=False, rngs=rngs)
 
     def memory(self, values: Float[Array, "B T P"], mask: Bool[Array, "B T"]) -> Memory:
         """Values `[B, T, P]` as they are."""

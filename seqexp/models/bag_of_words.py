@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from seqexp.layers import dropout
 from seqexp.layers.dropout import require_rate
+from seqexp.layers.linear import Linear
 from seqexp.models.embedding import embed_tokens, embedding_width, token_embedding
 from seqexp.models.layer_kinds import require_sizes
 from seqexp.models.pooling import pool, pool_state, pool_step
@@ -74,11 +75,11 @@ class BagOfWords(nnx.Module):
         if isinstance(spec.inputs, Tokens):
             self.embed = token_embedding(spec.inputs, width, rngs)
         else:
-            self.project = nnx.Linear(spec.inputs.size, width, rngs=rngs)
+            self.project = Linear(spec.inputs.size, width, rngs=rngs)
         widths = [width, *[features] * depth]
-        hidden = [nnx.Linear(*each, rngs=rngs) for each in pairwise(widths)]
+        hidden = [Linear(*each, rngs=rngs) for each in pairwise(widths)]
         self.hidden = nnx.List(hidden)
-        self.readout = nnx.Linear(widths[-1], spec.output_size, rngs=rngs)
+        self.readout = Linear(widths[-1], spec.output_size, rngs=rngs)
 
     @staticmethod
     def without_effect(spec: TaskSpec, *, features: int, depth: int, **_: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from seqexp.cells.protocol import Cell
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout
+from seqexp.layers.linear import Linear
 from seqexp.layers.norms import Norm
 from seqexp.models.attention import Attended, Attention, Memory, make_attention
 from seqexp.models.embedding import embed_tokens, embedding_width, token_embedding
@@ -134,9 +135,9 @@ class EncoderDecoder(nnx.Module):
         width = self.decoder.out_features
         self.attend = make_attention(attention, width, P, features, rngs=rngs)
         if self.attend is not None:
-            self.join = nnx.Linear(P + width, features, rngs=rngs)
+            self.join = Linear(P + width, features, rngs=rngs)
             width = features
-        self.readout = nnx.Linear(width, spec.output_size, rngs=rngs)
+        self.readout = Linear(width, spec.output_size, rngs=rngs)
 
     @staticmethod
     def without_effect(

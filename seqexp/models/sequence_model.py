@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from seqexp.cells.protocol import Cell
 from seqexp.layers import Bidirectional, Recurrent, Stack, dropout, recurrent_layer
 from seqexp.layers.bidirectional import Merge
+from seqexp.layers.linear import Linear
 from seqexp.layers.norms import Norm, make_norm
 from seqexp.models.embedding import embed_tokens, embedding_width, token_embedding
 from seqexp.models.layer_kinds import LayerFactory, out_features, require_sizes, stacked_layers
@@ -119,7 +120,7 @@ class SequenceModel(nnx.Module):
         self.out_features = width = self.stack.out_features
         self.forward_features = _forward_features(spec, pooling, stacked)
         self.final_norm = make_norm(final_norm or "none", width, rngs)
-        self.readout = nnx.Linear(width, spec.output_size, rngs=rngs)
+        self.readout = Linear(width, spec.output_size, rngs=rngs)
         if spec.answer == "free":
             self.embed_prefix = nnx.Embed(spec.output_size, bottom, rngs=rngs)
 
