@@ -122,7 +122,8 @@ class Mamba(nnx.Module):
         """All steps: `xs` `[T, B, D]` to `[T, B, P]`, 0 at padding, and the final carry."""
         steps, batch_size, _ = xs.shape
         carry = self.initial_carry(batch_size, steps) if carry is None else carry
-        us, zs = jnp.split(project(xs, self.input_kernel[...]), 2, axis=-1)
+        # A product for each part: of one for both, XLA's CPU code would copy the parts.
+        us, zs = (project(xs, kernel) for kernel in jnp.split(self.input_kernel[...], 2, axis=-1))
         us, window = self.convolution.unroll(us, mask, carry.window)
         us = jax.nn.silu(us)
         dt, B, C = self._selection(us)
