@@ -48,16 +48,16 @@ def unroll(
     """
     size = min(CHUNK, len(us))
     us = where_mask(mask, us, jnp.zeros_like(us))
-    given = us, _powers(a, size + 1), c, x
+    powers = _powers(a, size + 1)
     width = us.shape[-1]
     at_once = FEATURES if jax.default_backend() == "cpu" else width
     blocks = -(-width // at_once)
     if blocks == 1:
-        return _together(*given, mask)
+        return _together(us, powers, c, x, mask)
     # Such blocks are turned around in cache; all features at once, XLA would make one kernel of it
     # with what stands before and behind.
-    split = jax.tree.map(partial(_split, blocks=blocks), given, FEATURE_AXES)
-    ys, final = jax.lax.map(lambda block: _together(*block, mask), split)
+    split = jax.tree.map(partial(_split, blocks=blocks), (us, powers, c, x), FEATURE_AXES)
+    ys, final = jax.lax.map(lambda block: _together(*block, mask=mask), split)
     re, im = (_joined(part, 1, width) for part in final)
     return _joined(ys, 2, width), (re, im)
 

@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 from jax.extend import core
 
-from seqexp.costs.jaxprs import called
+from seqexp.costs.jaxprs import called, operands
 from seqexp.layers import Linear
 
 T, B, D, P = 5, 3, 4, 6
@@ -52,4 +52,4 @@ def test_every_product_is_of_two_matrices():
     layer = Linear(D, P, rngs=nnx.Rngs(0))
     found = products(jax.make_jaxpr(lambda xs: gradients(layer, xs))(np.ones((T, B, D))))
     assert len(found) == 3
-    assert all(len(side.aval.shape) == 2 for eqn in found for side in eqn.invars)
+    assert all(len(side.shape) == 2 for eqn in found for side in operands(eqn))
