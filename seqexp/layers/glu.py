@@ -50,7 +50,7 @@ class GLU(nnx.Module):
         parts = 1 if self.kind == "half" else 2
         kernels = jnp.split(self.kernel[...], parts, axis=-1)
         biases = jnp.split(self.bias[...], parts)
-        mixed = [project(v, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True)]
-        if self.kind == "half":
-            return v * jax.nn.sigmoid(mixed[0])
-        return mixed[0] * jax.nn.sigmoid(mixed[1])
+        *values, gate = (
+            project(v, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True)
+        )
+        return (values[0] if values else v) * jax.nn.sigmoid(gate)

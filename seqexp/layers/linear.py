@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from flax import nnx
+from jax.nn.initializers import Initializer, lecun_normal, zeros
 from jaxtyping import Float
 
 from seqexp.recurrences.products import project
 from seqexp.types import Array
+
+LECUN_NORMAL = lecun_normal()
 
 
 class Linear(nnx.Linear):
@@ -21,8 +24,30 @@ class Linear(nnx.Linear):
         in_features: D.
         out_features: P.
         use_bias: whether there is b.
-        rngs: draws the parameters (W LeCun normal, b at 0).
+        kernel_init: draws W, LeCun normal unless said.
+        bias_init: draws b, zeros unless said.
+        rngs: draws the parameters.
     """
+
+    # Of Flax's options none but these: the others say how its own product is taken.
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        use_bias: bool = True,
+        kernel_init: Initializer = LECUN_NORMAL,
+        bias_init: Initializer = zeros,
+        rngs: nnx.Rngs,
+    ):
+        super().__init__(
+            in_features,
+            out_features,
+            use_bias=use_bias,
+            kernel_init=kernel_init,
+            bias_init=bias_init,
+            rngs=rngs,
+        )
 
     def __call__(self, xs: Float[Array, "*N D"]) -> Float[Array, "*N P"]:
         """`[..., D]` to `[..., P]`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -53,3 +55,9 @@ def test_every_product_is_of_two_matrices():
     found = products(jax.make_jaxpr(lambda xs: gradients(layer, xs))(np.ones((T, B, D))))
     assert len(found) == 3
     assert all(len(side.shape) == 2 for eqn in found for side in operands(eqn))
+
+
+@pytest.mark.parametrize("option", ["dtype", "precision", "dot_general"])
+def test_options_it_would_not_follow_are_refused(option):
+    with pytest.raises(TypeError, match=option):
+        partial(Linear, **{option: None})(D, P, rngs=nnx.Rngs(0))
