@@ -23,7 +23,7 @@ def fast_options() -> dict[str, Any]:
 
 
 def quick_jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """`jax.jit` with `fast_options`, for which JAX is asked at the first call."""
+    """`jax.jit` with `fast_options`, for which JAX is asked at the first call or `lower`."""
 
     @functools.cache
     def compiled() -> Any:
@@ -33,6 +33,7 @@ def quick_jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any
     def call(*args: Any, **kwargs: Any) -> Any:
         return compiled()(*args, **kwargs)
 
+    call.lower = lambda *args, **kwargs: compiled().lower(*args, **kwargs)  # type: ignore[attr-defined]
     return call
 
 

@@ -39,6 +39,10 @@ from seqexp.types import (
     Splits,
 )
 
+COMPILED_AHEAD = (
+    "it was compiled while the group before it trained; executor.compile_ahead=false measures it"
+)
+
 REPEATS, FEW_REPEATS = 9, 5
 """Of a step's time; few of trainings so short that more would take longer than they do."""
 
@@ -60,7 +64,7 @@ class TrainingCost(NamedTuple):
 
     Attributes:
         step: seconds of a step of a slice, over the members that are side by side in it.
-        compile_seconds: of the program that trains.
+        compile_seconds: of the program that trains; None where that was not alone.
         program_bytes: of the same program.
         first_step_seconds: of the first step of a slice.
         device_bytes: the allocator's peak on one device, if these steps set it.
@@ -69,7 +73,7 @@ class TrainingCost(NamedTuple):
     """
 
     step: Timing
-    compile_seconds: float
+    compile_seconds: float | None
     program_bytes: int | None
     first_step_seconds: float | None = None
     device_bytes: int | None = None
@@ -106,7 +110,7 @@ def not_known(ledger: CostLedger) -> list[str]:
     """One line for each reason why figures are null, except reasons that no one can change."""
     figures: dict[str, list[str]] = {}
     for name, why in ledger.reasons.items():
-        if why != CANNOT_DECODE:
+        if why not in (CANNOT_DECODE, COMPILED_AHEAD):
             figures.setdefault(why, []).append(name)
     return [f"costs not known: {', '.join(names)} ({why})" for why, names in figures.items()]
 
@@ -217,6 +221,9 @@ def training_cost(program: Program, fresh: Sequence[MemberState]) -> TrainingCos
     held_before = beside.take("peak_device_bytes", peak_device_bytes, device)
     states = first.place(fresh[: first.members])
     compiled, compile_time = compile_seconds(first.lower(states))
+    if program.compiled_ahead:
+        compile_time = None
+        beside.lack(["compile_seconds"], COMPILED_AHEAD)
     working = beside.take("program_bytes", working_bytes, compiled)
     require_program(working, program.members, program.mesh)
     still = [hyper._replace(learning_rate=0.0, weight_decay=0.0) for hyper in first.hypers]

@@ -32,10 +32,11 @@ def _count(number: int | None) -> str:
 
 
 def _times(ledger: CostLedger) -> str:
-    if ledger.step_seconds is None or ledger.compile_seconds is None:
+    if ledger.step_seconds is None:
         return "not timed"
-    step = 1e3 * ledger.step_seconds
-    return f"{step:.2f} ms a step, compiled in {ledger.compile_seconds:.1f} s"
+    seconds = ledger.compile_seconds
+    compiled = "compiled ahead" if seconds is None else f"compiled in {seconds:.1f} s"
+    return f"{1e3 * ledger.step_seconds:.2f} ms a step, {compiled}"
 
 
 def _describe_mesh(group: Group, ledger: CostLedger) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 from seqexp.inspection.settings import Settings
@@ -16,9 +17,11 @@ from seqexp.runs.manifest import source_hash
 from seqexp.runs.record import MANIFEST, RUN, is_finished
 from seqexp.runs.store import read_json
 from seqexp.runs.wandb_mirror import Mirror
+from seqexp.sweeps.ahead import Ahead
 from seqexp.sweeps.data import Data
 from seqexp.sweeps.executors import executor_of, settings_of
 from seqexp.sweeps.executors.follow import Follower, settle
+from seqexp.sweeps.executors.settings import Local
 from seqexp.sweeps.group_run import run_group
 from seqexp.sweeps.groups import Group, Planned, plan
 from seqexp.sweeps.no_effect import told
@@ -52,7 +55,8 @@ def execute(points: Sequence[Point], patient: bool = False) -> list[Outcome]:
             raise SeqexpError(f"{key} must be the same for all points of a sweep")
     if any(point.executor != points[0].executor for point in points):
         raise SeqexpError("executor must be the same for all points of a sweep")
-    executor = executor_of(settings_of(points[0].executor))
+    settings = settings_of(points[0].executor)
+    executor = executor_of(settings)
     rerun = first["rerun"]
     data = Data()
     matched = match_widths(points, data)
@@ -81,7 +85,10 @@ def execute(points: Sequence[Point], patient: bool = False) -> list[Outcome]:
                 with suppress(OSError):  # Training will say so.
                     plans.write(study, [run for group in groups for run in group.in_plan])
                 if executor is None:
-                    outcomes |= _train(to_train, seen, locks, mirror, progress, again, patient)
+                    ahead = isinstance(settings, Local) and settings.compile_ahead
+                    outcomes |= _train(
+                        to_train, seen, locks, mirror, progress, again, patient, ahead
+                    )
                 else:
                     done = partial(_trained_again, again)
                     follower = Follower(executor, study, locks, progress, done)
@@ -120,6 +127,7 @@ def _train(
     progress: SweepProgress,
     again: Rerun | None,
     patient: bool,
+    compile_ahead: bool,
 ) -> dict[str, Outcome]:
     """Train each group's members, except those that other processes train.
 
@@ -129,17 +137,24 @@ def _train(
     sharing = Sharing({id: seen[id] for id in ours}, locks)
     sharing.announce(progress)
     outcomes: dict[str, Outcome] = {}
+    ahead = Ahead()
     for _ in range(2):
         left = []
-        for group, members in to_train:
+        to_train = [(group, members) for group, members in to_train if members]
+        for (group, members), after in zip_longest(to_train, to_train[1:]):
             with sharing.taken(members) as share:
                 outcomes |= share.closed
                 for member in share.mine:
                     if (by := locks.dead.pop(member.info.id, None)) is not None:
                         progress.say(f"{member.info.name} is taken over: {by} has died")
                 if share.mine:
-                    failed = run_group(group, share.mine, mirror, progress, locks.holds)
-                    drop_programs()
+                    then = (after[0], len(after[1])) if after and compile_ahead else None
+                    failed = run_group(
+                        group, share.mine, mirror, progress, locks.holds, ahead, then
+                    )
+                    ahead.wait()
+                    if drop_programs():
+                        ahead.forget()
                     for member in share.mine:
                         id = member.info.id
                         outcomes[id] = outcome_of(member, failed.get(id))

@@ -21,6 +21,7 @@ from seqexp.runs.manifest import Machine, machine_of, manifest
 from seqexp.runs.record import COST, MANIFEST, METRICS
 from seqexp.runs.store import read, read_json
 from seqexp.runs.wandb_mirror import Mirror
+from seqexp.sweeps.ahead import Ahead
 from seqexp.sweeps.description import describe
 from seqexp.sweeps.foreign import has_own_code
 from seqexp.sweeps.groups import Group, Planned, device_kind
@@ -46,6 +47,8 @@ def run_group(
     mirror: Mirror,
     progress: SweepProgress,
     holds: Callable[[str], bool],
+    ahead: Ahead,
+    following: tuple[Group, int] | None = None,
 ) -> dict[str, str]:
     """Train the members to the end, from their checkpoints where there are any.
 
@@ -57,6 +60,8 @@ def run_group(
         mirror: of their records.
         progress: of the sweep.
         holds: whether the lock of a run is still held, by its id; nothing is written if not.
+        ahead: has compiled this group, perhaps.
+        following: the group that comes next, and how many of its members are to train.
 
     Returns:
         By run id, why a member failed.
@@ -79,7 +84,7 @@ def run_group(
                 member.fail(_given_up(member))
         going += [member for member in opened if member.failed is None]
         if going:
-            _train_group(group, going, progress)
+            _train_group(group, going, progress, ahead, following)
     except KeyboardInterrupt:
         for member in opened:
             if member.failed is None and member.run.status == "running":
@@ -113,7 +118,13 @@ def _given_up(member: Opened) -> str:
     )
 
 
-def _train_group(group: Group, opened: Sequence[Opened], progress: SweepProgress) -> None:
+def _train_group(
+    group: Group,
+    opened: Sequence[Opened],
+    progress: SweepProgress,
+    ahead: Ahead,
+    following: tuple[Group, int] | None,
+) -> None:
     mesh = group_mesh(len(opened), group.batch_devices)
     splits = group.load()
     require_room(group.experiment, len(opened), mesh, splits)
@@ -122,7 +133,8 @@ def _train_group(group: Group, opened: Sequence[Opened], progress: SweepProgress
         check_quickly(group.experiment)
     _attempt("preparing", group, opened, progress)
     hypers = [member.planned.hyper for member in opened]
-    program = Program.of(group.experiment, splits, hypers, mesh)
+    programs = ahead.take(group, mesh)
+    program = Program.of(group.experiment, splits, hypers, mesh, programs=programs)
     fresh = program.take(program.init())
     progress.advance(sum(member.step for member in opened))
     _attempt("measuring costs", group, opened, progress)
@@ -132,6 +144,10 @@ def _train_group(group: Group, opened: Sequence[Opened], progress: SweepProgress
     for line in not_known(ledger):
         progress.say(f"{group.name}: {line}")
     _attempt("training", group, opened, progress, f"training {len(opened)} at once")
+    # Costs are measured: from here on something else may run. But if the process died before, it
+    # is to be found out whose fault it is.
+    if following is not None and not any(member.died for member in opened):
+        ahead.start(*following)
     states = [start if m.state is None else m.state for m, start in zip(opened, fresh, strict=True)]
     config = opened[0].planned.point.config
     watchers = watchers_of(program, config, group.name, progress.say)

@@ -29,6 +29,16 @@ def eval_batches(split: Sequence[Batch], batch_size: int) -> list[Batch]:
     return [batch for part in split for batch in _cut(part, batch_size)]
 
 
+def batch_outlines(split: Sequence[Batch], batch_size: int) -> list[Batch]:
+    """Shapes in place of the arrays of a batch, once for each part of a split."""
+
+    def outline(part: Batch) -> Batch:
+        size = min(batch_size, part.inputs.lengths.shape[0])
+        return jax.tree.map(lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), part)
+
+    return [outline(part) for part in split]
+
+
 def _cut(part: Batch, batch_size: int) -> list[Batch]:
     examples = part.inputs.lengths.shape[0]
     batch_size = min(batch_size, examples)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from seqexp.compiling import quick_jit
-from seqexp.training import members
 from seqexp.training.batches import batch_shapes
 from seqexp.training.check_data import check_data
 from seqexp.training.evaluation import (
@@ -26,24 +23,14 @@ from seqexp.training.evaluation import (
 )
 from seqexp.training.experiment import Experiment
 from seqexp.training.hyper import Hyper
-from seqexp.training.members import Advanced, Training
-from seqexp.training.mesh import BATCH
+from seqexp.training.members import Advanced
+from seqexp.training.programs import Compiled, Programs
 from seqexp.training.slices import Slices, on_host
-from seqexp.training.step import MemberState, graph, init_member
+from seqexp.training.step import MemberState
 from seqexp.types import Batch, Bucket, SeqexpError, Splits, Stream
 
 GroupState = tuple[MemberState, ...]
 """All members of a group: one state a slice, each stacked over the slice's members."""
-
-
-class Compiled(NamedTuple):
-    """Programs, compiled at first use; all but the first take slices of members."""
-
-    init: Callable[..., Any]
-    advance: Any
-    evaluate: Callable[..., Any]
-    decode: Callable[..., Any]
-    keep_best: Callable[..., Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,21 +45,19 @@ class Program:
         experiment: what all members share.
         hypers: what each member has of its own.
         slices: which members train side by side.
-        graphdef: the model without its arrays.
         batches: a training batch of each bucket in shape.
         stream: training data, on each device.
         held_out: batches of each split, on each device.
-        compiled: the programs.
+        programs: at all slice widths.
     """
 
     experiment: Experiment
     hypers: tuple[Hyper, ...]
     slices: Slices
-    graphdef: nnx.GraphDef
     batches: Mapping[Bucket, Batch]
     stream: Stream
     held_out: Mapping[str, Sequence[Batch]]
-    compiled: Compiled
+    programs: Programs
 
     @classmethod
     def of(
@@ -82,6 +67,7 @@ class Program:
         hypers: Sequence[Hyper],
         mesh: Mesh,
         slice_width: int = 1,
+        programs: Programs | None = None,
     ) -> Program:
         """The programs of a group; its data goes to the devices.
 
@@ -91,6 +77,7 @@ class Program:
             hypers: what each member has of its own.
             mesh: from `group_mesh`.
             slice_width: how many members a device trains side by side, one of `slice_widths`.
+            programs: of the same experiment on the same mesh, where there are some.
 
         Raises:
             SeqexpError: if the data is not what the task's spec promises, if a batch cannot be
@@ -103,20 +90,17 @@ class Program:
             require_share(bucket.batch_size, mesh.devices.shape[1])
         _require_countable(experiment, batches)
         everywhere = NamedSharding(mesh, PartitionSpec())
-        graphdef = graph(experiment)
-        slices = Slices(mesh, len(hypers), slice_width)
         return cls(
             experiment=experiment,
             hypers=tuple(hyper.traced() for hyper in hypers),
-            slices=slices,
-            graphdef=graphdef,
+            slices=Slices(mesh, len(hypers), slice_width),
             batches=batches,
             stream=jax.device_put(splits.train, everywhere),
             held_out={
                 name: jax.device_put(eval_batches(split, experiment.eval_batch_size), everywhere)
                 for name, split in splits.held_out.items()
             },
-            compiled=_compiled(experiment, graphdef, slices, len(batches)),
+            programs=programs or Programs(experiment, mesh, len(batches)),
         )
 
     @property
@@ -129,13 +113,24 @@ class Program:
         """What the members train on."""
         return self.slices.mesh
 
+    @property
+    def graphdef(self) -> nnx.GraphDef:
+        """The model without its arrays."""
+        return self.programs.graphdef
+
+    @property
+    def compiled(self) -> Compiled:
+        """The programs at this slice width."""
+        return self.programs.at_width(self.slices.width)
+
+    @property
+    def compiled_ahead(self) -> bool:
+        """Whether the program that trains was compiled while something else ran."""
+        return self.slices.width in self.programs.compiled_ahead
+
     def at_width(self, slice_width: int) -> Program:
         """The same group, its data shared, with so many members of a device side by side."""
-        if slice_width == self.slices.width:
-            return self
-        slices = replace(self.slices, width=slice_width)
-        compiled = _compiled(self.experiment, self.graphdef, slices, len(self.batches))
-        return replace(self, slices=slices, compiled=compiled)
+        return replace(self, slices=replace(self.slices, width=slice_width))
 
     def first_slice(self) -> Program:
         """The same programs, compiled once for both, for the members of the first slice alone."""
@@ -245,22 +240,3 @@ def _require_countable(experiment: Experiment, batches: Mapping[Bucket, Batch]) 
             f"trainer.eval_every={experiment.eval_every} is {time_steps:,} time steps "
             "between evaluations, more than are counted: evaluate more often"
         )
-
-
-def _compiled(
-    experiment: Experiment, graphdef: nnx.GraphDef, slices: Slices, buckets: int
-) -> Compiled:
-    columns = slices.mesh.devices.shape[1]
-    training = Training(experiment, graphdef, BATCH if columns > 1 else None, columns)
-    if buckets > 1 and slices.width > 1:
-        advance = slices.compile_stacked("advance", training.advance_together, 3, 1)
-    else:
-        advance = slices.compile("advance", training.advance, 3, 1)
-    return Compiled(
-        # Run once a member: what takes seconds is to compile it.
-        init=quick_jit(partial(init_member, experiment)),
-        advance=advance,
-        evaluate=slices.compile("evaluate", partial(members.evaluate, experiment, graphdef), 2, 1),
-        decode=slices.compile("decode", partial(members.decode, experiment, graphdef), 2, 1),
-        keep_best=slices.compile("keep_best", members.keep_best, 2, 0),
-    )

@@ -60,6 +60,14 @@ class Slices:
             for own in filled
         ]
 
+    def outline(self, member: Any) -> Any:
+        """Shapes in place of the arrays of a slice, from those of one member."""
+        whole = self.mesh.devices.shape[0] * self.width
+        return jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct((whole, *a.shape), a.dtype, sharding=self._by_member),
+            member,
+        )
+
     def join(self, slices: Sequence[Any]) -> list[Any]:
         """Split the slices' pytrees into one for each member, on the host."""
         host = on_host(list(slices))

@@ -22,8 +22,13 @@ def _require(where: str, at_least: int, **values: Any) -> None:
 
 @dataclass(frozen=True)
 class Local:
-    """In this process."""
+    """In this process.
 
+    Args:
+        compile_ahead: compile each group while the one before it trains.
+    """
+
+    compile_ahead: bool = False
     name: ClassVar[str] = "local"
 
 
