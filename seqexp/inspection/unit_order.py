@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 
 from seqexp.types import SeqexpError
 
@@ -38,6 +36,10 @@ def unit_order(
     >>> sorted(order[:2]) in ([0, 2], [1, 3])
     True
     """
+    # Here, for few runs are inspected and all would wait for it.
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
     rows = np.asarray(states, np.float64)[np.asarray(mask)]
     if not len(rows) or not np.isfinite(rows).all():
         raise SeqexpError("units are ordered by finite states of at least one step: check the run")

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Complex, Float
-from scipy.linalg import expm
 
 
 class Hippo(NamedTuple):
@@ -97,6 +96,8 @@ def held(order: int, theta: float) -> Hippo:
         order: N.
         theta: the window's length in steps.
     """
+    from scipy.linalg import expm  # takes a tenth of a second, and one cell needs it
+
     A, B = legt(order)
     # exp of the augmented matrix has both, without inverting A.
     joint = expm(np.block([[A, B[:, None]], [np.zeros((1, order + 1))]]) / theta)
