@@ -16,7 +16,7 @@ TIMES = {
     "FEW_REPEATS": 1,
     "SECONDS_A_REPEAT": 0.0,
     "DECODE_STEPS": 1,
-    "PREFILL_SECONDS": 0.0,
+    "INFERENCE_SECONDS": 0.0,
 }
 
 

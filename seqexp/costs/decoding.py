@@ -8,15 +8,25 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from seqexp.costs.timing import one_run, seconds, summarize
+from seqexp.costs.timing import one_run, quietest, seconds
 from seqexp.training.precision import Precision, with_products_in
 from seqexp.types import Array, Batch, Model, SeqexpError, Sequences
 
+SECONDS_A_ROUND = 0.001
+"""Of passes over whole sequences: less than a disturbance lasts."""
+
 
 def decode_seconds(
-    model: Model, inputs: Sequences, x: Array, *, steps: int, precision: Precision = "float32"
+    model: Model,
+    inputs: Sequences,
+    x: Array,
+    *,
+    steps: int,
+    spend: float,
+    precision: Precision = "float32",
 ) -> float | None:
-    """Median seconds from handing a step its token to having its outputs.
+    """Seconds from handing a step its token to having its outputs: the median of the steps of a
+    round, of the round that was disturbed least.
 
     `model.step` is compiled and called from a Python loop that feeds the carry back and waits for
     each output, as decoding does: the cost of the call itself is in it.
@@ -25,7 +35,8 @@ def decode_seconds(
         model: the sequence model, a pytree of its arrays.
         inputs: B sequences that it has read before, in shape: the carry starts at zeros.
         x: of one step, `[B]` tokens or `[B, D]` features, given at every step.
-        steps: how many steps are timed, after one that is not.
+        steps: of a round, after one step that is not timed.
+        spend: seconds of the rounds together, see `quietest`.
         precision: of products.
 
     Returns:
@@ -50,25 +61,30 @@ def decode_seconds(
     except SeqexpError:
         return None
     jax.block_until_ready(outputs)
-    runs = []
-    for _ in range(steps):
-        start = time.perf_counter()
-        carry, outputs = compiled(arrays, carry, x)
-        jax.block_until_ready(outputs)
-        runs.append(time.perf_counter() - start)
-    return summarize(runs).median
+    begun = carry
+
+    def a_round() -> list[float]:
+        carry, runs = begun, []
+        for _ in range(steps):
+            start = time.perf_counter()
+            carry, outputs = compiled(arrays, carry, x)
+            jax.block_until_ready(outputs)
+            runs.append(time.perf_counter() - start)
+        return runs
+
+    return quietest(a_round, spend)
 
 
 def prefill_seconds(
     model: Model, batch: Batch, *, spend: float, precision: Precision = "float32"
 ) -> float:
-    """Median seconds of one compiled forward pass over whole sequences, at evaluation.
+    """Seconds of one compiled forward pass over whole sequences, at evaluation: the median of a
+    round of passes, of the round that was disturbed least.
 
     Args:
         model: the sequence model, a pytree of its arrays.
         batch: its inputs, and prefix where there is one, are read.
-        spend: about how many seconds of passes are timed: at least 5 passes and at most 100, after
-            two that are not.
+        spend: seconds of the rounds together, see `quietest`; after two passes that are not timed.
         precision: of products.
     """
     arrays, structure = jax.tree.flatten(model)
@@ -79,9 +95,5 @@ def prefill_seconds(
     compiled = jax.jit(with_products_in(precision, prefill))
     read = arrays, batch.inputs, batch.prefix
     once = seconds(compiled, *read, repeats=1).median
-    runs = [one_run(compiled, *read) for _ in range(_repeats(spend / once))]
-    return summarize(runs).median
-
-
-def _repeats(wanted: float) -> int:
-    return int(min(max(wanted, 5), 100))
+    passes = int(min(max(SECONDS_A_ROUND / once, 1), 100))
+    return quietest(lambda: [one_run(compiled, *read) for _ in range(passes)], spend)

@@ -51,12 +51,12 @@ METHODS: Mapping[str, str] = {
     "step_seconds_q75": "Upper quartile of the same runs.",
     "step_seconds_at_width": "The step_seconds of each slice width that was tried.",
     "tokens_per_second": "True steps in a training batch over the median seconds of its step.",
-    "prefill_seconds": "Median wall clock of a compiled forward pass over one whole sequence of "
-    "context_length.",
+    "prefill_seconds": "Wall clock of a compiled forward pass over one whole sequence of "
+    "context_length: the median of about a millisecond of passes, the least of many such.",
     "prefill_tokens_per_second": "context_length over prefill_seconds.",
-    "decode_seconds_per_token": "Median wall clock of one compiled step at batch size 1.",
-    "decode_tokens_per_second": "32 over the median wall clock of one compiled step at batch size "
-    "32.",
+    "decode_seconds_per_token": "Wall clock of one compiled step at batch size 1: the median of "
+    "100 steps, the least of many such.",
+    "decode_tokens_per_second": "32 over the same wall clock of a step at batch size 32.",
     "program_bytes": "XLA's plan for a slice's training program on one device: arguments + "
     "outputs + temporaries - aliased buffers.",
     "peak_device_bytes": "The allocator's peak on one device after training steps; null on a CPU, "

@@ -13,6 +13,8 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from seqexp.types import SeqexpError
 
+LEAST_ROUNDS = 5
+
 
 class Timing(NamedTuple):
     """Median and quartiles, in seconds, of `repeats` runs."""
@@ -46,6 +48,23 @@ def one_run(fn: Callable[..., Any], *args: Any) -> float:
     start = time.perf_counter()
     jax.block_until_ready(fn(*args))
     return time.perf_counter() - start
+
+
+def quietest(a_round: Callable[[], list[float]], spend: float) -> float:
+    """The least median of rounds of runs, in seconds: of the round that was disturbed least.
+
+    What else a machine does disturbs it for hundredths of a second at a time. Many runs of a small
+    program take less than that, and their median tells as often of the disturbance: on 2 cores of
+    an AMD EPYC a step of a GRU took 12, 24 or 50 us, and in the quietest of many rounds 12.
+
+    Args:
+        a_round: gives the seconds of some runs.
+        spend: how many seconds the rounds take together, about; `LEAST_ROUNDS` there are.
+    """
+    begun, medians = time.perf_counter(), []
+    while len(medians) < LEAST_ROUNDS or time.perf_counter() - begun < spend:
+        medians.append(summarize(a_round()).median)
+    return min(medians)
 
 
 def summarize(runs: list[float]) -> Timing:

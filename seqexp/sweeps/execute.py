@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path
 
 from seqexp.inspection.settings import Settings
@@ -140,31 +139,43 @@ def _train(
     ahead = Ahead()
     for _ in range(2):
         left = []
-        to_train = [(group, members) for group, members in to_train if members]
-        for (group, members), after in zip_longest(to_train, to_train[1:]):
+        for i, (group, members) in enumerate(to_train):
             with sharing.taken(members) as share:
                 outcomes |= share.closed
                 for member in share.mine:
                     if (by := locks.dead.pop(member.info.id, None)) is not None:
                         progress.say(f"{member.info.name} is taken over: {by} has died")
                 if share.mine:
-                    then = (after[0], len(after[1])) if after and compile_ahead else None
-                    failed = run_group(
-                        group, share.mine, mirror, progress, locks.holds, ahead, then
+                    begin = partial(
+                        _begin_next, ahead, to_train[i + 1 :] if compile_ahead else [], locks
                     )
-                    ahead.wait()
-                    if drop_programs():
-                        ahead.forget()
+                    failed = run_group(
+                        group, share.mine, mirror, progress, locks.holds, ahead, begin
+                    )
                     for member in share.mine:
                         id = member.info.id
                         outcomes[id] = outcome_of(member, failed.get(id))
                 _trained_again(again, share.mine)
             outcomes |= {member.info.id: elsewhere(member, by) for member, by in share.elsewhere}
             left.append((group, [member for member, _ in share.elsewhere]))
+            ahead.wait()
+            if drop_programs():
+                ahead.forget()
         to_train = left
         if patient:
             sharing.wait_for([member for _, members in to_train for member in members])
     return outcomes
+
+
+def _begin_next(
+    ahead: Ahead, coming: Sequence[tuple[Group, Sequence[Planned]]], locks: Locks
+) -> None:
+    """Compile the next group that no other process trains, of those that come."""
+    for group, members in coming:
+        free = [member for member in members if locks.holder(member.info.id) is None]
+        if free:
+            ahead.start(group, len(free))
+            return
 
 
 def _trained_again(again: Rerun | None, members: Sequence[Planned]) -> None:

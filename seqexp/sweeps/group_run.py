@@ -48,7 +48,7 @@ def run_group(
     progress: SweepProgress,
     holds: Callable[[str], bool],
     ahead: Ahead,
-    following: tuple[Group, int] | None = None,
+    begin_next: Callable[[], None],
 ) -> dict[str, str]:
     """Train the members to the end, from their checkpoints where there are any.
 
@@ -61,7 +61,7 @@ def run_group(
         progress: of the sweep.
         holds: whether the lock of a run is still held, by its id; nothing is written if not.
         ahead: has compiled this group, perhaps.
-        following: the group that comes next, and how many of its members are to train.
+        begin_next: called when costs are measured: what may run beside training can begin.
 
     Returns:
         By run id, why a member failed.
@@ -84,7 +84,7 @@ def run_group(
                 member.fail(_given_up(member))
         going += [member for member in opened if member.failed is None]
         if going:
-            _train_group(group, going, progress, ahead, following)
+            _train_group(group, going, progress, ahead, begin_next)
     except KeyboardInterrupt:
         for member in opened:
             if member.failed is None and member.run.status == "running":
@@ -123,7 +123,7 @@ def _train_group(
     opened: Sequence[Opened],
     progress: SweepProgress,
     ahead: Ahead,
-    following: tuple[Group, int] | None,
+    begin_next: Callable[[], None],
 ) -> None:
     mesh = group_mesh(len(opened), group.batch_devices)
     splits = group.load()
@@ -144,10 +144,9 @@ def _train_group(
     for line in not_known(ledger):
         progress.say(f"{group.name}: {line}")
     _attempt("training", group, opened, progress, f"training {len(opened)} at once")
-    # Costs are measured: from here on something else may run. But if the process died before, it
-    # is to be found out whose fault it is.
-    if following is not None and not any(member.died for member in opened):
-        ahead.start(*following)
+    # If the process died before, it is to be found out whose fault it is.
+    if not any(member.died for member in opened):
+        begin_next()
     states = [start if m.state is None else m.state for m, start in zip(opened, fresh, strict=True)]
     config = opened[0].planned.point.config
     watchers = watchers_of(program, config, group.name, progress.say)

@@ -7,7 +7,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from seqexp.costs import Timing, compile_seconds, one_run, seconds
-from seqexp.costs.timing import summarize
+from seqexp.costs.timing import quietest, summarize
 from seqexp.types import SeqexpError
 
 
@@ -121,3 +121,21 @@ def test_the_cache_is_restored_after_a_failed_compilation(persistent_cache):
     with pytest.raises(RuntimeError, match="no such device"):
         compile_seconds(Broken())  # pyright: ignore[reportArgumentType]
     assert jax.config.values["jax_enable_compilation_cache"]
+
+
+def test_of_rounds_the_one_that_was_disturbed_least_counts():
+    """A median of all would be 5; the least of all runs would be 1, which a round can't be."""
+    rounds = iter([[5.0, 5.0, 5.0], [9.0, 5.0, 1.0], [2.0, 3.0, 8.0], [7.0, 7.0, 7.0], [4.0] * 3])
+    assert quietest(lambda: next(rounds), spend=0.0) == 3.0
+
+
+def test_rounds_go_on_as_long_as_is_to_be_spent(monkeypatch):
+    """By a clock that a round moves on by a second."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def a_round():
+        now[0] += 1.0
+        return [100.0 - now[0]]
+
+    assert quietest(a_round, spend=8.5) == 91.0

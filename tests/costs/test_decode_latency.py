@@ -54,13 +54,13 @@ class Bidirectional(Decoder):
 
 def decoding(model, batch_size, steps):
     inputs = SPEC.example(batch_size).inputs
-    return decode_seconds(model, inputs, jnp.ones((batch_size, D)), steps=steps)
+    return decode_seconds(model, inputs, jnp.ones((batch_size, D)), steps=steps, spend=0.0)
 
 
 def test_the_carry_is_fed_back_and_each_step_waited_for():
     seen = []
     median = decoding(Decoder(seen, wait=0.01), 1, steps=4)
-    assert [step[0][0] for step in seen] == [2.0, 4.0, 6.0, 8.0, 10.0]
+    assert [step[0][0] for step in seen] == [2.0, *5 * [4.0, 6.0, 8.0, 10.0]]
     assert median is not None and 0.01 <= median < 0.2
 
 
@@ -71,7 +71,7 @@ def test_a_model_that_cannot_decode_has_no_latency():
 def test_sequences_side_by_side_are_one_step():
     seen = []
     decoding(Decoder(seen), 32, steps=2)
-    assert [len(step) for step in seen] == [32] * 3
+    assert [len(step) for step in seen] == [32] * (1 + 5 * 2)
 
 
 def test_fewer_than_one_step_is_an_error():
@@ -111,5 +111,5 @@ def test_prefill_reads_the_prefix_of_a_free_answer():
 
 def test_a_short_prefill_is_timed_more_often():
     seen = []
-    prefill_seconds(Reader(seen), WHOLE, spend=60)
-    assert len(seen) == 2 + 100
+    prefill_seconds(Reader(seen), WHOLE, spend=0.5)
+    assert len(seen) > 2 + 5

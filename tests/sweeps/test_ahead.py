@@ -10,9 +10,11 @@ import pytest
 
 from seqexp.runs import attempts
 from seqexp.runs.attempts import Attempt
+from seqexp.runs.locks import Locks
 from seqexp.runs.store import read_json
 from seqexp.sweeps import group_run
 from seqexp.training.programs import Programs
+from tests.full import full
 from tests.sweeps.tiny import TINY, deterministic, runs, seqexp
 
 SWEEP = ["sweep", *TINY, "model=rnn,gru,mgu", "seed=0,1", "study=a"]
@@ -83,11 +85,25 @@ def test_all_groups_but_the_first_are_compiled_ahead_and_train_as_ever(
     assert all(None not in seconds for seconds in compile_seconds(plain).values())
 
 
-def test_where_it_fails_the_group_is_compiled_in_its_turn(plain, tmp_path, monkeypatch):
-    def fail(*_):
-        raise RuntimeError("no")
+def fail(*_):
+    raise SystemExit(7)  # As an own layer might.
 
-    monkeypatch.setattr(Programs, "compile_ahead", fail)
+
+class NoThread(threading.Thread):
+    def start(self):
+        if self.name == "seqexp-ahead":
+            raise RuntimeError("can't start new thread")
+        super().start()
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "broken"),
+    [(Programs, "compile_ahead", fail), full(threading, "Thread", NoThread)],
+)
+def test_where_it_fails_the_group_is_compiled_in_its_turn(
+    plain, tmp_path, monkeypatch, where, name, broken
+):
+    monkeypatch.setattr(where, name, broken)
     assert seqexp(*SWEEP, AHEAD, f"runs_dir={tmp_path}") == 0
     assert deterministic(tmp_path / "a") == deterministic(plain)
     assert all(None not in seconds for seconds in compile_seconds(tmp_path / "a").values())
@@ -113,3 +129,14 @@ def test_beside_members_whose_process_died_nothing_is_compiled(plain, tmp_path, 
     # Those that died come last: mgu, and the first of them beside it.
     assert watched.began == ["measures", "compiles", "measures", "measures"]
     assert deterministic(tmp_path / "a") == deterministic(plain)
+
+
+def test_what_another_process_trains_is_not_compiled(plain, tmp_path, monkeypatch):
+    watched = Watched(monkeypatch)
+    held = {id for id, run in runs(plain).items() if run["model"] == "gru"}
+    with Locks(tmp_path / "a") as locks:
+        assert all(locks.take(id) is None for id in held)
+        assert seqexp(*SWEEP, AHEAD, f"runs_dir={tmp_path}") == 0
+    assert watched.began == ["measures", "compiles", "measures"]
+    seconds = compile_seconds(tmp_path / "a")
+    assert seconds.keys() == {"rnn", "mgu"} and seconds["mgu"] == {None}
