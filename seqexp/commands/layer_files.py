@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from seqexp.sweeps.nearest import nearest_name
 from seqexp.types import SeqexpError, first_line
 
 LISTS = ("model.layers", "model.encoder_layers")
@@ -82,4 +83,5 @@ def _read(name: str, folders: Sequence[Path]) -> DictConfig:
             raise SeqexpError(f"{path} is no layer: it has no _target_")
         return node
     there = sorted({path.stem for folder in folders for path in folder.glob("[!_]*.yaml")})
-    raise SeqexpError(f"model.layers: no layer {name!r}; there are {', '.join(there)}")
+    near = nearest_name(name, there)
+    raise SeqexpError(f"model.layers: no layer {name!r}; there are {', '.join(there)}{near}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from seqexp.costs.timing import one_run, quietest, seconds
+from seqexp.costs.timing import one_run, seconds
 from seqexp.training.precision import Precision, with_products_in
 from seqexp.types import Array, Batch, Model, SeqexpError, Sequences
 
@@ -16,17 +17,11 @@ SECONDS_A_ROUND = 0.001
 """Of passes over whole sequences: less than a disturbance lasts."""
 
 
-def decode_seconds(
-    model: Model,
-    inputs: Sequences,
-    x: Array,
-    *,
-    steps: int,
-    spend: float,
-    precision: Precision = "float32",
-) -> float | None:
-    """Seconds from handing a step its token to having its outputs: the median of the steps of a
-    round, of the round that was disturbed least.
+def decode_rounds(
+    model: Model, inputs: Sequences, x: Array, *, steps: int, precision: Precision = "float32"
+) -> Callable[[], list[float]] | None:
+    """Rounds of decoding: each gives, by step, the seconds from handing it its token to having its
+    outputs.
 
     `model.step` is compiled and called from a Python loop that feeds the carry back and waits for
     each output, as decoding does: the cost of the call itself is in it.
@@ -35,8 +30,7 @@ def decode_seconds(
         model: the sequence model, a pytree of its arrays.
         inputs: B sequences that it has read before, in shape: the carry starts at zeros.
         x: of one step, `[B]` tokens or `[B, D]` features, given at every step.
-        steps: of a round, after one step that is not timed.
-        spend: seconds of the rounds together, see `quietest`.
+        steps: of a round, which begins behind one step that is not timed.
         precision: of products.
 
     Returns:
@@ -72,19 +66,18 @@ def decode_seconds(
             runs.append(time.perf_counter() - start)
         return runs
 
-    return quietest(a_round, spend)
+    return a_round
 
 
-def prefill_seconds(
-    model: Model, batch: Batch, *, spend: float, precision: Precision = "float32"
-) -> float:
-    """Seconds of one compiled forward pass over whole sequences, at evaluation: the median of a
-    round of passes, of the round that was disturbed least.
+def prefill_rounds(
+    model: Model, batch: Batch, *, precision: Precision = "float32"
+) -> Callable[[], list[float]]:
+    """Rounds of compiled forward passes over whole sequences, at evaluation: each gives the seconds
+    of its passes, after two that are not timed.
 
     Args:
         model: the sequence model, a pytree of its arrays.
         batch: its inputs, and prefix where there is one, are read.
-        spend: seconds of the rounds together, see `quietest`; after two passes that are not timed.
         precision: of products.
     """
     arrays, structure = jax.tree.flatten(model)
@@ -96,4 +89,4 @@ def prefill_seconds(
     read = arrays, batch.inputs, batch.prefix
     once = seconds(compiled, *read, repeats=1).median
     passes = int(min(max(SECONDS_A_ROUND / once, 1), 100))
-    return quietest(lambda: [one_run(compiled, *read) for _ in range(passes)], spend)
+    return lambda: [one_run(compiled, *read) for _ in range(passes)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +18,7 @@ from seqexp.costs.counting import (
     count_model,
     count_training,
 )
-from seqexp.costs.decoding import decode_seconds, prefill_seconds
+from seqexp.costs.decoding import decode_rounds, prefill_rounds
 from seqexp.costs.energy import joules_since, own_counters
 from seqexp.costs.figures import Figures
 from seqexp.costs.ledger import CostLedger
@@ -27,7 +28,7 @@ from seqexp.costs.memory import (
     working_bytes,
 )
 from seqexp.costs.memory_needed import TooLarge, require_program
-from seqexp.costs.timing import Timing, compile_seconds, one_run, seconds
+from seqexp.costs.timing import Timing, compile_seconds, one_run, quietest, seconds
 from seqexp.training import Program
 from seqexp.training.batches import mean_tokens
 from seqexp.training.precision import Precision
@@ -161,23 +162,40 @@ def _inference_times(figures: Figures, model: Any, held: Held, precision: Precis
         prefix = None if batch.prefix is None else full(batch.prefix)
         return batch._replace(inputs=full(batch.inputs), prefix=prefix)
 
-    def prefill() -> tuple[float, float]:
-        took = prefill_seconds(model, whole(1), spend=INFERENCE_SECONDS, precision=precision)
-        return took, held.context_length / took
-
-    figures.take("prefill_seconds prefill_tokens_per_second", prefill)
-
-    def decode(batch_size: int) -> float:
+    def decoding(batch_size: int) -> Callable[[], list[float]]:
         batch = whole(batch_size)
         step = held.next_step(batch)
-        how = {"steps": DECODE_STEPS, "spend": INFERENCE_SECONDS, "precision": precision}
-        took = decode_seconds(model, batch.inputs, step, **how)
-        if took is None:
+        rounds = decode_rounds(model, batch.inputs, step, steps=DECODE_STEPS, precision=precision)
+        if rounds is None:
             raise SeqexpError(CANNOT_DECODE)
-        return took
+        return rounds
 
-    figures.take("decode_seconds_per_token", decode, 1)
-    figures.take("decode_tokens_per_second", lambda: DECODE_BATCH / decode(DECODE_BATCH))
+    # By the names of the figures: what is timed, and the figures from its seconds.
+    timed: dict[str, tuple[Callable[[], Any], Callable[[float], Any]]] = {
+        "prefill_seconds prefill_tokens_per_second": (
+            lambda: prefill_rounds(model, whole(1), precision=precision),
+            lambda seconds: (seconds, held.context_length / seconds),
+        ),
+        "decode_seconds_per_token": (partial(decoding, 1), lambda seconds: seconds),
+        "decode_tokens_per_second": (
+            partial(decoding, DECODE_BATCH),
+            lambda seconds: DECODE_BATCH / seconds,
+        ),
+    }
+    rounds = {}
+    for names, (make, _) in timed.items():
+        try:
+            rounds[names] = make()
+        except Exception as error:
+            figures.lack(names.split(), error)
+    try:
+        found = quietest(list(rounds.values()), INFERENCE_SECONDS * len(rounds))
+    except Exception as error:
+        for names in rounds:
+            figures.lack(names.split(), error)
+        return
+    for names, took in zip(rounds, found, strict=True):
+        figures.take(names, timed[names][1], took)
 
 
 def _fastest(

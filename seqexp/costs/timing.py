@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -50,21 +50,23 @@ def one_run(fn: Callable[..., Any], *args: Any) -> float:
     return time.perf_counter() - start
 
 
-def quietest(a_round: Callable[[], list[float]], spend: float) -> float:
-    """The least median of rounds of runs, in seconds: of the round that was disturbed least.
+def quietest(contestants: Sequence[Callable[[], list[float]]], spend: float) -> list[float]:
+    """The least median of rounds of runs, in seconds, of each contestant: that of the round that
+    was disturbed least.
 
-    What else a machine does disturbs it for hundredths of a second at a time. Many runs of a small
+    What else a machine does disturbs it for tenths of a second at a time. Many runs of a small
     program take less than that, and their median tells as often of the disturbance: on 2 cores of
-    an AMD EPYC a step of a GRU took 12, 24 or 50 us, and in the quietest of many rounds 12.
+    an AMD EPYC a step of a GRU took 12, 24 or 50 us. So rounds are short, and go around.
 
     Args:
-        a_round: gives the seconds of some runs.
-        spend: how many seconds the rounds take together, about; `LEAST_ROUNDS` there are.
+        contestants: each gives the seconds of the runs of a round.
+        spend: how many seconds the rounds take together, about; `LEAST_ROUNDS` of each there are.
     """
-    begun, medians = time.perf_counter(), []
+    begun = time.perf_counter()
+    medians: list[list[float]] = []
     while len(medians) < LEAST_ROUNDS or time.perf_counter() - begun < spend:
-        medians.append(summarize(a_round()).median)
-    return min(medians)
+        medians.append([summarize(a_round()).median for a_round in contestants])
+    return [min(each) for each in zip(*medians, strict=True)]
 
 
 def summarize(runs: list[float]) -> Timing:

@@ -60,7 +60,7 @@ def window_starts(first: int, last: int, length: int, horizon: int, stride: int 
     if not len(starts):
         raise SeqexpError(
             f"no window of {length} + {horizon} rows has its targets in rows {first} to {last}: "
-            "take a shorter length or horizon"
+            "take a shorter window or horizon"
         )
     return starts
 

@@ -83,7 +83,7 @@ def _number(cell: str, path: Path, line: int, name: str) -> float:
     if value is None:
         raise SeqexpError(
             f"{path}, line {line}, column {name!r}: {cell!r} is no finite number; leave a missing "
-            "one empty"
+            "one empty, and name the column of the time, if it is that, as the time"
         )
     return value
 

@@ -159,7 +159,7 @@ def build(config: Mapping[str, Any]) -> Experiment:
     try:
         return Experiment(
             model=build_model(config),
-            task=cast(Task, _instantiate(config["task"])),
+            task=_build_task(config),
             optimizer=Optimizer(**optimizer),
             **trainer,
         )
@@ -169,7 +169,41 @@ def build(config: Mapping[str, Any]) -> Experiment:
 
 def build_model(config: Mapping[str, Any]) -> Any:
     """What builds the model of a plain config from `(spec, rngs=...)`."""
-    return _instantiate(config["model"])
+    build = _instantiate(_node(config, "model"))
+    if not callable(build):
+        raise SeqexpError(
+            f"model._target_ gives {_a(build)}, which builds no model: "
+            "say `_partial_: true` beside it"
+        )
+    return build
+
+
+def _build_task(config: Mapping[str, Any]) -> Task:
+    task = _instantiate(_node(config, "task"))
+    if not isinstance(task, Task):
+        raise SeqexpError(
+            f"task._target_ gives {_a(task)}, which is no task: derive it from seqexp.types.Task"
+        )
+    return task
+
+
+def _node(config: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """What a config says of its task or model, with the code that it names."""
+    node = config[key]
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        raise SeqexpError(f"{key}._target_ is missing: a file of {key}/ {_SAYS[key]}")
+    return dict(node)
+
+
+_SAYS = {
+    "task": "begins with the line `# @package _global_`, and says `_target_:` under `task:`",
+    "model": "says `_target_:`, or has `defaults:` that do",
+}
+
+
+def _a(value: Any) -> str:
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
 
 
 def _instantiate(node: dict[str, Any]) -> Any:

@@ -130,6 +130,37 @@ def test_a_file_that_is_no_yaml_is_one_line(project, capsys):
     assert err.count("\n") == 1 and "broken.yaml" in err
 
 
+TASK = "_target_: seqexp.tasks.Adding, length: 9, valid_examples: 9, test_examples: 9"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        # Without its first line, the file of a task says what is in `task.task`.
+        ("task", f"task: {{{TASK}}}\n", "begins with the line `# @package _global_`"),
+        full("task", "", "begins with the line `# @package _global_`"),
+        full(
+            "task",
+            "# @package _global_\ntask: {_target_: collections.Counter}\n",
+            "task._target_ gives a Counter, which is no task: derive it from seqexp.types.Task",
+        ),
+        ("model", "", "model._target_ is missing"),
+        ("model", "_target_: collections.Counter\n", "say `_partial_: true` beside it"),
+    ],
+)
+def test_a_file_that_names_no_task_or_model_is_one_line(tmp_path, capsys, kind, text, said):
+    path = tmp_path / "conf" / kind / "mine.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    asked = {"task": "adding", "model": "gru"} | {kind: "mine"}
+    words = [f"{key}={value}" for key, value in asked.items()]
+    own = ["--config-dir", str(tmp_path / "conf"), f"runs_dir={tmp_path / 'runs'}"]
+    for command in (["run", *words], ["check", *words]):
+        assert seqexp(*command, *(own if command[0] == "run" else own[:2])) != 0
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1 and said in err, err
+
+
 def test_null_removes_a_group():
     bare, zoneout = points("cell_dropout=null,zoneout")
     assert "cell_dropout" not in bare.config["model"]

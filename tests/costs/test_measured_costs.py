@@ -98,12 +98,14 @@ def no_clock(monkeypatch):
         return TrainingCost(Timing(0.5, 0.4, 0.6, 9), 2.0, 100, 0.7, 300, 1.5)
 
     monkeypatch.setattr(measure, "training_cost", cost)
-    monkeypatch.setattr(measure, "prefill_seconds", lambda model, batch, **how: 0.2)
+    monkeypatch.setattr(measure, "prefill_rounds", lambda *_, **how: lambda: [0.2])
 
 
 @pytest.fixture
 def ledger(no_clock, monkeypatch):
-    monkeypatch.setattr(measure, "decode_seconds", lambda model, inputs, x, **how: 0.1 * len(x))
+    monkeypatch.setattr(
+        measure, "decode_rounds", lambda model, inputs, x, **how: lambda: [0.1 * len(x)]
+    )
     return measured(*program())
 
 

@@ -50,7 +50,7 @@ def test_whatever_fails_in_a_measurement_is_a_reason(tmp_path, monkeypatch):
         raise RuntimeError("not on this JAX\nand more")
 
     measured = ("count_parameters", "carry_bytes_by_layer", "model_flops", "count_jaxpr")
-    measured += ("jaxpr_depth", "prefill_seconds", "decode_seconds", "training_cost")
+    measured += ("jaxpr_depth", "prefill_rounds", "decode_rounds", "training_cost")
     for name in measured:
         monkeypatch.setattr(measure if hasattr(measure, name) else counting, name, fail)
     assert seqexp("run", *RUN, f"runs_dir={tmp_path}") == 0
