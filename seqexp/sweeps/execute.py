@@ -158,9 +158,11 @@ def _train(
                 _trained_again(again, share.mine)
             outcomes |= {member.info.id: elsewhere(member, by) for member, by in share.elsewhere}
             left.append((group, [member for member, _ in share.elsewhere]))
-            ahead.wait()
-            if drop_programs():
-                ahead.forget()
+            # Behind the locks, which nobody shall wait for because of what compiles here.
+            if share.mine:
+                ahead.wait()
+                if drop_programs():
+                    ahead.forget()
         to_train = left
         if patient:
             sharing.wait_for([member for _, members in to_train for member in members])

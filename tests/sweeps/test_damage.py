@@ -98,7 +98,7 @@ def test_what_is_interrupted_and_damaged_begins_anew(damaged, tmp_path, monkeypa
     """Its siblings go on from where they were."""
     damage, resumed = damaged("interrupted"), {}
 
-    def watched(group, opened, progress):
+    def watched(group, opened, *rest):
         resumed.update({member.planned.info.seed: member.step for member in opened})
 
     monkeypatch.setattr(group_run, "_train_group", watched)
@@ -125,7 +125,7 @@ def test_what_is_finished_and_damaged_is_named_and_left_alone(damaged, tmp_path,
     monkeypatch.setattr(
         group_run,
         "_train_group",
-        lambda group, opened, _: trained.extend(m.planned.info.seed for m in opened),
+        lambda group, opened, *_: trained.extend(m.planned.info.seed for m in opened),
     )
     outcomes = execute(_points(tmp_path))
     torn = {"metrics.jsonl": "its metrics end at", "timing.jsonl": "its timing.jsonl lacks"}
