@@ -22,19 +22,32 @@ def fast_options() -> dict[str, Any]:
     return {name: value for name, value in _OPTIONS.items() if _known(name, value)}
 
 
-def quick_jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """`jax.jit` with `fast_options`, for which JAX is asked at the first call or `lower`."""
+class QuickJit:
+    """`jax.jit` with `fast_options`, for which JAX is asked at the first call or `lower`.
 
-    @functools.cache
-    def compiled() -> Any:
-        return jax.jit(function, compiler_options=fast_options(), **options)
+    Args:
+        function: to compile.
+        options: of `jax.jit`.
+    """
 
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return compiled()(*args, **kwargs)
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._options = function, options
 
-    call.lower = lambda *args, **kwargs: compiled().lower(*args, **kwargs)  # type: ignore[attr-defined]
-    return call
+    @functools.cached_property
+    def _compiled(self) -> Any:
+        return jax.jit(self._function, compiler_options=fast_options(), **self._options)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._compiled(*args, **kwargs)
+
+    def lower(self, *args: Any, **kwargs: Any) -> jax.stages.Lowered:
+        """As of a function that `jax.jit` gives."""
+        return self._compiled.lower(*args, **kwargs)
+
+
+quick_jit = QuickJit
+"""As a decorator, and for a function that is given."""
 
 
 def _known(name: str, value: Any) -> bool:

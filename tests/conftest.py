@@ -4,6 +4,8 @@ import gc
 import itertools
 import os
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.full)
         if item.nodeid.startswith(rounding):
             item.add_marker(pytest.mark.rounding)
+
+
+@pytest.fixture
+def compiled() -> Iterator[Counter[str]]:
+    """How often each program is compiled, by its name, or is read from the persistent cache."""
+    import jax
+
+    counts: Counter[str] = Counter()
+
+    def listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            counts[str(kwargs["fun_name"])] += 1
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield counts
+    jax.monitoring.unregister_event_duration_listener(listen)
 
 
 TESTS = itertools.count(1)

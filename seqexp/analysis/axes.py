@@ -18,6 +18,7 @@ class Axis(NamedTuple):
         spread: of a cost that is measured, not counted, the relative standard deviation between
             measurements of one program, as the 18 programs tell that were measured twice in
             `experiments/budgets`. It stands for that of a study that holds too few repetitions.
+            Decoding and prefill were timed otherwise then, and vary less since.
     """
 
     key: str

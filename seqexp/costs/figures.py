@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from seqexp.types import reason
+
+T = TypeVar("T")
 
 
 class Figures:
@@ -29,13 +31,22 @@ class Figures:
             args: its arguments.
         """
         each = names.split()
-        try:
-            value = measure(*args)
-        except Exception as error:
-            self.lack(each, error)
+        # In a tuple, for what it gives may be None.
+        given = self.attempt(each, lambda: (measure(*args),))
+        if given is None:
             return None
+        (value,) = given
         self.found |= zip(each, value if len(each) > 1 else (value,), strict=True)
         return value
+
+    def attempt(self, names: Iterable[str], do: Callable[[], T]) -> T | None:
+        """What is to become figures of these names later; None, with the reason, if it raises
+        anything."""
+        try:
+            return do()
+        except Exception as error:
+            self.lack(names, error)
+            return None
 
     def lack(self, names: Iterable[str], why: Exception | str) -> None:
         """Record the reason why figures are missing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -51,7 +50,12 @@ SECONDS_A_REPEAT = 0.15
 DECODE_STEPS = 100
 DECODE_BATCH = 32
 INFERENCE_SECONDS = 0.1
-"""Spent on each of its times."""
+"""Spent on each of the three times of inference."""
+
+PREFILL = "prefill_seconds", "prefill_tokens_per_second"
+ONE = ("decode_seconds_per_token",)
+MANY = ("decode_tokens_per_second",)
+"""What is told of a whole sequence, of a step of one sequence, and of `DECODE_BATCH`."""
 
 TIMES = (
     *("compile_seconds", "first_step_seconds", "step_seconds", "step_seconds_q25"),
@@ -170,32 +174,25 @@ def _inference_times(figures: Figures, model: Any, held: Held, precision: Precis
             raise SeqexpError(CANNOT_DECODE)
         return rounds
 
-    # By the names of the figures: what is timed, and the figures from its seconds.
-    timed: dict[str, tuple[Callable[[], Any], Callable[[float], Any]]] = {
-        "prefill_seconds prefill_tokens_per_second": (
-            lambda: prefill_rounds(model, whole(1), precision=precision),
-            lambda seconds: (seconds, held.context_length / seconds),
-        ),
-        "decode_seconds_per_token": (partial(decoding, 1), lambda seconds: seconds),
-        "decode_tokens_per_second": (
-            partial(decoding, DECODE_BATCH),
-            lambda seconds: DECODE_BATCH / seconds,
-        ),
+    making: dict[tuple[str, ...], Callable[[], Callable[[], list[float]]]] = {
+        PREFILL: lambda: prefill_rounds(model, whole(1), precision=precision),
+        ONE: lambda: decoding(1),
+        MANY: lambda: decoding(DECODE_BATCH),
     }
-    rounds = {}
-    for names, (make, _) in timed.items():
-        try:
-            rounds[names] = make()
-        except Exception as error:
-            figures.lack(names.split(), error)
-    try:
-        found = quietest(list(rounds.values()), INFERENCE_SECONDS * len(rounds))
-    except Exception as error:
-        for names in rounds:
-            figures.lack(names.split(), error)
-        return
-    for names, took in zip(rounds, found, strict=True):
-        figures.take(names, timed[names][1], took)
+    tried = {names: figures.attempt(names, make) for names, make in making.items()}
+    rounds = {names: each for names, each in tried.items() if each is not None}
+    found = figures.attempt(
+        [name for names in rounds for name in names],
+        lambda: quietest(list(rounds.values()), INFERENCE_SECONDS * len(rounds)),
+    )
+    took = {} if found is None else dict(zip(rounds, found, strict=True))
+    if PREFILL in took:
+        rate = held.context_length / took[PREFILL]
+        figures.found |= zip(PREFILL, (took[PREFILL], rate), strict=True)
+    if ONE in took:
+        figures.found |= zip(ONE, (took[ONE],), strict=True)
+    if MANY in took:
+        figures.found |= zip(MANY, (DECODE_BATCH / took[MANY],), strict=True)
 
 
 def _fastest(

@@ -83,7 +83,7 @@ def _number(cell: str, path: Path, line: int, name: str) -> float:
     if value is None:
         raise SeqexpError(
             f"{path}, line {line}, column {name!r}: {cell!r} is no finite number; leave a missing "
-            "one empty, and name the column of the time, if it is that, as the time"
+            "one empty; a column of times is one to name as such"
         )
     return value
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from seqexp.compiling import quick_jit
+from seqexp.compiling import QuickJit
 from seqexp.training import members
 from seqexp.training.batches import batch_shapes
 from seqexp.training.evaluation import batch_outlines
@@ -20,14 +20,14 @@ from seqexp.training.hyper import Hyper
 from seqexp.training.members import Training
 from seqexp.training.mesh import BATCH
 from seqexp.training.slices import Slices
-from seqexp.training.step import graph, init_member
+from seqexp.training.step import graph, init_member, outline
 from seqexp.types import Splits
 
 
 class Compiled(NamedTuple):
     """Programs, compiled at first use; all but the first take slices of members."""
 
-    init: Callable[..., Any]
+    init: QuickJit
     advance: Any
     evaluate: Any
     decode: Any
@@ -60,7 +60,7 @@ class Programs:
         cls, experiment: Experiment, splits: Splits, mesh: Mesh, widths: Sequence[int]
     ) -> Programs:
         """The programs of a group, compiled from the shapes of its arrays; on an accelerator
-        traced alone, for to compile there is to try kernels on the device.
+        only traced, since compiling there tries kernels on the device.
 
         Nothing comes to a device. What is called later is not traced or compiled again.
 
@@ -72,16 +72,16 @@ class Programs:
         """
         programs = cls(experiment, mesh, len(batch_shapes(splits.train, experiment.batch_size)))
         for width in widths:
-            programs._make(width, splits)
+            programs._compile(width, splits)
         return programs
 
     def at_width(self, width: int) -> Compiled:
         """The programs at a slice width, the same ones each time."""
         if width not in self._by_width:
-            self._by_width[width] = self._at(Slices(self.mesh, 1, width))
+            self._by_width[width] = self._jitted(Slices(self.mesh, 1, width))
         return self._by_width[width]
 
-    def _at(self, slices: Slices) -> Compiled:
+    def _jitted(self, slices: Slices) -> Compiled:
         experiment, graphdef = self.experiment, self.graphdef
         columns = self.mesh.devices.shape[1]
         training = Training(experiment, graphdef, BATCH if columns > 1 else None, columns)
@@ -93,14 +93,14 @@ class Programs:
         decode = partial(members.decode, experiment, graphdef)
         return Compiled(
             # Run once a member: what takes seconds is to compile it.
-            init=quick_jit(partial(init_member, experiment)),
+            init=QuickJit(partial(init_member, experiment)),
             advance=advance,
             evaluate=slices.compile("evaluate", evaluate, 2, 1),
             decode=slices.compile("decode", decode, 2, 1),
             keep_best=slices.compile("keep_best", members.keep_best, 2, 0),
         )
 
-    def _make(self, width: int, splits: Splits) -> None:
+    def _compile(self, width: int, splits: Splits) -> None:
         compiled, slices = self.at_width(width), Slices(self.mesh, 1, width)
         on_cpu = self.mesh.devices.flat[0].platform == "cpu"
         everywhere = NamedSharding(self.mesh, PartitionSpec())
@@ -116,7 +116,7 @@ class Programs:
                 lowered.compile()
 
         hyper = Hyper.example().traced()
-        member = jax.eval_shape(partial(init_member, self.experiment), hyper)
+        _, member = outline(self.experiment)
         state, hypers, until, mask = map(
             slices.outline, (member, hyper, np.int32(0), np.bool_(False))
         )

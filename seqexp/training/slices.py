@@ -36,6 +36,11 @@ class Slices:
         return rows_at_work(self.mesh) * self.width
 
     @property
+    def places(self) -> int:
+        """Of a slice's arrays: for its members, and for copies on rows that rest."""
+        return self.mesh.devices.shape[0] * self.width
+
+    @property
     def count(self) -> int:
         """How many slices there are."""
         return -(-self.members // self.size)
@@ -52,9 +57,8 @@ class Slices:
             resting: of the copies; the last member's where it is None.
         """
         other = items[-1] if resting is None else resting
-        size, whole = self.size, self.mesh.devices.shape[0] * self.width
-        slices = [items[i : i + size] for i in range(0, len(items), size)]
-        filled = [[*own, *[other] * (whole - len(own))] for own in slices]
+        slices = [items[i : i + self.size] for i in range(0, len(items), self.size)]
+        filled = [[*own, *[other] * (self.places - len(own))] for own in slices]
         return [
             jax.device_put(jax.tree.map(lambda *a: np.stack(a), *own), self._by_member)
             for own in filled
@@ -62,9 +66,10 @@ class Slices:
 
     def outline(self, member: Any) -> Any:
         """Shapes in place of the arrays of a slice, from those of one member."""
-        whole = self.mesh.devices.shape[0] * self.width
         return jax.tree.map(
-            lambda a: jax.ShapeDtypeStruct((whole, *a.shape), a.dtype, sharding=self._by_member),
+            lambda a: jax.ShapeDtypeStruct(
+                (self.places, *a.shape), a.dtype, sharding=self._by_member
+            ),
             member,
         )
 

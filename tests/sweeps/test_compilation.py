@@ -6,9 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
 
-import jax
 import pytest
 
 from tests.sweeps.tiny import TINY, seqexp
@@ -27,20 +25,6 @@ code = main(sys.argv[1:])
 print("asked", seen["compile_requests_use_cache"], "found", seen["cache_hits"])
 sys.exit(code)
 """
-
-
-@pytest.fixture
-def compiled():
-    """How often each program is compiled, by its name, or is read from the persistent cache."""
-    counts: Counter[str] = Counter()
-
-    def listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
-        if event == "/jax/core/compile/backend_compile_duration":
-            counts[str(kwargs["fun_name"])] += 1
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    yield counts
-    jax.monitoring.unregister_event_duration_listener(listen)
 
 
 @pytest.mark.full

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
-
-import jax
 import pytest
 
 from seqexp.training import Experiment, Program
@@ -19,28 +14,16 @@ from tests.training.small import (
     HYPERS,
     adding,
     assert_bitwise,
+    digits,
     experiment,
     program,
     trained,
 )
 from tests.training.test_stateful import Next
 
-NAMES = ("init_member", "advance", "evaluate", "decode", "keep_best")
-
-
-@pytest.fixture
-def compiled() -> Iterator[Counter[str]]:
-    """How often each of a group's programs is compiled, or read from the persistent cache."""
-    counts: Counter[str] = Counter()
-
-    def listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
-        name = str(kwargs.get("fun_name", "")).removeprefix("jit(").removesuffix(")")
-        if event == "/jax/core/compile/backend_compile_duration" and name in NAMES:
-            counts[name] += 1
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    yield counts
-    jax.monitoring.unregister_event_duration_listener(listen)
+NAMES = tuple(
+    f"jit({name})" for name in ("init_member", "advance", "evaluate", "decode", "keep_best")
+)
 
 
 def _translation() -> Experiment:
@@ -48,29 +31,37 @@ def _translation() -> Experiment:
     return experiment(Translation(longest=3, examples=20, width=2), model=net)
 
 
+def _digits() -> Experiment:
+    return experiment(digits(), batch_size=8)
+
+
 EXPERIMENTS = {
-    "one vector a sequence": (lambda: experiment(adding()), 1),
-    "a carry that goes on": (lambda: experiment(Next()), 1),
-    "answers that are decoded": (_translation, 1),
-    "a batch over two devices": (lambda: experiment(adding()), 2),
+    "one vector a sequence": (lambda: experiment(adding()), 1, 1),
+    "a carry that goes on": (lambda: experiment(Next()), 1, 1),
+    "answers that are decoded": (_translation, 1, 1),
+    "a batch over two devices": (_digits, 2, 1),
+    "members side by side": (_digits, 1, 2),
 }
+"""Each with the devices that share a batch, and the slice width."""
 
 
 @pytest.mark.parametrize("name", ["one vector a sequence", *map(full, list(EXPERIMENTS)[1:])])
 def test_what_was_compiled_ahead_is_what_trains(name, compiled):
-    make, batch_devices = EXPERIMENTS[name]
+    make, batch_devices, width = EXPERIMENTS[name]
     small = make()
     splits = small.task.load()
     members = HYPERS[: 1 if batch_devices > 1 else len(HYPERS)]
     mesh = group_mesh(len(members), batch_devices)
-    ahead = Programs.compile_ahead(small, splits, mesh, [1])
-    expected = {name: 1 for name in NAMES if name != "decode" or small.task.decoding}
-    assert set(compiled) == set(expected)
+    ahead = Programs.compile_ahead(small, splits, mesh, [width])
+    assert ahead.compiled_ahead == {width}
+    expected = {name for name in NAMES if name != "jit(decode)" or small.task.decoding}
+    assert compiled.keys() & set(NAMES) == expected and compiled["jit(advance)"] == 1
     compiled.clear()
-    states, records, _ = trained(Program.of(small, splits, members, mesh, programs=ahead))
-    assert not compiled
-    plain, plain_records, _ = trained(program(small, splits, members, batch_devices=batch_devices))
-    assert compiled  # The listener listens.
+    group = Program.of(small, splits, members, mesh, width, ahead)
+    states, records, _ = trained(group)
+    assert not compiled.keys() & set(NAMES)
+    plain, plain_records, _ = trained(Program.of(small, splits, members, mesh, width))
+    assert compiled.keys() & set(NAMES) == expected  # So they would be counted.
     assert_bitwise(states, plain)
     assert records == plain_records
 
@@ -81,4 +72,3 @@ def test_programs_are_the_same_ones_at_a_width_again():
     again = group.at_width(2).at_width(1)
     assert again.compiled is group.compiled and group.at_width(2).compiled is not group.compiled
     assert not group.compiled_ahead
-    assert replace(group).compiled is group.compiled
